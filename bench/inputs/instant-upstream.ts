@@ -1,9 +1,9 @@
-import type { Dispatcher } from 'undici';
 import type { Limits, Timeouts } from '../../src/config/server/limits.ts';
 import type { AttemptControl, LocalResponder } from '../../src/providers/provider.ts';
 import type { OriginConnection } from '../../src/upstream/origin-connection.ts';
 import { type Dispatchable, OriginPool } from '../../src/upstream/origin-pool.ts';
 import { OriginPools } from '../../src/upstream/origin-pools.ts';
+import { RequestHeads } from '../../src/upstream/request-head.ts';
 
 /** A provider's answer, as it comes off the wire. */
 export interface CannedAnswer {
@@ -32,7 +32,7 @@ export function instantResponder(answer: CannedAnswer, sent: Sent): LocalRespond
   };
 }
 
-/** In the place of undici: drives the callbacks of an attempt in undici's order, within the call. */
+/** In the place of a connection: drives the callbacks of an attempt in its order, within the call. */
 export class InstantPools extends OriginPools {
   readonly #pool: OriginPool;
 
@@ -52,7 +52,7 @@ class InstantPool extends OriginPool {
   readonly #sent: Sent;
 
   constructor(answer: CannedAnswer, sent: Sent) {
-    super(noClient, 1, 0);
+    super(noAccess, 1, 0);
     this.#answer = answer;
     this.#sent = sent;
   }
@@ -62,27 +62,22 @@ class InstantPool extends OriginPool {
     this.#sent.path = path;
     this.#sent.headers = headers as string[];
     this.#sent.body = body as Buffer;
-    attempt.onRequestStart?.(CONTROLLER, undefined);
-    attempt.onResponseStart?.(CONTROLLER, 200, this.#answer.headers);
-    for (const chunk of this.#answer.chunks) attempt.onResponseData?.(CONTROLLER, chunk);
-    attempt.onResponseEnd?.(CONTROLLER, {});
+    attempt.onRequestStart(NO_CONTROL);
+    attempt.answerHead(200, this.#answer.headers);
+    for (const chunk of this.#answer.chunks) attempt.answerBody(chunk, 1);
+    attempt.answerEnd();
     return true;
   }
 
   override free(): void {}
 }
 
-const noClient = (): never => {
-  throw new Error('nothing is connected here');
+const noAccess = {
+  heads: new RequestHeads('nowhere'),
+  connect: undefined,
+  client: (): never => {
+    throw new Error('nothing is connected here');
+  },
 };
 
 const CONNECTION = {} as unknown as OriginConnection;
-
-const CONTROLLER = {
-  ...NO_CONTROL,
-  aborted: false,
-  paused: false,
-  reason: null,
-  rawHeaders: null,
-  rawTrailers: null,
-} as unknown as Dispatcher.DispatchController;

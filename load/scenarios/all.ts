@@ -15,6 +15,7 @@ import { embeddingsHeavy, speechStream, transcribe, upload } from './media.ts';
 import { operatorWork } from './operator-work.ts';
 import { policies } from './policies.ts';
 import { slowReader } from './slow-reader.ts';
+import { storm } from './storm.ts';
 import { tails } from './tails.ts';
 import { translateChat } from './translate-chat.ts';
 import { wrongKeys } from './wrong-keys.ts';
@@ -46,5 +47,6 @@ export const SCENARIOS: Scenario[] = [
   policies,
   cacheWhole,
   cacheBurst,
+  storm,
   idleMemory,
 ];

@@ -1,9 +1,9 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
-import { readBatchLine } from '../files/batch-lines.ts';
+import { readBatchLine, usualBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
-import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batches.ts';
+import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batch-pieces.ts';
 import { type LineResult, resultBlock } from '../store/result-block.ts';
 import {
   type BatchCaller,
@@ -159,6 +159,11 @@ export class BatchRunner {
 
   #read({ bytes, number }: Line, { caller, claimed }: Piece): ReadLine {
     const { principalJson } = claimed.batch;
+    const usual = usualBatchLine(bytes);
+    const quick = usual && this.#options.prepare(usual.url, usual.body, caller);
+    if (usual !== undefined && quick?.isUnderstood) {
+      return { customId: usual.customId, pace: this.#paces.of(principalJson, quick.model), prepared: quick };
+    }
     const read = readBatchLine(bytes);
     if (typeof read === 'string') {
       const prepared = { code: 'invalid_line', message: `Of this line ${read}.` };

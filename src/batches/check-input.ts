@@ -1,7 +1,8 @@
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import type { BlobReader } from '../files/blob-store.ts';
-import type { BatchFault, BatchPiece } from '../store/batches.ts';
+import type { BatchPiece } from '../store/batch-pieces.ts';
+import type { BatchFault } from '../store/batches.ts';
 
 /** What one thread runs before it asks for more: gateways and threads share a batch by pieces, so it has some 32 of them. */
 const PIECES = 32;
@@ -29,12 +30,15 @@ export async function checkInput(
   /** Where the lines begin. */
   const starts: number[] = [];
   const faults: BatchFault[] = [];
-  for await (const { bytes, start } of linesOf(blob, 0, blob.bytes, maxLineBytes)) {
-    starts.push(start);
-    const fault = faultOf(bytes);
-    if (fault !== undefined && faults.push({ ...fault, line: starts.length }) >= MAX_FAULTS) break;
+  for await (const lines of linesOf(blob, 0, blob.bytes, maxLineBytes)) {
+    for (const { bytes, start } of lines) {
+      starts.push(start);
+      const fault = faultOf(bytes);
+      if (fault !== undefined) faults.push({ ...fault, line: starts.length });
+    }
+    if (faults.length >= MAX_FAULTS) break;
   }
-  if (faults.length > 0) return { faults };
+  if (faults.length > 0) return { faults: faults.slice(0, MAX_FAULTS) };
   if (starts.length > 0) return { pieces: piecesOf(starts, blob.bytes) };
   return { faults: [{ code: 'empty_file', message: 'The input file has no line.', line: undefined }] };
 

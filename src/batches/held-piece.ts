@@ -1,6 +1,6 @@
 import type { Principal } from '../core/exchange.ts';
 import type { LocalExchange } from '../core/local-exchange.ts';
-import type { ClaimedPiece } from '../store/batches.ts';
+import type { ClaimedPiece } from '../store/batch-pieces.ts';
 import type { LineResult } from '../store/result-block.ts';
 import type { CollectedAnswer } from './collected-answer.ts';
 import type { LinePace } from './line-pace.ts';
@@ -12,10 +12,12 @@ export interface BatchCaller {
   readonly metadata: string | undefined;
 }
 
-/** A line that was understood; it may be sent several times. */
+/** A line; it may be sent several times. */
 export interface PreparedLine {
   /** As the line names it; empty: it names none. */
   readonly model: string;
+  /** Its body is one JSON object that the endpoint reads. */
+  readonly isUnderstood: boolean;
   /** The exchange has begun. */
   send(label: string, onOver: (answer: CollectedAnswer) => void): LocalExchange;
 }

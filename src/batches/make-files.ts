@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import type { BlobReader, BlobStore, BlobWriter } from '../files/blob-store.ts';
-import type { ResultPage, StoredBatch } from '../store/batches.ts';
+import type { ResultPage } from '../store/batch-results.ts';
+import type { StoredBatch } from '../store/batches.ts';
 import type { StoredFile } from '../store/files.ts';
 import type { LineResult } from '../store/result-block.ts';
 import { unansweredLine } from './line-result.ts';
@@ -40,11 +41,15 @@ export interface MadeFile {
 export async function makeFiles(making: FileMaking, now: number): Promise<MadeFiles> {
   const output = new LineFile(making, 'output');
   const error = new LineFile(making, 'error');
-  const add = ({ failed, result }: Pick<LineResult, 'failed' | 'result'>): Promise<void> =>
-    (failed ? error : output).add(result);
+  const lines = making.input === undefined ? resultsOf(making) : withUnanswered(making, making.input);
   try {
-    if (making.input === undefined) for await (const result of resultsOf(making)) await add(result);
-    else for await (const result of withUnanswered(making, making.input)) await add(result);
+    for await (const together of lines) {
+      for (const { failed, result } of together) {
+        const file = failed ? error : output;
+        file.add(result);
+        if (file.isFull) await file.write();
+      }
+    }
     return { output: await output.finish(now), error: await error.finish(now), failed: error.lines };
   } catch (thrown) {
     await output.discard();
@@ -53,33 +58,46 @@ export async function makeFiles(making: FileMaking, now: number): Promise<MadeFi
   }
 }
 
-async function* resultsOf({ results, goOn }: FileMaking): AsyncGenerator<LineResult> {
+/** Those of a piece together. */
+async function* resultsOf({ results, goOn }: FileMaking): AsyncGenerator<readonly LineResult[]> {
   for (let from = 0; ; ) {
     await goOn();
     const page = await results(from);
     if (page === undefined) return;
-    yield* page.results;
+    yield page.results;
     from = page.piece + 1;
   }
 }
 
-async function* withUnanswered(
-  making: FileMaking,
-  input: BlobReader,
-): AsyncGenerator<Pick<LineResult, 'failed' | 'result'>> {
-  const results = resultsOf(making);
-  let next = await results.next();
+type WrittenLine = Pick<LineResult, 'failed' | 'result'>;
+
+/** Each line of the input, with its result or why it has none; those of a read together. */
+async function* withUnanswered(making: FileMaking, input: BlobReader): AsyncGenerator<readonly WrittenLine[]> {
+  const pages = resultsOf(making);
+  let page: readonly LineResult[] = [];
+  let next = 0;
   let number = 0;
-  for await (const { bytes } of linesOf(input, 0, input.bytes, making.maxLineBytes)) {
-    if (!next.done && next.value.line === number) {
-      yield next.value;
-      next = await results.next();
-    } else {
-      const line = readBatchLine(bytes);
-      const customId = typeof line === 'string' ? `line ${number + 1}` : line.customId;
-      yield { failed: true, result: unansweredLine(customId, 'batch_expired', EXPIRED) };
+  for await (const lines of linesOf(input, 0, input.bytes, making.maxLineBytes)) {
+    const written: WrittenLine[] = [];
+    for (const { bytes } of lines) {
+      while (next === page.length) {
+        const { done, value } = await pages.next();
+        if (done) break;
+        page = value;
+        next = 0;
+      }
+      const result = page[next];
+      if (result?.line === number) {
+        written.push(result);
+        next += 1;
+      } else {
+        const line = readBatchLine(bytes);
+        const customId = typeof line === 'string' ? `line ${number + 1}` : line.customId;
+        written.push({ failed: true, result: unansweredLine(customId, 'batch_expired', EXPIRED) });
+      }
+      number += 1;
     }
-    number += 1;
+    yield written;
   }
 }
 
@@ -100,16 +118,20 @@ class LineFile {
     this.#kind = kind;
   }
 
-  async add(line: Uint8Array): Promise<void> {
+  /** So much waits that it is to be written. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= BLOCK_BYTES;
+  }
+
+  add(line: Uint8Array): void {
     this.lines += 1;
     this.#waiting.push(line, LINE_END);
     this.#waitingBytes += line.length + LINE_END.length;
-    if (this.#waitingBytes >= BLOCK_BYTES) await this.#write();
   }
 
   async finish(now: number): Promise<MadeFile | undefined> {
     if (this.lines === 0) return undefined;
-    const writer = await this.#write();
+    const writer = await this.write();
     await writer.seal();
     const { id, owner, createdBy, outputExpiresAfterMs } = this.#making.batch;
     const file: StoredFile = {
@@ -130,7 +152,7 @@ class LineFile {
     await this.#writer?.discard();
   }
 
-  async #write(): Promise<BlobWriter> {
+  async write(): Promise<BlobWriter> {
     this.#writer ??= this.#making.blobs.create(this.#id);
     const bytes = Buffer.concat(this.#waiting);
     this.#waiting = [];

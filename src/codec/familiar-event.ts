@@ -1,76 +1,149 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
+const ZERO = 0x30;
+const TEN = 10;
+const LF = 0x0a;
+const CR = 0x0d;
 /** So much is compared at the beginning and at the end of what is around a text; between them only its length. */
 const FIRST_BYTES = 16;
 const LAST_BYTES = 48;
-const NOTHING: DataView = new DataView(new ArrayBuffer(0));
 
-/** Offsets in an event of the text between the quotes of one JSON string. */
+/**
+ * The stream of a provider is hundreds of events that differ in little: each is recognised by its bytes, for a tenth of
+ * what parsing it would cost (bench: stream-passthrough).
+ */
+export interface Familiar {
+  /** Offset behind the event that begins at `at`, where it is a familiar one; else -1. */
+  match(bytes: Buffer, at: number): number;
+}
+
+/** Offsets in an event of what may differ. `text`: of a JSON string, not empty. `padding`: of one that says nothing. */
 export interface Gap {
+  readonly kind: keyof typeof KINDS;
   readonly start: number;
   readonly end: number;
 }
 
+const TEXT = 0;
+const PADDING = 1;
+const NUMBER = 2;
+const KINDS = { text: TEXT, padding: PADDING, number: NUMBER } as const;
+
 /**
- * An event that differs from one that was parsed in nothing but the text of one JSON string, or of two. The stream of a
- * provider is hundreds of such events: each is recognised for a tenth of what parsing it would cost (bench:
- * stream-passthrough).
+ * Events that differ from one that was parsed in nothing but their text, number and padding, three gaps at the most.
  *
- * What is around the text has to have the same length, beginning and end, and the text must not be empty. An event that
- * says something else beside such a text, in exactly as many bytes, would be made to deceive.
+ * What is around the gaps has to have the same length, beginning and end. An event that says something else beside such a
+ * text, in exactly as many bytes, would be made to deceive.
  */
-export class FamiliarEvent {
-  #known = NOTHING;
-  #textStart = 0;
-  #textEnd = 0;
-  /** Of a second text, which only hides the length of the first; both are `#textEnd` where there is none. */
-  #paddingStart = 0;
-  #paddingEnd = 0;
+export class FamiliarEvent implements Familiar {
+  readonly #known: DataView;
+  readonly #count: number;
+  /** Of each gap: its kind, the length of what stands before it, and where what stands behind it begins. */
+  readonly #kinds: number[] = [TEXT, TEXT, TEXT];
+  readonly #before: number[] = [0, 0, 0];
+  readonly #behind: number[] = [0, 0, 0, 0];
 
-  /** Remembers the event in bytes[start, end), in memory of its own. */
-  learn(bytes: Buffer, start: number, end: number, text: Gap, padding: Gap | undefined): void {
-    const { buffer, byteOffset } = bytes;
-    this.#known = new DataView(buffer.slice(byteOffset + start, byteOffset + end));
-    this.#textStart = text.start - start;
-    this.#textEnd = text.end - start;
-    this.#paddingStart = padding === undefined ? this.#textEnd : padding.start - start;
-    this.#paddingEnd = padding === undefined ? this.#textEnd : padding.end - start;
-  }
-
-  forget(): void {
-    this.#known = NOTHING;
-    this.#textStart = 0;
-  }
-
-  /** Offset behind the event that begins at `at`, where it is such a one; else -1. */
-  match(bytes: Buffer, at: number): number {
-    const textStart = at + this.#textStart;
-    if (textStart === at || textStart >= bytes.length || bytes[textStart - 1] !== QUOTE) return -1;
-    const textEnd = closingQuote(bytes, textStart);
-    if (textEnd <= textStart) return -1;
-    const paddingStart = textEnd + this.#paddingStart - this.#textEnd;
-    let paddingEnd = paddingStart;
-    if (paddingStart > textEnd) {
-      if (paddingStart >= bytes.length) return -1;
-      paddingEnd = closingQuote(bytes, paddingStart);
-      if (paddingEnd < 0) return -1;
+  /** The event in bytes[start, end), of which it takes a copy; the gaps are offsets within the event, in order. */
+  constructor(bytes: Buffer, start: number, end: number, gaps: readonly [Gap, ...Gap[]]) {
+    this.#known = copyOf(bytes, start, end);
+    this.#count = gaps.length;
+    let from = 0;
+    for (const [index, gap] of gaps.entries()) {
+      this.#kinds[index] = KINDS[gap.kind];
+      this.#before[index] = gap.start - from;
+      from = gap.end;
+      this.#behind[index + 1] = from;
     }
+  }
+
+  match(bytes: Buffer, at: number): number {
     const known = this.#known;
-    const end = paddingEnd + known.byteLength - this.#paddingEnd;
-    if (end > bytes.length) return -1;
     const view = viewOf(bytes);
     const offset = bytes.byteOffset;
-    const isFamiliar =
-      isAlike(known, this.#paddingEnd, known.byteLength, view, offset + paddingEnd) &&
-      isAlike(known, 0, this.#textStart, view, offset + at) &&
-      isAlike(known, this.#textEnd, this.#paddingStart, view, offset + textEnd);
-    return isFamiliar ? end : -1;
+    const { length } = bytes;
+    let from = 0;
+    let place = at;
+    for (let index = 0; index < this.#count; index += 1) {
+      const before = this.#before[index]!;
+      const start = place + before;
+      if (start >= length || !isAlike(known, from, from + before, view, offset + place)) return -1;
+      const kind = this.#kinds[index]!;
+      place = kind === NUMBER ? digitsEnd(view, offset, start, length) : closingQuote(bytes, start);
+      if (place < start || (place === start && kind !== PADDING)) return -1;
+      from = this.#behind[index + 1]!;
+    }
+    const end = place + known.byteLength - from;
+    return end <= length && isAlike(known, from, known.byteLength, view, offset + place) ? end : -1;
   }
 }
 
+/** What names the kind of an event at its very beginning: its `event` field, or a `type` that is the first key. */
+const KIND = /^(?:event: ?([\w.]+)\r?\ndata: ?\{|data: ?\{"type": ?"([\w.]+)")/;
+/** A longer name is none that is known. */
+const MAX_KIND_BYTES = 192;
+
+/**
+ * Events of one line of data whose first bytes name the kind of one that was parsed. Where a form names its events there,
+ * nothing else need be looked at, and what else of them differs does not matter.
+ */
+export class FamiliarBeginning implements Familiar {
+  readonly #known: DataView;
+
+  private constructor(known: DataView) {
+    this.#known = known;
+  }
+
+  /** Undefined: the event in bytes[start, end) does not begin with the name of this kind. */
+  static of(kind: string, bytes: Buffer, start: number, end: number): FamiliarBeginning | undefined {
+    const found = KIND.exec(bytes.toString('latin1', start, Math.min(end, start + MAX_KIND_BYTES)));
+    if (found === null || (found[1] ?? found[2]) !== kind) return undefined;
+    return new FamiliarBeginning(copyOf(bytes, start, start + found[0].length));
+  }
+
+  match(bytes: Buffer, at: number): number {
+    const known = this.#known;
+    const from = at + known.byteLength;
+    if (from > bytes.length || !isSame(known, 0, known.byteLength, viewOf(bytes), bytes.byteOffset + at)) return -1;
+    const lineEnd = bytes.indexOf(LF, from);
+    if (lineEnd < 0) return -1;
+    const next = bytes[lineEnd + 1];
+    if (next === LF) return lineEnd + 2;
+    return next === CR && bytes[lineEnd + 2] === LF ? lineEnd + 3 : -1;
+  }
+}
+
+/**
+ * Where the values stand that events of this kind differ in, in the order in which they stand; undefined where that is
+ * not certain. `values`: by their keys, strings for texts and paddings.
+ */
+export function gapsOf(
+  event: Buffer,
+  values: readonly (readonly [kind: Gap['kind'], key: string, value: unknown])[],
+): [Gap, ...Gap[]] | undefined {
+  const found = values.flatMap(([kind, key, value]) => gapOf(event, kind, key, value) ?? []);
+  const [first, ...others] = found.sort((one, other) => one.start - other.start);
+  return first === undefined || found.length < values.length ? undefined : [first, ...others];
+}
+
+/** Where `"key":value` stands, if it stands there once. */
+function gapOf(event: Buffer, kind: Gap['kind'], key: string, value: unknown): Gap | undefined {
+  const written = JSON.stringify(value);
+  if (kind === 'number' && !/^\d+$/.test(written)) return undefined;
+  const quote = kind === 'number' ? 0 : 1;
+  for (const colon of [':', ': ']) {
+    const token = Buffer.from(`"${key}"${colon}${written}`);
+    const at = event.indexOf(token);
+    if (at < 0) continue;
+    const end = at + token.length - quote;
+    if (event.indexOf(token, at + 1) >= 0) return undefined;
+    return { kind, start: end + 2 * quote - Buffer.byteLength(written), end };
+  }
+  return undefined;
+}
+
 /** Offset of the quote that ends the string whose text begins at `from`; -1: nothing does. */
-export function closingQuote(bytes: Buffer, from: number): number {
+function closingQuote(bytes: Buffer, from: number): number {
   for (let at = from; at < bytes.length; at += 1) {
     const byte = bytes[at]!;
     if (byte === QUOTE) return at;
@@ -80,8 +153,18 @@ export function closingQuote(bytes: Buffer, from: number): number {
   return -1;
 }
 
+function digitsEnd(view: DataView, offset: number, from: number, end: number): number {
+  let at = from;
+  while (at < end) {
+    const digit = view.getUint8(offset + at) - ZERO;
+    if (digit < 0 || digit >= TEN) break;
+    at += 1;
+  }
+  return at;
+}
+
 /** Whether `view` has at `at` what `known` has in [from, to), as far as it is compared. */
-export function isAlike(known: DataView, from: number, to: number, view: DataView, at: number): boolean {
+function isAlike(known: DataView, from: number, to: number, view: DataView, at: number): boolean {
   const shift = at - from;
   if (to - from <= FIRST_BYTES + LAST_BYTES) return isSame(known, from, to, view, shift);
   return isSame(known, from, from + FIRST_BYTES, view, shift) && isSame(known, to - LAST_BYTES, to, view, shift);
@@ -97,11 +180,15 @@ function isSame(known: DataView, from: number, to: number, view: DataView, shift
   return true;
 }
 
+function copyOf({ buffer, byteOffset }: Buffer, start: number, end: number): DataView {
+  return new DataView(buffer.slice(byteOffset + start, byteOffset + end));
+}
+
 let lastBuffer: ArrayBufferLike | undefined;
-let lastView = NOTHING;
+let lastView: DataView = new DataView(new ArrayBuffer(0));
 
 /** Small reads share the memory they are in, so one view serves many of them. */
-export function viewOf({ buffer }: Buffer): DataView {
+function viewOf({ buffer }: Buffer): DataView {
   if (buffer !== lastBuffer) {
     lastBuffer = buffer;
     lastView = new DataView(buffer);

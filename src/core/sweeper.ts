@@ -16,12 +16,20 @@ export const SWEEP_MS = 50;
  */
 export class Sweeper<T extends Swept = Swept> {
   readonly #items: T[] = [];
+  readonly #keepsAlive: boolean;
   #timer: NodeJS.Timeout | undefined;
+
+  /** `idle`: what is in it is no reason for the thread to live on. */
+  constructor(what: 'waits' | 'idle' = 'waits') {
+    this.#keepsAlive = what === 'waits';
+  }
 
   add(item: T): void {
     item.sweepIndex = this.#items.length;
     this.#items.push(item);
-    this.#timer ??= setInterval(this.#run, SWEEP_MS);
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(this.#run, SWEEP_MS);
+    if (!this.#keepsAlive) this.#timer.unref();
   }
 
   /** O(1): the last one takes the place that falls free. */

@@ -4,23 +4,17 @@ import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Log } from '../core/log.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import type { BlobStore } from '../files/blob-store.ts';
+import { advancePieces, beginBatch, keeperOf, leavePieces, piecesOf } from '../store/batch-pieces.ts';
+import { forgetLines, keepFiles, resultPage } from '../store/batch-results.ts';
 import {
-  advancePieces,
   type BatchStatus,
-  beginBatch,
   changeBatch,
   type FinalStatus,
   findBatch,
-  forgetLines,
   insertBatch,
   keepBatch,
-  keeperOf,
-  keepFiles,
-  leavePieces,
   openBatches,
   pageOfBatches,
-  piecesOf,
-  resultPage,
   type StoredBatch,
 } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';

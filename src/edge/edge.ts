@@ -82,7 +82,7 @@ export class Edge implements EdgeContext {
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
     this.connections = new ClientConnections(this.#app, () => this.settings.timeouts.keepAliveMs);
     this.#sockets = new WebSockets(this.#app, {
-      maxMessageBytes: options.settings.limits.maxBodyBytes,
+      maxMessageBytes: () => this.settings.limits.maxBodyBytes,
       highWatermarkBytes: () => this.settings.limits.highWatermarkBytes,
       onUpgrade: this.#onUpgrade,
     });

@@ -17,6 +17,8 @@ export interface ClientSocket {
 export interface SocketHandler {
   /** The bytes are its own. */
   message(bytes: Buffer): void;
+  /** A message came that is larger than `maxBytes`; it is not handed on. */
+  tooLarge(maxBytes: number): void;
   drained(): void;
   /** Nothing comes after it. */
   closed(): void;
@@ -48,7 +50,7 @@ export interface Handshake {
 }
 
 export interface WebSocketsOptions {
-  readonly maxMessageBytes: number;
+  maxMessageBytes(): number;
   highWatermarkBytes(): number;
   /** Answers whatever asks for an upgrade; gives what is upgraded, undefined where it was answered otherwise. */
   onUpgrade(response: HttpResponse, request: HttpRequest, handshake: Handshake): void;
@@ -56,6 +58,12 @@ export interface WebSocketsOptions {
 
 /** Silence after which the addon closes a socket; it sends a ping before. */
 const IDLE_SECONDS = 120;
+
+/**
+ * The addon ends a connection without a word when a message outgrows its own bound. So that bound is above ours, and a
+ * message between the two, as a conversation that grows turn by turn sends it, is refused by name.
+ */
+const READ_BEYOND = 2;
 
 /** WebSockets of one relay thread. */
 export class WebSockets {
@@ -65,7 +73,7 @@ export class WebSockets {
   constructor(app: TemplatedApp, options: WebSocketsOptions) {
     app.ws<SocketData>('/*', {
       compression: 0,
-      maxPayloadLength: options.maxMessageBytes,
+      maxPayloadLength: READ_BEYOND * options.maxMessageBytes(),
       // Bounded by whoever sends: it stops at the high watermark.
       maxBackpressure: 0,
       idleTimeout: IDLE_SECONDS,
@@ -88,8 +96,13 @@ export class WebSockets {
         this.#open.add(opened);
         opened.begin(data.route);
       },
-      // The addon's memory is gone when the call returns.
-      message: (socket, message) => socket.getUserData().socket?.handler?.message(Buffer.from(message.slice(0))),
+      message: (socket, message) => {
+        const handler = socket.getUserData().socket?.handler;
+        const maxBytes = options.maxMessageBytes();
+        if (message.byteLength > maxBytes) handler?.tooLarge(maxBytes);
+        // The addon's memory is gone when the call returns.
+        else handler?.message(Buffer.from(message.slice(0)));
+      },
       drain: (socket) => socket.getUserData().socket?.handler?.drained(),
       close: (socket) => {
         const { socket: opened } = socket.getUserData();

@@ -8,6 +8,7 @@ export const MAX_CUSTOM_ID_CHARACTERS = 512;
 const MAX_FAULTS = 10;
 const LINE_FEED = 0x0a;
 const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -15,6 +16,9 @@ const TILDE = 0x7e;
 const WHOLE = { fault: undefined };
 const POST = Buffer.from('"POST"');
 const KEYS = new PeekKeys(['custom_id', 'method', 'url', 'body']);
+/** Its place among them. */
+const BODY = 3;
+const BODY_MARK = Buffer.from('"body":');
 
 export interface LineFault {
   /** From 1. */
@@ -144,6 +148,32 @@ export interface BatchLine {
   readonly body: Buffer;
 }
 
+/**
+ * A line whose `body` comes last, as clients write it, without a look into the body, which whoever reads it looks at anyway.
+ * It holds only if that finds one object and nothing behind it. Undefined: it is another line.
+ */
+export function usualBatchLine(line: Buffer): BatchLine | undefined {
+  const mark = line.indexOf(BODY_MARK);
+  if (mark < 0) return undefined;
+  let start = mark + BODY_MARK.length;
+  while (start < line.length && isSpace(line[start]!)) start += 1;
+  const peek = new JsonPeek(KEYS);
+  // Else the mark stands within another value.
+  if (line[start] !== OPEN_BRACE || !peek.advance(line, start + 1) || peek.starts[BODY] !== start) return undefined;
+  const end = lastOf(line, line.length);
+  const bodyEnd = lastOf(line, end);
+  if (line[end] !== CLOSE_BRACE || line[bodyEnd] !== CLOSE_BRACE || bodyEnd <= start) return undefined;
+  const read = judged(line, peek, line.subarray(start, bodyEnd + 1));
+  return typeof read === 'string' ? undefined : read;
+}
+
+/** Index of the last byte before `end` that is no space; -1: there is none. */
+function lastOf(bytes: Buffer, end: number): number {
+  let at = end - 1;
+  while (at >= 0 && isSpace(bytes[at]!)) at -= 1;
+  return at;
+}
+
 /** A text: what is wrong with the line. */
 export function readBatchLine(line: Buffer): BatchLine | string {
   const peek = new JsonPeek(KEYS);
@@ -153,7 +183,11 @@ export function readBatchLine(line: Buffer): BatchLine | string {
     if (fault.kind === 'depth') return 'it is nested too deeply';
     return fault.at >= line.length ? 'it breaks off' : `at byte ${fault.at + 1} ${fault.expected} is expected`;
   }
-  const [id, method, url, body] = KEYS.names.map((_, index) => slotOf(line, peek, index));
+  return judged(line, peek, slotOf(line, peek, BODY));
+}
+
+function judged(line: Buffer, peek: JsonPeek, body: Buffer | undefined): BatchLine | string {
+  const [id, method, url] = [slotOf(line, peek, 0), slotOf(line, peek, 1), slotOf(line, peek, 2)];
   const customId = textOf(id);
   if (customId === undefined || customId === '' || customId.length > MAX_CUSTOM_ID_CHARACTERS) {
     return `\`custom_id\` has to be a text of 1 to ${MAX_CUSTOM_ID_CHARACTERS} characters`;

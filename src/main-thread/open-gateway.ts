@@ -87,7 +87,11 @@ export async function openGateway({
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const healthShare = new HealthShare({ memory: health, configuration: () => inForce.configuration, log });
   healthShare.register(registry);
-  const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
+  const cachedAnswers = new CachedAnswers({
+    configuration: () => inForce.configuration,
+    log,
+    tell: (thread, message, transfer) => relayThreads.tell(thread, message, transfer),
+  });
   cachedAnswers.register(registry);
   const hasConsoleToken =
     server.console.enabled && server.operator.adminKey === undefined && LOOPBACK.test(server.operator.host);
@@ -240,6 +244,7 @@ export async function openGateway({
     counts: limitCounters.buffer,
     health: health.buffers,
     answers: cachedAnswers.buffer,
+    claims: cachedAnswers.claimBuffer,
     vectors: cachedAnswers.vectorBuffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),

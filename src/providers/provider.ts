@@ -126,8 +126,18 @@ export interface ProviderAccount {
 /** One line that a provider's own batch is asked for. */
 export interface ProviderBatchLine {
   readonly customId: string;
+  /** The model that it asks: as the account calls it, and the provider's own id. */
+  readonly model: string;
+  readonly modelId: string;
   /** A request in the provider's form. */
   readonly body: Buffer;
+}
+
+/** What is said of a batch beside its lines. */
+export interface AskedBatch {
+  /** Name of the wire in whose form all its lines are. */
+  readonly wire: string;
+  readonly windowHours: number;
 }
 
 /** How the batches of one provider are asked for, and what its words for them mean. */
@@ -143,21 +153,34 @@ export interface ReadBatches {
   readonly path: string;
   /** Undefined: it is no batch. */
   read(batch: JsonObject): ProviderBatch | undefined;
-  /** One line of its results; undefined: it is none. */
+  /** Its results are the objects of the first array of this name in an answer. Absent: the answer is a line for each. */
+  readonly resultsIn?: string;
+  /** One of its results; undefined: it is none. */
   result(line: JsonObject): ProviderResult | undefined;
 }
 
 export interface TranslatedBatches extends ReadBatches {
-  /** Name of the wire in whose form the lines are. */
-  readonly wire: string;
+  /** Names of the wires in whose forms lines may be; the first that can say what is asked counts. */
+  readonly wires: readonly string[];
   /** Lines of one request. */
   readonly maxLines: number;
-  create(lines: readonly ProviderBatchLine[]): Buffer;
+  /** What is posted; `path`: at the account's address. */
+  create(lines: readonly ProviderBatchLine[], asked: AskedBatch): OrError<{ path: string; body: Buffer }>;
   /** Behind `path`. */
   cancel(id: string): string;
+  /** What a page begins behind: the id of a batch, or the `next` of the page before. */
+  readonly pagesBy: 'id' | 'cursor';
   /** As the query of a list. */
-  page(limit: number, after: string | undefined): string;
-  list(page: JsonObject): { readonly batches: readonly JsonObject[]; readonly hasMore: boolean } | undefined;
+  page(limit: number, from: string | undefined): string;
+  /** The answer to such a query. */
+  list(page: JsonObject, limit: number, from: string | undefined): BatchPage | undefined;
+}
+
+/** Batches as their provider lists them, the newest first. */
+export interface BatchPage {
+  readonly batches: readonly JsonObject[];
+  /** Of the next page; undefined: this is the last one. */
+  readonly next: string | undefined;
 }
 
 /** A batch at its provider, in OpenAI's words. Times in seconds since the Unix epoch. */
@@ -179,6 +202,9 @@ export interface ProviderResult {
   readonly customId: string;
   /** The whole answer in the provider's form; undefined: there is none, and `error` says why. */
   readonly answer: JsonObject | undefined;
+  /** Where the answer does not say `model` and `usage` at its top. */
+  readonly model?: string | undefined;
+  readonly usage?: unknown;
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 

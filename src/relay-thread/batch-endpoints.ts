@@ -74,7 +74,9 @@ export function batchRunner(options: RunnerOfThread): BatchRunner {
       if (blob === undefined) throw new BlobFault('Its bytes are not on this gateway.', undefined);
       const lines: Buffer[] = [];
       try {
-        for await (const { bytes } of linesOf(blob, from, to, settings().limits.maxBodyBytes)) lines.push(bytes);
+        for await (const read of linesOf(blob, from, to, settings().limits.maxBodyBytes)) {
+          for (const { bytes } of read) lines.push(bytes);
+        }
       } finally {
         await blob.close();
       }
@@ -119,11 +121,12 @@ function prepareLine(
   const scan = dialect.scan({ path, params: {}, headers: localHeaders(headers) });
   scan.advance(body, body.length);
   const peeked = scan.result(body);
-  /** Each try reads what was scanned once. */
-  const scanned = { advance(): void {}, result: () => scan.result(body) };
+  /** Each try has what was scanned once. */
+  const scanned = { advance(): void {}, result: () => peeked };
   const { principal } = caller;
   return {
     model: peeked instanceof GatewayError ? '' : peeked.model,
+    isUnderstood: !(peeked instanceof GatewayError),
     send(label, onOver) {
       const { limits } = pipeline.snapshot().settings;
       const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);

@@ -1,7 +1,8 @@
 import type { BatchDesk } from '../batches/batch-runner.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { AdvancedPieces, BatchFilter, PieceProgress, StoredBatch } from '../store/batches.ts';
+import type { AdvancedPieces, PieceProgress } from '../store/batch-pieces.ts';
+import type { BatchFilter, StoredBatch } from '../store/batches.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
 import {
   type BatchAnswer,

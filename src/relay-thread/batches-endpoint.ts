@@ -173,7 +173,8 @@ function parsed(body: Buffer): OrError<z.output<typeof requestSchema>> {
 }
 
 /** OpenAI knows `24h` alone. */
-function windowOf(text: string): OrError<number> {
+/** `24h`, `7d` → milliseconds. */
+export function windowOf(text: string): OrError<number> {
   const [, count = '', unit] = /^(\d{1,3})([hd])$/.exec(text) ?? [];
   const hours = Number(count) * (unit === 'd' ? 24 : 1);
   if (unit === undefined || hours < 1 || hours > MAX_WINDOW_HOURS) {

@@ -5,11 +5,19 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
-import type { ProviderAccount, ProviderBatchLine, Target, TranslatedBatches } from '../providers/provider.ts';
+import type {
+  Mounts,
+  ProviderAccount,
+  ProviderBatchLine,
+  Target,
+  TranslatedBatches,
+  Wire,
+} from '../providers/provider.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { formOf } from '../relay/choose-mount.ts';
 import { translateRequest } from '../relay/request-translation.ts';
 import type { BatchRoutes } from './batches-endpoint.ts';
+import { anyTarget } from './provider-requests.ts';
 
 export interface LinesForProvider {
   readonly exchange: Exchange;
@@ -22,12 +30,26 @@ export interface LinesForProvider {
   readonly proxy: ProxyOptions;
 }
 
+/** For whoever asks a provider for what it cannot. */
+export const RUN_HERE = 'Without x-tfy-provider-name the gateway runs the batch itself.';
 /** After so many lines others have their turn. */
 const LINES_A_TURN = 64;
 
+export interface MadeLines {
+  readonly lines: readonly ProviderBatchLine[];
+  /** Name of the wire in whose form they are. */
+  readonly wire: string;
+}
+
 /** The lines of a file of the gateway's, each in the provider's form; or the first that cannot be. */
-export async function linesForProvider(options: LinesForProvider): Promise<OrError<ProviderBatchLine[]>> {
-  const { inputFileId, owners, batches, form } = options;
+export async function linesForProvider(options: LinesForProvider): Promise<OrError<MadeLines>> {
+  const { inputFileId, owners, batches, form, account, dialect } = options;
+  const mounts = anyTarget(account)?.mounts;
+  const wire = mounts && batchWire(mounts, form, dialect);
+  if (wire === undefined) {
+    const detail = `Batches of this provider have no such endpoint. ${RUN_HERE}`;
+    return new GatewayError('unsupported_operation', { detail, target: `${account.name}/*` });
+  }
   const { limits } = batches.files.settings();
   const file = await batches.files.rows.find(inputFileId, owners);
   if (file instanceof GatewayError) {
@@ -43,18 +65,20 @@ export async function linesForProvider(options: LinesForProvider): Promise<OrErr
   if (blob === undefined) return unfit('input_file_id', 'The bytes of this file are not on this gateway.');
   const lines: ProviderBatchLine[] = [];
   try {
-    for await (const { bytes } of linesOf(blob, 0, blob.bytes, limits.maxBodyBytes)) {
-      const number = lines.length + 1;
-      if (number > form.maxLines) return unfit('input_file_id', `The provider takes ${form.maxLines} lines at most.`);
-      const line = lineFor(options, bytes);
-      if (line instanceof GatewayError) return inLine(number, line);
-      lines.push(line);
-      if (number % LINES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    for await (const read of linesOf(blob, 0, blob.bytes, limits.maxBodyBytes)) {
+      for (const { bytes } of read) {
+        const number = lines.length + 1;
+        if (number > form.maxLines) return unfit('input_file_id', `The provider takes ${form.maxLines} lines at most.`);
+        const line = lineFor(options, bytes);
+        if (line instanceof GatewayError) return inLine(number, line);
+        lines.push(line);
+        if (number % LINES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
     }
   } finally {
     await blob.close();
   }
-  return lines;
+  return { lines, wire: wire.name };
 }
 
 function lineFor(
@@ -82,7 +106,18 @@ function lineFor(
     return new GatewayError('model_forbidden', { param: 'model', detail, target: target.id });
   }
   const made = madeFor(target, form, dialect, body, peeked);
-  return made instanceof GatewayError ? made : { customId, body: made };
+  const { id, modelId } = target;
+  return made instanceof GatewayError ? made : { customId, model: id.slice(prefix.length), modelId, body: made };
+}
+
+/** The wire in whose form lines of a dialect are; undefined: the provider's batches cannot say what is asked. */
+export function batchWire(mounts: Mounts, { wires }: TranslatedBatches, dialect: Dialect): Wire | undefined {
+  const able = [...mounts.values()].flat().flatMap(({ wire }) => (wires.includes(wire.name) ? [wire] : []));
+  const { translation } = dialect;
+  return (
+    able.find((wire) => formOf(wire) === dialect.name) ??
+    able.find((wire) => wire.translation !== undefined && translation?.to.includes(wire.operation))
+  );
 }
 
 function madeFor(
@@ -92,21 +127,26 @@ function madeFor(
   body: Buffer,
   peeked: Parameters<Dialect['splice']>[1],
 ): OrError<Buffer> {
-  const wire = [...target.mounts.values()].flat().find(({ wire: { name } }) => name === form.wire)?.wire;
-  if (wire !== undefined && formOf(wire) === dialect.name) {
-    const edits = { modelId: target.modelId, askUsage: false, developerAsSystem: false };
+  const wire = batchWire(target.mounts, form, dialect);
+  if (wire === undefined) return new GatewayError('unsupported_operation', { target: target.id });
+  if (formOf(wire) === dialect.name) {
+    const { modelId, abilities, rules } = target;
+    const edits = { modelId, askUsage: false, developerAsSystem: !abilities.developerRole, rules };
     const spliced = dialect.splice(body, peeked, edits);
     return Array.isArray(spliced) ? Buffer.concat(spliced) : spliced;
   }
-  const to = wire?.translation;
-  if (wire === undefined || to === undefined || !dialect.translation?.to.includes(wire.operation)) {
-    return new GatewayError('unsupported_operation', { target: target.id });
-  }
-  const made = translateRequest(dialect.translation, to, target, { body, cacheMarker: undefined });
+  const to = wire.translation!;
+  const made = translateRequest(dialect.translation!, to, target, { body, cacheMarker: undefined });
   if (made instanceof GatewayError) return made;
-  if (Buffer.isBuffer(made.body)) return made.body;
-  if (Array.isArray(made.body)) return Buffer.concat(made.body);
-  return new GatewayError('unsupported_operation', { target: target.id });
+  if (made.more !== undefined) {
+    return new GatewayError('unsupported_operation', {
+      detail: `The provider takes ${made.partInputs} inputs of one line at most.`,
+      target: target.id,
+    });
+  }
+  const whole = Array.isArray(made.body) ? Buffer.concat(made.body) : made.body;
+  if (!Buffer.isBuffer(whole)) return new GatewayError('unsupported_operation', { target: target.id });
+  return to.adapted?.(whole, target) ?? whole;
 }
 
 function unfit(param: string, detail: string): GatewayError {

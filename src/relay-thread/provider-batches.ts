@@ -1,20 +1,17 @@
-import { answeredLine, unansweredLine } from '../batches/line-result.ts';
-import { isObject, type JsonObject, parseObject, stringOf } from '../codec/json-value.ts';
+import { isObject, parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
-import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
-import type { ProviderAccount, ProviderBatch, ReadBatches, TranslatedBatches, Wire } from '../providers/provider.ts';
+import type { ProviderAccount, ProviderBatch, ReadBatches, TranslatedBatches } from '../providers/provider.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { queryParameter, withoutOwnBase } from '../proxy/proxy-path.ts';
-import { makeAnswer } from '../relay/answer-translation.ts';
-import { formOf } from '../relay/choose-mount.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
-import { type BatchRoutes, pageLimit, readBatchRequest } from './batches-endpoint.ts';
+import { type BatchRoutes, pageLimit, readBatchRequest, windowOf } from './batches-endpoint.ts';
 import { answered, answerJson, ownersOf } from './files-endpoint.ts';
-import { linesForProvider } from './provider-batch-lines.ts';
-import { chargeOnce, targetOf } from './provider-charge.ts';
-import { anyTarget, ProviderRequests } from './provider-requests.ts';
+import { linesForProvider, RUN_HERE } from './provider-batch-lines.ts';
+import { lineRewriter, sendResults, USUAL_ENDPOINT } from './provider-batch-results.ts';
+import { chargeOnce } from './provider-charge.ts';
+import { ProviderRequests } from './provider-requests.ts';
 
 export interface ProviderBatchOptions {
   readonly proxy: ProxyOptions;
@@ -27,8 +24,10 @@ const PATH = /^\/batches(?:\/([^/?]+)(?:\/(cancel|output))?)?$/;
 /** Where a provider keeps results and no file of them: `output_file_id` of a batch is this and its id. */
 const OUTPUT_FILE = 'batch-output-';
 const CONTENT = new RegExp(`^/files/${OUTPUT_FILE}([^/?]+)/content$`);
-/** Of whatever was begun elsewhere. */
-const USUAL_ENDPOINT = '/v1/chat/completions';
+/** A list whose pages begin behind a cursor is read from its beginning, so many pages of so many batches at the most. */
+const MAX_PAGES = 20;
+const PAGE_LIMIT = 100;
+const HOUR_MS = 3_600_000;
 
 /** Batches that a provider runs, asked for in OpenAI's form: https://platform.openai.com/docs/api-reference/batch */
 export class ProviderBatchEndpoint {
@@ -57,7 +56,7 @@ export class ProviderBatchEndpoint {
     if (account === undefined || form === undefined) return undefined;
     if (form.kind === 'none') {
       const { reason } = form;
-      const detail = `${reason} Without x-tfy-provider-name the gateway runs the batch itself.`;
+      const detail = `${reason} ${RUN_HERE}`;
       return async () => new GatewayError('unsupported_operation', { detail, target: `${account.name}/*` });
     }
     const [, id = output?.[1], what = output === null ? undefined : 'output'] = inPath ?? [];
@@ -82,14 +81,17 @@ export class ProviderBatchEndpoint {
     const asked = await readBatchRequest(exchange, batches);
     if (asked instanceof GatewayError) return asked;
     const { endpoint, input_file_id: inputFileId, completion_window: completionWindow, metadata } = asked;
+    const windowMs = windowOf(completionWindow);
+    if (windowMs instanceof GatewayError) return windowMs;
     const dialect = batches.endpoints.get(withoutBasePath(endpoint));
     if (dialect === undefined) throw new Error('the endpoint was checked before');
     const owners = ownersOf(exchange.principal, batches.files.settings());
-    const lines = await linesForProvider({ exchange, account, form, dialect, inputFileId, owners, batches, proxy });
-    if (lines instanceof GatewayError) return lines;
-    const body = form.create(lines);
-    const made = await this.#requests(exchange, account).whole({ method: 'POST', path: form.path, body });
-    const batch = readBatch(made, form);
+    const made = await linesForProvider({ exchange, account, form, dialect, inputFileId, owners, batches, proxy });
+    if (made instanceof GatewayError) return made;
+    const request = form.create(made.lines, { wire: made.wire, windowHours: windowMs / HOUR_MS });
+    if (request instanceof GatewayError) return request;
+    const answer = await this.#requests(exchange, account).whole({ method: 'POST', ...request });
+    const batch = readBatch(answer, form);
     if (batch instanceof GatewayError) return batch;
     const kept: KeptProviderBatch = {
       account: account.name,
@@ -112,7 +114,7 @@ export class ProviderBatchEndpoint {
     id: string,
   ): Promise<OrError<number>> {
     const requests = this.#requests(exchange, account);
-    const answer = await requests.whole({ method: 'GET', path: batchPath(form, id) });
+    const answer = await requests.batch({ method: 'GET', path: batchPath(form, id) }, form);
     const batch = readBatch(answer, form);
     if (batch instanceof GatewayError) return batch;
     if (batch.isOver) void this.#charged(exchange, account, form, batch).catch((error) => this.#failed(id, error));
@@ -151,8 +153,15 @@ export class ProviderBatchEndpoint {
     form: TranslatedBatches,
     id: string,
   ): Promise<OrError<number>> {
-    const request = { method: 'POST', path: form.path + form.cancel(id) } as const;
-    const batch = readBatch(await this.#requests(exchange, account).whole(request), form);
+    const requests = this.#requests(exchange, account);
+    const answer = await requests.whole({ method: 'POST', path: form.path + form.cancel(id) });
+    if (answer instanceof GatewayError) return answer;
+    const told = readBatch(answer, form);
+    // Some say nothing of it.
+    const batch =
+      told instanceof GatewayError
+        ? readBatch(await requests.batch({ method: 'GET', path: batchPath(form, id) }, form), form)
+        : told;
     return batch instanceof GatewayError ? batch : this.#told(exchange, account, batch);
   }
 
@@ -160,23 +169,48 @@ export class ProviderBatchEndpoint {
     const { query } = exchange.headers;
     const limit = pageLimit(queryParameter(query, 'limit'));
     if (limit instanceof GatewayError) return limit;
-    const page = form.page(limit, queryParameter(query, 'after'));
-    const answer = await this.#requests(exchange, account).whole({ method: 'GET', path: form.path, query: page });
-    if (answer instanceof GatewayError) return answer;
-    const object = parseObject(answer.toString());
-    const listed = object && form.list(object);
-    if (listed === undefined) return new GatewayError('upstream_protocol');
+    const page = await this.#page(this.#requests(exchange, account), form, limit, queryParameter(query, 'after'));
+    if (page instanceof GatewayError) return page;
     const { rows } = this.#options.batches;
-    const read = listed.batches.map((each) => form.read(each)).filter((each) => each !== undefined);
     const data = await Promise.all(
-      read.map(async (batch) => {
+      page.batches.map(async (batch) => {
         const kept = await rows.findProviderBatch(account.name, batch.id);
         return batchObject(batch, kept instanceof GatewayError ? undefined : kept);
       }),
     );
     const [first_id = null, last_id = null] = [data[0]?.id, data.at(-1)?.id];
-    answerJson(exchange, { object: 'list', data, first_id, last_id, has_more: listed.hasMore });
+    answerJson(exchange, { object: 'list', data, first_id, last_id, has_more: page.hasMore });
     return 200;
+  }
+
+  async #page(
+    requests: ProviderRequests,
+    form: TranslatedBatches,
+    limit: number,
+    after: string | undefined,
+  ): Promise<OrError<ListedBatches>> {
+    if (form.pagesBy === 'id' || after === undefined) {
+      const page = await readPage(requests, form, limit, after);
+      return page instanceof GatewayError ? page : { batches: page.batches, hasMore: page.next !== undefined };
+    }
+    const batches: ProviderBatch[] = [];
+    let isBehind = false;
+    let from: string | undefined;
+    for (let pages = 0; pages < MAX_PAGES && batches.length <= limit; pages += 1) {
+      const page = await readPage(requests, form, PAGE_LIMIT, from);
+      if (page instanceof GatewayError) return page;
+      for (const batch of page.batches) {
+        if (isBehind) batches.push(batch);
+        else isBehind = batch.id === after;
+      }
+      from = page.next;
+      if (from === undefined) break;
+    }
+    if (!isBehind) {
+      const detail = `None of the newest ${MAX_PAGES * PAGE_LIMIT} batches of the account has this id.`;
+      return new GatewayError('invalid_parameter', { param: 'after', detail });
+    }
+    return { batches: batches.slice(0, limit), hasMore: batches.length > limit || from !== undefined };
   }
 
   /** Charged first: whoever has the results has paid for them. */
@@ -187,109 +221,43 @@ export class ProviderBatchEndpoint {
     id: string,
   ): Promise<OrError<number>> {
     const requests = this.#requests(exchange, account);
-    const batch = readBatch(await requests.whole({ method: 'GET', path: batchPath(form, id) }), form);
+    const batch = readBatch(await requests.batch({ method: 'GET', path: batchPath(form, id) }, form), form);
     if (batch instanceof GatewayError) return batch;
-    const [path] = batch.results;
-    if (!batch.isOver || path === undefined) {
+    if (!batch.isOver || batch.results.length === 0) {
       return new GatewayError('not_found', {
         detail: `The batch is ${batch.status.replace('_', ' ')} and has no output.`,
       });
     }
     const unpaid = await this.#charged(exchange, account, form, batch);
     if (unpaid) return unpaid;
-    const rewrite = form.kind === 'passed' ? sameLine : await this.#rewriter(account, form, batch);
-    if (rewrite instanceof GatewayError) return rewrite;
-    const { sink } = exchange;
-    const error = await requests.lines(
-      { method: 'GET', path },
-      (line) => {
-        if (!sink.started) startLines(exchange);
-        const written = rewrite(line);
-        return written === undefined || sink.write(Buffer.concat([written, LINE_END]));
-      },
-      (local) => {
-        sink.onDrained = () => local.drained();
-        const before = exchange.onAbort;
-        exchange.onAbort = (reason) => {
-          before?.(reason);
-          if (reason === 'drain') sink.cut();
-          local.abort(reason);
-        };
-      },
-    );
-    if (error) {
-      if (sink.started) sink.cut();
-      return error;
-    }
-    if (!sink.started) startLines(exchange);
-    sink.end();
-    return 200;
-  }
-
-  async #rewriter(
-    account: ProviderAccount,
-    form: TranslatedBatches,
-    batch: ProviderBatch,
-  ): Promise<OrError<(line: Buffer) => Buffer | undefined>> {
+    if (form.kind === 'passed') return sendResults(exchange, requests, form, batch, (line) => line);
     const { rows, endpoints } = this.#options.batches;
     const kept = await rows.findProviderBatch(account.name, batch.id);
     if (kept instanceof GatewayError) return kept;
-    const dialect = endpoints.get(withoutBasePath(kept?.endpoint || USUAL_ENDPOINT));
-    const wire = wireOf(account, form);
-    if (dialect === undefined || wire === undefined) {
-      return new GatewayError('unsupported_operation', { target: `${account.name}/*` });
-    }
-    const created = batch.endedAt ?? batch.createdAt ?? 0;
-    return (line) => {
-      const object = parseObject(line.toString());
-      const result = object && form.result(object);
-      if (result === undefined) return undefined;
-      const { customId, answer, error } = result;
-      if (answer === undefined) return unansweredLine(customId, error?.code ?? 'batch_error', error?.message ?? '');
-      const model = stringOf(answer['model']) ?? '';
-      const context = {
-        exchangeId: batch.id,
-        model: targetOf(account, model)?.id ?? model,
-        includeUsage: true,
-        created,
-      };
-      const body = rewritten(answer, dialect, wire, context);
-      if (body instanceof GatewayError) return unansweredLine(customId, body.code, body.message);
-      return answeredLine(customId, stringOf(answer['id']) ?? batch.id, {
-        status: 200,
-        headers: [],
-        body,
-        error: undefined,
-      });
-    };
+    const rewrite = lineRewriter({ account, form, batch, endpoint: kept?.endpoint, endpoints });
+    return rewrite instanceof GatewayError ? rewrite : sendResults(exchange, requests, form, batch, rewrite);
   }
 }
 
-const LINE_END = Buffer.from('\n');
-
-function sameLine(line: Buffer): Buffer {
-  return line;
+interface ListedBatches {
+  readonly batches: readonly ProviderBatch[];
+  readonly hasMore: boolean;
 }
 
-function startLines(exchange: Exchange): void {
-  const headers = ['content-type', 'application/jsonl'];
-  exchange.pushOwnHeaders(headers, 0);
-  exchange.sink.start(200, headers);
-}
-
-type Context = Parameters<typeof makeAnswer>[0]['context'];
-
-function rewritten(answer: JsonObject, dialect: Dialect, wire: Wire, context: Context): OrError<Buffer> {
-  const bytes = Buffer.from(JSON.stringify(answer));
-  if (formOf(wire) === dialect.name) return bytes;
-  const made = makeAnswer({ dialect, wire, context, answer: bytes, parts: undefined });
-  if (made instanceof GatewayError) return made;
-  return 'failure' in made ? new GatewayError('upstream_protocol') : made.body;
-}
-
-export function wireOf(account: ProviderAccount, { wire }: TranslatedBatches): Wire | undefined {
-  const mounts = [...(anyTarget(account)?.mounts.values() ?? [])].flat();
-  return mounts.find(({ wire: { name } }) => name === wire)?.wire;
+async function readPage(
+  requests: ProviderRequests,
+  form: TranslatedBatches,
+  limit: number,
+  from: string | undefined,
+): Promise<OrError<{ batches: readonly ProviderBatch[]; next: string | undefined }>> {
+  const query = form.page(limit, from);
+  const answer = await requests.batch({ method: 'GET', path: form.path, query }, form);
+  if (answer instanceof GatewayError) return answer;
+  const object = parseObject(answer.toString());
+  const page = object && form.list(object, limit, from);
+  if (page === undefined) return new GatewayError('upstream_protocol');
+  const { batches, next } = page;
+  return { batches: batches.map((each) => form.read(each)).filter((each) => each !== undefined), next };
 }
 
 function batchPath({ path }: ReadBatches, id: string): string {

@@ -1,9 +1,16 @@
-import { type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
+import { objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation } from '../inference/operation.ts';
 import { addCounts, type Usage } from '../inference/usage.ts';
-import type { ProviderAccount, ProviderBatch, ReadBatches, Target, Wire } from '../providers/provider.ts';
+import type {
+  ProviderAccount,
+  ProviderBatch,
+  ProviderResult,
+  ReadBatches,
+  Target,
+  Wire,
+} from '../providers/provider.ts';
 import type { BatchRows } from './batch-rows.ts';
 import { anyTarget, type ProviderRequests } from './provider-requests.ts';
 
@@ -57,12 +64,12 @@ export async function chargeOnce(charge: ProviderCharge): Promise<GatewayError |
 async function usageOf({ account, form, batch, requests }: ProviderCharge): Promise<Map<string, Usage> | GatewayError> {
   const used = new Map<string, Usage>();
   for (const path of batch.results) {
-    const error = await requests.lines({ method: 'GET', path }, (line) => {
+    const error = await requests.results({ method: 'GET', path }, form, (line) => {
       const object = parseObject(line.toString());
-      const answer = object && form.result(object)?.answer;
-      const usage = answer && usageIn(answer, account);
+      const result = object && form.result(object);
+      const usage = result && usageIn(result, account);
       if (usage === undefined) return true;
-      const model = stringOf(answer?.['model']) ?? '';
+      const model = result?.model ?? stringOf(result?.answer?.['model']) ?? '';
       const sum = used.get(model) ?? { servedAs: { serviceTier: 'batch' } };
       addCounts(sum, usage);
       used.set(model, sum);
@@ -73,9 +80,10 @@ async function usageOf({ account, form, batch, requests }: ProviderCharge): Prom
   return used;
 }
 
-function usageIn(answer: JsonObject, account: ProviderAccount): Usage | undefined {
+function usageIn({ answer, usage = answer?.['usage'] }: ProviderResult, account: ProviderAccount): Usage | undefined {
+  if (answer === undefined) return undefined;
   const operation = OPERATIONS[stringOf(answer['object']) ?? stringOf(answer['type']) ?? ''] ?? 'chat';
-  return wireOf(account, operation)?.toUsage(objectOf(answer['usage']), answer);
+  return wireOf(account, operation)?.toUsage(objectOf(usage), answer);
 }
 
 function wireOf(account: ProviderAccount, operation: Operation): Wire | undefined {
@@ -90,7 +98,10 @@ async function bill(
   usage: Usage,
 ): Promise<GatewayError | undefined> {
   const path = `${form.path}/${encodeURIComponent(batch.id)}`;
-  const answer = await requests.whole({ method: 'GET', path, billed: { target: targetOf(account, model), usage } });
+  const answer = await requests.batch(
+    { method: 'GET', path, billed: { target: targetOf(account, model), usage } },
+    form,
+  );
   return answer instanceof GatewayError ? answer : undefined;
 }
 

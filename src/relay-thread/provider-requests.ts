@@ -1,8 +1,9 @@
+import { ArrayItems } from '../codec/array-items.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Usage } from '../inference/usage.ts';
-import type { ProviderAccount, Target } from '../providers/provider.ts';
+import type { ProviderAccount, ReadBatches, Target } from '../providers/provider.ts';
 import { runProxy } from '../proxy/proxy.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 
@@ -54,18 +55,69 @@ export class ProviderRequests {
     return error ?? Buffer.concat(chunks);
   }
 
-  /** Line by line. `begun` is given what lets a pause end. */
-  async lines(
+  /** As `whole`, without results that stand in it. */
+  async batch(request: ProviderRequest, { resultsIn: key }: ReadBatches): Promise<OrError<Buffer>> {
+    if (key === undefined) return this.whole(request);
+    const { maxTranslateBytes } = this.#options.snapshot().settings.limits;
+    const around: Buffer[] = [];
+    let length = 0;
+    const items = new ArrayItems({
+      key,
+      onAround(bytes) {
+        length += bytes.length;
+        if (length <= maxTranslateBytes) around.push(bytes);
+      },
+    });
+    const error = await this.#run(request, (bytes, exchange) => {
+      items.push(bufferOf(bytes));
+      if (length > maxTranslateBytes) exchange.abort('client');
+      return true;
+    });
+    if (length > maxTranslateBytes) return tooLarge(maxTranslateBytes);
+    return error ?? Buffer.concat(around);
+  }
+
+  /** The results in an answer, one after the other. `begun` is given what lets a pause end. */
+  async results(
     request: ProviderRequest,
+    { resultsIn: key }: ReadBatches,
     take: TakeLine,
     begun: (exchange: LocalExchange) => void = () => {},
+  ): Promise<GatewayError | undefined> {
+    if (key === undefined) return this.#lines(request, take, begun);
+    const { maxTranslateBytes } = this.#options.snapshot().settings.limits;
+    let wantsMore = true;
+    const items = new ArrayItems({
+      key,
+      onItem(item, array) {
+        // What comes again is the same.
+        if (array === 0) wantsMore = take(item) && wantsMore;
+      },
+    });
+    const error = await this.#run(
+      request,
+      (bytes, exchange) => {
+        wantsMore = true;
+        items.push(bufferOf(bytes));
+        if (items.heldBytes > maxTranslateBytes) exchange.abort('client');
+        return wantsMore;
+      },
+      begun,
+    );
+    return items.heldBytes > maxTranslateBytes ? tooLarge(maxTranslateBytes) : error;
+  }
+
+  async #lines(
+    request: ProviderRequest,
+    take: TakeLine,
+    begun: (exchange: LocalExchange) => void,
   ): Promise<GatewayError | undefined> {
     const { maxTranslateBytes } = this.#options.snapshot().settings.limits;
     let rest: Buffer = Buffer.alloc(0);
     const error = await this.#run(
       request,
       (bytes, exchange) => {
-        const all = rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([rest, bytes]);
+        const all = rest.length === 0 ? bufferOf(bytes) : Buffer.concat([rest, bytes]);
         let from = 0;
         let wantsMore = true;
         for (let end = all.indexOf(LINE_FEED); end >= 0; end = all.indexOf(LINE_FEED, from)) {
@@ -133,6 +185,11 @@ export class ProviderRequests {
     if (target === undefined || mount === undefined) return new GatewayError('internal_error', { cause: status });
     return mount.wire.toError(status, words, target);
   }
+}
+
+/** The same bytes. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function tooLarge(maxBytes: number): GatewayError {

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { parentPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
+import { FlightClaims } from '../cache/flight-claims.ts';
+import { RemoteFlights } from '../cache/remote-flights.ts';
 import { SemanticIndex } from '../cache/semantic-index.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
 import { SharedVectors } from '../cache/shared-vectors.ts';
@@ -42,6 +44,7 @@ import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
+import { ModelClassifier } from './model-classifier.ts';
 import { addressAsked } from './oauth-routes.ts';
 import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
@@ -75,7 +78,7 @@ const data = await new Promise<RelayThreadData>((resolve) => {
     else hear(message);
   });
 });
-const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
+const send = (message: FromRelayThread, transfer: readonly (ArrayBuffer | MessagePort)[] = []): void =>
   port.postMessage(message, transfer);
 
 const log = createLog(
@@ -128,7 +131,20 @@ let { identityProviders } = data.configuration.identities;
 let { semanticCacheModel } = data.configuration;
 
 const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
+const elsewhere =
+  data.threads === 1
+    ? undefined
+    : new RemoteFlights({
+        thread: data.thread,
+        claims: new FlightClaims(data.thread, data.claims),
+        connect(to) {
+          const { port1, port2 } = new MessageChannel();
+          send({ type: 'flight-port-to', to, port: port2 }, [port2]);
+          return port1;
+        },
+      });
 const cache = new AnswerCache({
+  elsewhere,
   memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
   remote: answersInRedis,
   sharedMemory: counters,
@@ -178,6 +194,11 @@ const pipeline: PipelineOptions = {
   refused: refusals.refused,
   requestLog,
   shadow: shadows.copy,
+  classifier: new ModelClassifier({
+    dialect: dialects.find(({ operation }) => operation === 'chat')!,
+    pipeline: () => pipeline,
+    memory: lasting.health.tiers,
+  }),
 };
 
 /** Of one thread alone. */
@@ -331,6 +352,9 @@ function onMessage(message: LaterMessage): void {
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
+      return;
+    case 'flight-port':
+      elsewhere?.serve(message.port);
       return;
     case 'mcp':
       mcp.connect(message.port);

@@ -19,6 +19,7 @@ const MAX_WAITING = 16;
 const NORMAL_CLOSE = 1000;
 const GOING_AWAY = 1001;
 const POLICY_CLOSE = 1008;
+const TOO_BIG_CLOSE = 1009;
 
 export interface ResponsesSocketOptions {
   readonly dialect: Dialect;
@@ -59,6 +60,12 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
       const detail = `${MAX_WAITING} turns wait already.`;
       this.#fail(new GatewayError('socket_queue_full', { detail, retryAfterMs: 1_000 }));
     }
+  }
+
+  tooLarge(maxBytes: number): void {
+    const setting = `limits.max_body_bytes: ${maxBytes}`;
+    this.#socket.send(errorText(new GatewayError('body_too_large', { setting }), this.#o.dialect));
+    this.#socket.close(TOO_BIG_CLOSE, setting);
   }
 
   drained(): void {
@@ -121,10 +128,10 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
       return;
     }
     if (generate === false) this.#warmUp(request);
-    else this.#run(Buffer.from(JSON.stringify({ ...request, stream: true })));
+    else this.#run(Buffer.from(JSON.stringify({ ...request, stream: true })), stringOf(event['previous_response_id']));
   }
 
-  #run(body: Buffer): void {
+  #run(body: Buffer, previousId: string | undefined): void {
     const { dialect, responses, counters } = this.#o;
     const { maxInFlight } = responses.pipeline.snapshot().settings.limits;
     if (!counters.enter(maxInFlight)) {
@@ -134,9 +141,12 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
       return;
     }
     const { principal, headers } = this.#socket;
+    const before = this.#last;
     const receiver = new SocketReceiver(this.#socket, dialect, () => {
       counters.leave();
       this.#turn = undefined;
+      // As the service does: a turn that failed leaves nothing that a client could go on from by mistake.
+      if (before !== undefined && before.id === previousId && this.#last === before) this.#last = undefined;
       this.#next();
     });
     const request = { method: 'GET', path: '/responses', principal, body, headers, scan: dialect.scan };
@@ -152,7 +162,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
     const before = previousId === undefined ? undefined : this.recall(previousId);
     if (previousId !== undefined && before === undefined) {
       const detail = `\`previous_response_id\`: the latest response of this connection is another one.`;
-      this.#fail(new GatewayError('invalid_parameter', { param: 'previous_response_id', detail }));
+      this.#fail(new GatewayError('previous_response_not_found', { param: 'previous_response_id', detail }));
       return;
     }
     const { input } = request;

@@ -6,18 +6,20 @@ import { type Availability, CIRCUIT_WORDS, Circuit, type Probing } from './circu
 import { LATENCY_WORDS, LatencyWindow } from './latency-window.ts';
 import type { StepObserver } from './route-plan.ts';
 import { SharedSlots } from './shared-slots.ts';
+import { TierMemory } from './tier-memory.ts';
 
 /** A credential that was refused is hardly mended at once. */
 const REFUSED_OUT_MS = 60_000;
 const MAX_CIRCUITS = 4_096;
 const MAX_TARGETS = 1_024;
 
-/** Health and latencies of everything that routes lead to, in memory that all threads share. */
+/** What is known of everything that routes lead to, and of what asks for it, in memory that all threads share. */
 export class HealthMemory {
   readonly circuits: SharedSlots;
   readonly latencies: SharedSlots;
   /** One word: `ALONE` or `AGREED`, whether gateways that share Redis agree on who probes. */
   readonly agreement: Int32Array;
+  readonly tiers: TierMemory;
   readonly now: () => number;
 
   /** `now`: milliseconds, the same on all threads. */
@@ -26,11 +28,17 @@ export class HealthMemory {
     this.circuits = new SharedSlots(MAX_CIRCUITS, CIRCUIT_WORDS, shared?.circuits);
     this.latencies = new SharedSlots(MAX_TARGETS, LATENCY_WORDS, shared?.latencies);
     this.agreement = new Int32Array(shared?.agreement ?? new SharedArrayBuffer(4));
+    this.tiers = new TierMemory(shared?.tiers);
   }
 
   get buffers(): HealthBuffers {
-    const { circuits, latencies, agreement } = this;
-    return { circuits: circuits.buffer, latencies: latencies.buffer, agreement: agreement.buffer as SharedArrayBuffer };
+    const { circuits, latencies, agreement, tiers } = this;
+    return {
+      circuits: circuits.buffer,
+      latencies: latencies.buffer,
+      agreement: agreement.buffer as SharedArrayBuffer,
+      tiers: tiers.buffer,
+    };
   }
 }
 
@@ -38,6 +46,7 @@ export interface HealthBuffers {
   readonly circuits: SharedArrayBuffer;
   readonly latencies: SharedArrayBuffer;
   readonly agreement: SharedArrayBuffer;
+  readonly tiers: SharedArrayBuffer;
 }
 
 type Outcome = Parameters<StepObserver['failed']>[1];

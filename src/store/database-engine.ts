@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { FixedStatement } from './fixed-statement.ts';
 import type { RowValues } from './row-values.ts';
 import type { Tables } from './tables.ts';
 
@@ -11,8 +12,17 @@ export interface Database {
    * the transaction is over, so that writing with it inside would wait for ever.
    */
   write<T>(work: (transaction: DatabaseTransaction) => Promise<T>): Promise<T>;
+  /**
+   * As `write`, for what may be done again where the machine loses its power: on SQLite it waits for the disk four times a
+   * second at the most, which else costs more than the rows (load: batch-10k). The end of the process undoes nothing.
+   */
+  writeSoon<T>(work: (rows: StatementRunner) => Promise<T>): Promise<T>;
   /** Nothing may be asked afterwards. */
   close(): Promise<void>;
+}
+
+export interface StatementRunner {
+  run<Row>(statement: FixedStatement<Row>, values: readonly unknown[]): Promise<Row[]>;
 }
 
 /** Valid until the work that it was given to is over. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import type { Database } from './database-engine.ts';
 import { migrateToLatest, NewerDatabase } from './migrate.ts';
 import { addressOf, isRefusedByServer, openPostgresPool } from './postgres-engine.ts';
@@ -49,6 +49,14 @@ async function openPrepared(url: string, waitMs: number, look: Look): Promise<Da
     query,
     write: (work) =>
       query.transaction().execute((transaction) => work({ ...postgresRowWriter(transaction), query: transaction })),
+    writeSoon: (work) =>
+      query.transaction().execute((transaction) =>
+        work({
+          // What its columns are is said with its text.
+          run: async (statement, values) =>
+            (await transaction.executeQuery(CompiledQuery.raw(statement.texts.postgres, [...values]))).rows as never[],
+        }),
+      ),
     close: () => query.destroy(),
   };
 }

@@ -11,8 +11,8 @@ export interface LineResult {
  * row and a text for each would cost more than running the line (load: batch-10k).
  */
 export interface ResultBlock {
-  /** Of each result: line, 1 where it failed or else 0, bytes. */
-  readonly index: readonly number[];
+  /** Of each result: line, 1 where it failed or else 0, bytes. As numbers of a fixed size, which threads copy at once. */
+  readonly index: Uint32Array<ArrayBuffer>;
   /** The results, one behind the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -20,10 +20,12 @@ export interface ResultBlock {
 const FIELDS = 3;
 
 export function resultBlock(results: readonly LineResult[]): ResultBlock {
-  const index: number[] = [];
+  const index = new Uint32Array(results.length * FIELDS);
   let length = 0;
-  for (const { line, failed, result } of results) {
-    index.push(line, failed ? 1 : 0, result.length);
+  for (const [place, { line, failed, result }] of results.entries()) {
+    index[place * FIELDS] = line;
+    index[place * FIELDS + 1] = failed ? 1 : 0;
+    index[place * FIELDS + 2] = result.length;
     length += result.length;
   }
   const bytes = new Uint8Array(length);
@@ -36,7 +38,7 @@ export function resultBlock(results: readonly LineResult[]): ResultBlock {
 }
 
 /** Their bytes are those of the block. */
-export function resultsIn({ index, bytes }: { index: readonly number[]; bytes: Uint8Array }): LineResult[] {
+export function resultsIn({ index, bytes }: { index: ArrayLike<number>; bytes: Uint8Array }): LineResult[] {
   const results: LineResult[] = [];
   let at = 0;
   for (let entry = 0; entry < index.length; entry += FIELDS) {

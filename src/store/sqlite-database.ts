@@ -42,7 +42,8 @@ export async function openSqlite(dataDir: string): Promise<Database> {
     const writer = file;
     await prepareFile(file);
     const files = () => ({ writer, reader });
-    const query = new Kysely<Tables>({ dialect: new SqliteFileDialect({ files, path, busyMs: BUSY_TIMEOUT_MS }) });
+    const dialect = new SqliteFileDialect({ files, path, busyMs: BUSY_TIMEOUT_MS });
+    const query = new Kysely<Tables>({ dialect });
     await migrate(file, query);
     // Behind the migration, of which nobody else sees anything before it is over.
     reader = openSqliteFile(path);
@@ -52,6 +53,7 @@ export async function openSqlite(dataDir: string): Promise<Database> {
       engine: 'sqlite',
       query,
       write: (work) => query.transaction().execute((transaction) => work({ ...rows, query: transaction })),
+      writeSoon: (work) => dialect.writeSoon(work),
       close: () => query.destroy(),
     };
   } catch (error) {

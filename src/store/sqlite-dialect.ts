@@ -12,12 +12,15 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import type { StatementRunner } from './database-engine.ts';
 import { DatabaseAway, reasonOf, sqliteCode } from './store-fault.ts';
 
 export const SQLITE_BUSY = 5;
 /** SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
 const AWAY = new Set([SQLITE_BUSY, 6, 8, 10, 13, 14]);
 const BETWEEN_TRIES_MS = { first: 2, longest: 50 };
+/** Writes that need not wait for the disk do so when the last that did was so long ago. */
+const UNSYNCED_MS = 250;
 
 export interface SqliteFiles {
   readonly writer: DatabaseSync;
@@ -38,14 +41,19 @@ export interface SqliteDialectOptions {
  * process has locked is waited for without blocking the thread. One writes at a time.
  */
 export class SqliteFileDialect implements Dialect {
-  readonly #options: SqliteDialectOptions;
+  readonly #driver: SqliteFileDriver;
 
   constructor(options: SqliteDialectOptions) {
-    this.#options = options;
+    this.#driver = new SqliteFileDriver(options);
   }
 
   createDriver(): Driver {
-    return new SqliteFileDriver(this.#options);
+    return this.#driver;
+  }
+
+  /** As `Database.writeSoon`: without the query builder, which would cost more than the rows. */
+  writeSoon<T>(work: (rows: StatementRunner) => Promise<T>): Promise<T> {
+    return this.#driver.writeSoon(work);
   }
 
   createQueryCompiler(): SqliteQueryCompiler {
@@ -70,6 +78,7 @@ class ManyConnectionsAdapter extends SqliteAdapter {
 
 class SqliteFileDriver implements Driver {
   readonly #options: SqliteDialectOptions;
+  readonly #disk: Disk = { syncedAt: 0 };
   /** The last of those that write, or wait to write. */
   #lastWriter: Promise<void> = Promise.resolve();
 
@@ -80,7 +89,30 @@ class SqliteFileDriver implements Driver {
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<Connection> {
-    return new Connection(this.#options, () => this.#turn());
+    return this.#connection();
+  }
+
+  async writeSoon<T>(work: (rows: StatementRunner) => Promise<T>): Promise<T> {
+    const connection = this.#connection();
+    await connection.begin('soon');
+    let result: T;
+    try {
+      const { writer } = this.#options.files();
+      result = await work({
+        run: async (statement, values) => run<never>(writer, statement.texts.sqlite, values).rows,
+      });
+      await connection.finish('commit');
+    } catch (error) {
+      await connection.finish('rollback').catch(() => {
+        // It was rolled back with what failed.
+      });
+      throw error;
+    }
+    return result;
+  }
+
+  #connection(): Connection {
+    return new Connection(this.#options, this.#disk, () => this.#turn());
   }
 
   /** Resolves when nobody else writes; then nobody does until what it gave is called. */
@@ -95,7 +127,7 @@ class SqliteFileDriver implements Driver {
   }
 
   beginTransaction(connection: Connection): Promise<void> {
-    return connection.begin();
+    return connection.begin('now');
   }
 
   commitTransaction(connection: Connection): Promise<void> {
@@ -117,14 +149,25 @@ class SqliteFileDriver implements Driver {
   }
 }
 
+interface Disk {
+  /** performance.now() when all that was written had reached it. */
+  syncedAt: number;
+}
+
+/** When what is written has reached the disk: before the transaction is over, or soon after. */
+type Durability = 'now' | 'soon';
+
 class Connection implements DatabaseConnection {
   readonly #options: SqliteDialectOptions;
+  readonly #disk: Disk;
   readonly #turn: () => Promise<() => void>;
   /** In a transaction: gives its turn back. */
   #release: (() => void) | undefined;
+  #durability: Durability = 'now';
 
-  constructor(options: SqliteDialectOptions, turn: () => Promise<() => void>) {
+  constructor(options: SqliteDialectOptions, disk: Disk, turn: () => Promise<() => void>) {
     this.#options = options;
+    this.#disk = disk;
     this.#turn = turn;
   }
 
@@ -141,12 +184,17 @@ class Connection implements DatabaseConnection {
   }
 
   /** A transaction that begins as a reader and then writes fails at once when another process wrote in between. */
-  async begin(): Promise<void> {
+  async begin(durability: Durability): Promise<void> {
     const release = await this.#turn();
     try {
+      const isDue = performance.now() - this.#disk.syncedAt > UNSYNCED_MS;
+      this.#durability = isDue ? 'now' : durability;
+      // Within a transaction it would change nothing.
+      if (this.#durability === 'soon') this.#options.files().writer.exec('pragma synchronous = normal');
       await this.#unlocked(() => this.#options.files().writer.exec('begin immediate'));
       this.#release = release;
     } catch (error) {
+      this.#syncAgain();
       release();
       throw error;
     }
@@ -155,6 +203,7 @@ class Connection implements DatabaseConnection {
   async finish(how: 'commit' | 'rollback'): Promise<void> {
     try {
       this.#options.files().writer.exec(how);
+      if (how === 'commit' && this.#durability === 'now') this.#disk.syncedAt = performance.now();
     } finally {
       // A commit that failed is followed by a roll-back, which is when the turn is over.
       if (how === 'rollback') this.release();
@@ -163,8 +212,15 @@ class Connection implements DatabaseConnection {
   }
 
   release(): void {
-    this.#release?.();
+    if (this.#release === undefined) return;
+    this.#syncAgain();
+    this.#release();
     this.#release = undefined;
+  }
+
+  #syncAgain(): void {
+    if (this.#durability === 'soon') this.#options.files().writer.exec('pragma synchronous = full');
+    this.#durability = 'now';
   }
 
   // biome-ignore lint/correctness/useYield: nobody asks for it
@@ -191,28 +247,35 @@ class Connection implements DatabaseConnection {
 
 /** Beyond so many statements of a file all are prepared anew: the text of a query may hold its number of values. */
 const MAX_STATEMENTS = 256;
-const statementsOf = new WeakMap<DatabaseSync, Map<string, StatementSync>>();
+const statementsOf = new WeakMap<DatabaseSync, Map<string, Prepared>>();
+
+interface Prepared {
+  readonly statement: StatementSync;
+  /** Else it changes rows. */
+  readonly givesRows: boolean;
+}
 
 /** Preparing costs more than running most of them. */
-function prepared(file: DatabaseSync, sql: string): StatementSync {
+function prepared(file: DatabaseSync, sql: string): Prepared {
   let statements = statementsOf.get(file);
   if (statements === undefined) {
     statements = new Map();
     statementsOf.set(file, statements);
   }
-  let statement = statements.get(sql);
-  if (statement === undefined) {
+  let known = statements.get(sql);
+  if (known === undefined) {
     if (statements.size >= MAX_STATEMENTS) statements.clear();
-    statement = file.prepare(sql);
-    statements.set(sql, statement);
+    const statement = file.prepare(sql);
+    known = { statement, givesRows: statement.columns().length > 0 };
+    statements.set(sql, known);
   }
-  return statement;
+  return known;
 }
 
 function run<Row>(file: DatabaseSync, sql: string, parameters: readonly unknown[]): QueryResult<Row> {
-  const statement = prepared(file, sql);
+  const { statement, givesRows } = prepared(file, sql);
   const values = parameters.map(asSqlValue);
-  if (statement.columns().length > 0) return { rows: statement.all(...values) as Row[] };
+  if (givesRows) return { rows: statement.all(...values) as Row[] };
   const { changes, lastInsertRowid } = statement.run(...values);
   return { insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes), rows: [] };
 }

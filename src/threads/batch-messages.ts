@@ -1,4 +1,5 @@
-import type { AdvancedPieces, BatchFilter, PieceProgress, StoredBatch } from '../store/batches.ts';
+import type { AdvancedPieces, PieceProgress } from '../store/batch-pieces.ts';
+import type { BatchFilter, StoredBatch } from '../store/batches.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
 
 /** A batch as it is asked for; the database's thread says of which gateway it is. */
@@ -56,5 +57,7 @@ export interface BatchWorkMessage {
 /** Buffers of a question, which are handed on and not copied from thread to thread. */
 export function buffersOf(question: BatchQuestion): ArrayBuffer[] {
   if (question.kind !== 'advance') return [];
-  return question.progresses.flatMap(({ results }) => (results === undefined ? [] : [results.bytes.buffer]));
+  return question.progresses.flatMap(({ results }) =>
+    results === undefined ? [] : [results.bytes.buffer, results.index.buffer],
+  );
 }

@@ -13,9 +13,9 @@ import {
   decodedHeaders,
 } from './decoded-answer.ts';
 import { oneRead, type PieceTaker } from './one-read.ts';
-import type { OriginConnection } from './origin-connection.ts';
-import type { Dispatchable, OriginPool } from './origin-pool.ts';
-import { HAD_SERVED } from './origin-pools.ts';
+import type { OriginConnection, SentOptions } from './origin-connection.ts';
+import type { Dispatchable, OriginPool, TransferControl } from './origin-pool.ts';
+import { hadServed } from './served-before.ts';
 import { PROXY_FAULT } from './tunnel.ts';
 import type { Waiting } from './waiting-line.ts';
 
@@ -41,7 +41,7 @@ const MAX_LINGER_BYTES = 65_536;
 const lingering = new Sweeper<UpstreamAttempt>();
 
 /**
- * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
+ * One try of one exchange at one target. Passes the callbacks of undici and of connections on; pausing stops reading from the socket, so the
  * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
  */
 export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker, DecodedSource, Swept {
@@ -59,7 +59,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   readonly #pool: OriginPool;
   /** From its turn until it is given back. */
   #connection: OriginConnection | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  #controller: TransferControl | undefined;
   #request: OutboundRequest | undefined;
   #dispatched = false;
   /** Its answer has no body, whatever its head says. */
@@ -89,7 +89,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     return entered;
   }
 
-  dispatchOptions(connection: OriginConnection): Dispatcher.DispatchOptions {
+  dispatchOptions(connection: OriginConnection): SentOptions {
     const request = this.#request!;
     this.#request = undefined;
     this.#dispatched = true;
@@ -104,7 +104,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
       method: request.method,
       headers: request.headers,
       body: request.arriving ?? body,
-    } as Dispatcher.DispatchOptions;
+    } as SentOptions;
   }
 
   pause(): void {
@@ -159,7 +159,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     // Else undici is connecting for it and cannot be told; its connection is given back when undici lets go.
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: TransferControl): void {
     this.#controller = controller;
     if (this.#done) {
       this.#cut(controller);
@@ -174,6 +174,10 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
+    this.answerHead(status, headers);
+  }
+
+  answerHead(status: number, headers: AnswerHeaders): void {
     if (this.#done) return;
     if (status === SWITCHING_PROTOCOLS)
       this.passFailure(new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH }));
@@ -190,13 +194,12 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     }
   }
 
+  answerBody(bytes: Buffer, pieces: number): void {
+    if (this.#counts(bytes)) this.deliver(bytes, pieces);
+  }
+
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#done) return;
-    this.#received += chunk.length;
-    if (this.#lingersSince > 0) {
-      if (this.#received > MAX_LINGER_BYTES) this.abort();
-      return;
-    }
+    if (!this.#counts(chunk)) return;
     // What has a declared length comes in one piece a read.
     if (this.#declared === undefined && oneRead.take(this, chunk)) return;
     oneRead.deliver(this);
@@ -219,6 +222,10 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
 
   onResponseEnd(): void {
     oneRead.deliver(this);
+    this.answerEnd();
+  }
+
+  answerEnd(): void {
     const connection = this.#connection;
     if (this.#done || !connection) return;
     this.#end();
@@ -227,7 +234,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#ended();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  onResponseError(_controller: TransferControl | null, error: Error): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) {
@@ -247,6 +254,15 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     const failure = toGatewayError(error, this.answered);
     if (this.#decoded) this.#decoded.fail(failure);
     else this.passFailure(failure);
+  }
+
+  /** False: nobody wants them any more. */
+  #counts(bytes: Buffer): boolean {
+    if (this.#done) return false;
+    this.#received += bytes.length;
+    if (this.#lingersSince === 0) return true;
+    if (this.#received > MAX_LINGER_BYTES) this.abort();
+    return false;
   }
 
   #ended(): void {
@@ -278,7 +294,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     lingering.remove(this);
   }
 
-  #cut(controller: Dispatcher.DispatchController): void {
+  #cut(controller: TransferControl): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) this.#pool.drop(connection);
@@ -303,10 +319,6 @@ const UNASKED_SWITCH = 'It switched to another protocol, which nobody had asked 
 /** What undici says of a 101 with an `upgrade` header. */
 const BAD_UPGRADE = 'bad upgrade';
 const ABORTED = new Error('aborted by the gateway');
-
-function hadServed(error: Error): boolean {
-  return Reflect.get(error, HAD_SERVED) === true;
-}
 
 /** undici's own checks refused what we wanted to send, before it took it. */
 function isInvalid(error: Error): boolean {

@@ -43,6 +43,11 @@ export class Connectors {
     return proxy === undefined ? connect : this.#through(proxy, connect, timeoutMs);
   }
 
+  /** Whether its sockets are read into a buffer of ours (direct-read.ts). */
+  readsDirectly(connection: Connection): boolean {
+    return proxyFor(connection, this.#settings) === undefined || connection.origin.startsWith('http:');
+  }
+
   /**
    * Within a tunnel an http:// provider is read directly as well (direct-read.ts); an https:// one goes through the queue
    * of Node's streams, since Node reads into a buffer of ours only where it made the socket of a TLS connection itself.

@@ -11,7 +11,16 @@ const ARRIVED = Symbol('what came in this read and was not taken yet');
 
 const HEADS = Symbol('what is looked at before undici sees it');
 
+/** Who reads a socket instead of undici. */
+export interface SocketReader {
+  /** The first `length` bytes of `bytes` came; they are the socket's again afterwards. False pauses the connection. */
+  read(bytes: Buffer, length: number): boolean;
+}
+
+const READER = Symbol('who reads it');
+
 interface DirectSocket extends Socket {
+  [READER]: SocketReader | undefined;
   [HEADS]: UnaskedContinue | undefined;
   /** undefined: nothing is being handed over. */
   [ARRIVED]: Buffer | null | undefined;
@@ -35,9 +44,16 @@ export function readDirectly(socket: Socket, heads: UnaskedContinue): void {
   socket.read = read;
 }
 
+/** All that such a socket receives goes to `reader` in the turn in which it came; undefined: no more. */
+export function readInto(socket: Socket, reader: SocketReader | undefined): void {
+  (socket as DirectSocket)[READER] = reader;
+}
+
 /** False pauses the connection, as a full queue does. */
 function onRead(this: unknown, length: number): boolean {
   const socket = this as DirectSocket;
+  const reader = socket[READER];
+  if (reader !== undefined) return reader.read(received, length);
   const chunk = Buffer.allocUnsafe(length);
   received.copy(chunk, 0, 0, length);
   socket[HEADS]?.mask(chunk);

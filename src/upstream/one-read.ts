@@ -5,7 +5,7 @@ export interface PieceTaker {
 }
 
 /**
- * What one read of a connection brought, while undici takes it apart. A provider that sends an event in each HTTP chunk
+ * What one read of a connection of undici's brought, while it is taken apart. A provider that sends an event in each HTTP chunk
  * brings a hundred of them in one read, and whoever looks at each pays a hundred times: so they are handed on as one, when
  * undici has seen the whole read. They lie in its memory one behind the other with only their framing between them;
  * each is moved up to the end of the one before, over bytes that undici has read (load: chat-burst).

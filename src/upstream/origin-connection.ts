@@ -1,5 +1,9 @@
+import type { Socket } from 'node:net';
 import type { Client, Dispatcher } from 'undici';
+import { HttpConnection, type HttpConnectionKeeper, type Sender } from './http-connection.ts';
+import type { RequestHeads } from './request-head.ts';
 import { UnaskedContinue } from './unasked-continue.ts';
+import { errors } from './undici-client.ts';
 import type { Waiting } from './waiting-line.ts';
 
 /** Who keeps connections and hears what becomes of them. */
@@ -8,11 +12,25 @@ export interface ConnectionKeeper {
   disconnected(connection: OriginConnection): void;
 }
 
+/** A request as undici takes it. */
+export type SentOptions = Dispatcher.DispatchOptions & { readonly headers: string[] };
+
+/** How one origin is reached. */
+export interface OriginAccess {
+  readonly heads: RequestHeads;
+  /** undefined: its sockets are read by undici only. */
+  readonly connect: ((opened: (error: Error | undefined, socket: Socket | undefined) => void) => void) | undefined;
+  /** One of undici's clients; `socket`: its first connection is that one. */
+  client(heads: UnaskedContinue, socket: Socket | undefined): Client;
+}
+
 /**
- * One of undici's clients, which holds one connection at a time. Where the provider closed it before a request was
- * written, undici opens another and writes it there; a client that has neither connection nor attempt is dropped.
+ * One connection at a time. Usual requests go on a socket of ours (http-connection.ts); with the first one that is not
+ * usual (its body streams, its method or a header asks for more) undici takes the socket over for good. Where the
+ * provider closed before a request was written, undici opens another and writes it there. A connection that has neither
+ * socket nor attempt is dropped.
  */
-export class OriginConnection implements Waiting {
+export class OriginConnection implements Waiting, HttpConnectionKeeper {
   /** Among the idle ones. */
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
@@ -20,37 +38,126 @@ export class OriginConnection implements Waiting {
   /** Its place among all of its pool, so that it leaves them without a search. */
   index: number;
   open = false;
-  readonly #client: Client;
+  /** performance.now() after which it is given up, if nobody has asked for it; 0: not known yet. */
+  restsUntil = 0;
+  readonly #access: OriginAccess;
+  readonly #keeper: ConnectionKeeper;
   readonly #heads = new UnaskedContinue();
+  #http: HttpConnection | undefined;
+  #client: Client | undefined;
+  #closing = false;
+  /** Whom it is being opened for. */
+  #awaited: Sender | undefined;
+  #destroyed: Error | undefined;
 
-  constructor(makeClient: (heads: UnaskedContinue) => Client, keeper: ConnectionKeeper, index: number) {
-    const client = makeClient(this.#heads);
-    this.#client = client;
+  constructor(access: OriginAccess, keeper: ConnectionKeeper, index: number) {
+    this.#access = access;
+    this.#keeper = keeper;
     this.index = index;
-    client.on('connect', () => {
-      this.open = true;
-      keeper.connected();
-    });
-    client.on('disconnect', () => {
-      this.open = false;
-      keeper.disconnected(this);
-    });
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  dispatch(options: SentOptions, sender: Sender & Dispatcher.DispatchHandler): void {
+    this.restsUntil = 0;
+    if (this.#client === undefined && this.#access.connect !== undefined) {
+      const { body, method } = options;
+      const head = body == null || Buffer.isBuffer(body) ? this.#access.heads.of(options) : undefined;
+      if (head !== undefined) {
+        const request = { head, body: (body as Buffer | null) ?? undefined, expectsBody: method !== 'GET' };
+        if (this.#http !== undefined && this.open) this.#send(this.#http, request, sender);
+        else this.#open(this.#access.connect, request, sender);
+        return;
+      }
+    }
+    this.#client ??= this.#throughUndici();
     this.#heads.expectHead();
-    this.#client.dispatch(options, handler);
+    this.#client.dispatch(options, sender);
   }
 
-  /** undici first finishes what it still holds. */
+  /** What it still holds is finished first. */
   close(): void {
-    this.#client.close(ignore);
+    this.#closing = true;
+    this.#client?.close(ignore);
+    if (this.#http?.busy === false) this.#http.destroy();
   }
 
   /** Not from within a callback of it: undici would find its own books changed. */
   destroy(): void {
-    this.#client.destroy(ignore);
+    this.#destroyed = new errors.ClientDestroyedError();
+    this.#client?.destroy(ignore);
+    this.#http?.destroy(this.#destroyed);
+    const awaited = this.#awaited;
+    this.#awaited = undefined;
+    awaited?.onResponseError(null, this.#destroyed);
   }
+
+  /** How long it may rest; undefined: as long as the pool keeps it. */
+  get keepAliveMs(): number | undefined {
+    return this.#http?.keepAliveMs;
+  }
+
+  /** undici gives up its own idle connections. */
+  get restsHere(): boolean {
+    return this.#http !== undefined;
+  }
+
+  spent(http: HttpConnection): void {
+    if (this.#http === http) this.open = false;
+  }
+
+  closed(http: HttpConnection): void {
+    if (this.#http === http) this.#http = undefined;
+    this.#keeper.disconnected(this);
+  }
+
+  #open(connect: NonNullable<OriginAccess['connect']>, request: UsualRequest, sender: Sender): void {
+    this.#awaited = sender;
+    connect((error, socket) => {
+      const awaited = this.#awaited;
+      this.#awaited = undefined;
+      if (socket === undefined) {
+        awaited?.onResponseError(null, error ?? new errors.SocketError('no socket'));
+        return;
+      }
+      if (awaited === undefined) {
+        socket.destroy();
+        return;
+      }
+      const http = new HttpConnection(socket, this);
+      this.#http = http;
+      this.open = true;
+      this.#keeper.connected();
+      this.#send(http, request, awaited);
+    });
+  }
+
+  #send(http: HttpConnection, { head, body, expectsBody }: UsualRequest, sender: Sender): void {
+    http.send(sender, head, body, expectsBody);
+    if (this.#closing && !http.busy) http.destroy();
+  }
+
+  #throughUndici(): Client {
+    const socket = this.open ? this.#http?.release() : undefined;
+    this.#http = undefined;
+    this.open = false;
+    if (socket !== undefined) this.#keeper.disconnected(this);
+    const client = this.#access.client(this.#heads, socket);
+    client.on('connect', () => {
+      this.open = true;
+      this.#keeper.connected();
+    });
+    client.on('disconnect', () => {
+      this.open = false;
+      this.#keeper.disconnected(this);
+    });
+    return client;
+  }
+}
+
+/** A request whose body, if it has one, is whole in memory. */
+interface UsualRequest {
+  readonly head: Buffer;
+  readonly body: Buffer | undefined;
+  readonly expectsBody: boolean;
 }
 
 function ignore(): void {

@@ -1,20 +1,17 @@
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { Client as ClientType } from 'undici';
 import type { Limits, Timeouts } from '../config/server/limits.ts';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors } from './connector.ts';
 import { readDirectly } from './direct-read.ts';
-import { OriginPool } from './origin-pool.ts';
+import type { OriginAccess } from './origin-connection.ts';
+import { KEEP_ALIVE_MS, OriginPool } from './origin-pool.ts';
+import { RequestHeads } from './request-head.ts';
+import { servedBefore } from './served-before.ts';
 import type { UnaskedContinue } from './unasked-continue.ts';
 import { Client } from './undici-client.ts';
 
-/** A socket error tells in this property that the connection had brought bytes before. */
-export const HAD_SERVED = Symbol('the connection had served before');
-
-/** Keeps an idle connection for less time than providers and load balancers commonly do (60 s and more). */
-const KEEP_ALIVE_MS = 30_000;
 /** Closes connections that undici still tries to open after our own connect wait gave up on them. */
 const CONNECT_GRACE_MS = 1_000;
 
@@ -48,7 +45,7 @@ export class OriginPools {
     pool = this.#pools.get(key);
     if (!pool) {
       const { maxUpstreamConnections, maxUpstreamQueue } = this.#limits;
-      pool = new OriginPool(this.#clients(connection), maxUpstreamConnections, maxUpstreamQueue);
+      pool = new OriginPool(this.#access(connection), maxUpstreamConnections, maxUpstreamQueue);
       this.#pools.set(key, pool);
     }
     this.#known.set(connection, pool);
@@ -98,30 +95,55 @@ export class OriginPools {
     for (const pool of pools) pool.destroy();
   }
 
-  #clients(connection: Connection): (heads: UnaskedContinue) => ClientType {
+  #access(connection: Connection): OriginAccess {
     const connectMs = this.#timeouts.connectMs;
     const connect = this.#connectors.to(connection, connectMs === 0 ? 0 : connectMs + CONNECT_GRACE_MS);
     const origin = new URL(connection.origin);
-    const options = (heads: UnaskedContinue): ClientType.Options => ({
-      // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
-      // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
-      pipelining: 1,
-      allowH2: false,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // The four waits are ours: one sweep, no timer per attempt.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (options, callback) =>
-        connect(options, (error, socket) => {
-          if (error) {
-            callback(error, null);
-            return;
-          }
-          watch(socket as Socket, heads);
-          callback(null, socket as Socket);
-        }),
-    });
-    return (heads) => new Client(origin, options(heads));
+    const { host, hostname, protocol, port } = origin;
+    const where = { host, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), protocol, port };
+    return {
+      heads: new RequestHeads(host),
+      connect: this.#connectors.readsDirectly(connection)
+        ? (opened) =>
+            connect(where, (error, socket) => {
+              // TypeScript's types of undici say null; it is undefined.
+              const opening = (socket ?? undefined) as Socket | undefined;
+              opening?.setNoDelay(true);
+              opened(error ?? undefined, opening);
+            })
+        : undefined,
+      client: (heads, known) => {
+        let first = known;
+        return new Client(origin, {
+          // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
+          // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
+          pipelining: 1,
+          allowH2: false,
+          keepAliveTimeout: KEEP_ALIVE_MS,
+          // The four waits are ours: one sweep, no timer per attempt.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+          connect: (options, callback) => {
+            const given = first;
+            first = undefined;
+            if (given !== undefined) {
+              watch(given, heads);
+              // undici looks at its queue when it hears of a connection, but not from within asking for one.
+              process.nextTick(callback, null, given);
+              return;
+            }
+            connect(options, (error, socket) => {
+              if (error) {
+                callback(error, null);
+                return;
+              }
+              watch(socket as Socket, heads);
+              callback(null, socket as Socket);
+            });
+          },
+        });
+      },
+    };
   }
 }
 
@@ -131,9 +153,7 @@ function watch(socket: Socket, heads: UnaskedContinue): void {
   readDirectly(socket, heads);
   // A proxy has answered on it before.
   const before = socket.bytesRead;
-  socket.on('error', (error) => {
-    Object.defineProperty(error, HAD_SERVED, { value: socket.bytesRead > before });
-  });
+  socket.on('error', (error) => servedBefore(error, socket.bytesRead > before));
 }
 
 function keyOf(connection: Connection): string {

@@ -34,6 +34,13 @@ export class WaitingLine<T extends Waiting> {
     return last as T | undefined;
   }
 
+  /** Who waits now, the first first. */
+  items(): T[] {
+    const items: T[] = [];
+    for (let item = this.#first; item; item = item.behind) items.push(item as T);
+    return items;
+  }
+
   remove(item: T): void {
     if (!item.inLine) return;
     if (item.ahead) item.ahead.behind = item.behind;

@@ -49,12 +49,11 @@ const headers = {
 type Turn = { role: 'user' | 'assistant'; content: unknown };
 
 /** The provider's request for the client's, as the relay makes it. */
-function sent(
-  vendor: StrictVendor,
-  messages: readonly Turn[],
-  stream: boolean,
-  more: object = {},
-): Record<string, unknown> {
+function sent(...asked: Parameters<typeof bytesSent>): Record<string, unknown> {
+  return JSON.parse(bytesSent(...asked));
+}
+
+function bytesSent(vendor: StrictVendor, messages: readonly Turn[], stream: boolean, more: object = {}): string {
   const target = targets.get(vendor)!;
   const thinking = { type: 'enabled', budget_tokens: 2_000 };
   const asked = {
@@ -77,7 +76,7 @@ function sent(
   const heavy = () => Promise.reject(new Error('nothing is large'));
   const made = outbound({ headers, body, peeked, cacheMarker: undefined }, anthropicMessages, step, heavy, { signal });
   assert.ok(!(made instanceof Promise) && !(made instanceof GatewayError), JSON.stringify(made));
-  return JSON.parse(wholeBody(made.body).toString());
+  return wholeBody(made.body).toString();
 }
 
 function received(vendor: StrictVendor, answer: string | Buffer, stream: boolean): Message {
@@ -103,23 +102,37 @@ function sendResults({ content, stop }: Message, messages: Turn[]): void {
 }
 
 interface PromptParts {
-  /** What stands in front of the turns. */
+  /** What stands in front of the turns for the model, wherever it stands in the request. */
   readonly head: string;
-  readonly turns: readonly string[];
+  /** Of the request's bytes all up to the end of the last turn, without the marks that the client moves along. */
+  readonly bytes: string;
 }
 
-function promptOf(body: Record<string, unknown>): PromptParts {
-  const { system, systemInstruction, tools: offered, messages, contents } = body;
-  const turns = (messages ?? contents) as object[];
-  const head = JSON.stringify([system, systemInstruction, offered]);
-  return { head, turns: turns.map((turn) => JSON.stringify(turn)) };
+const MARK = ',"cache_control":{"type":"ephemeral"}';
+
+function promptOf(request: string): PromptParts {
+  const bytes = request.replaceAll(MARK, '');
+  const { system, systemInstruction, tools: offered, messages, contents } = JSON.parse(bytes);
+  const last = JSON.stringify((messages ?? contents).at(-1));
+  const at = bytes.lastIndexOf(last);
+  assert.ok(at > 0);
+  return { head: JSON.stringify([system, systemInstruction, offered]), bytes: bytes.slice(0, at + last.length) };
 }
 
 /** A vendor's cache is hit where all that it was told before stands unchanged at the beginning. */
 function assertGoesOn(before: PromptParts, now: PromptParts): void {
   assert.equal(now.head, before.head);
-  assert.ok(now.turns.length > before.turns.length);
-  assert.deepEqual(now.turns.slice(0, before.turns.length), before.turns);
+  assert.ok(now.bytes.length > before.bytes.length);
+  assert.equal(now.bytes.slice(0, before.bytes.length), before.bytes);
+}
+
+/** As Claude Code does with each request: the last block is where a cache may end. */
+function withMark(turns: readonly Turn[]): Turn[] {
+  return turns.map((turn, index) => {
+    if (index < turns.length - 1) return turn;
+    const content = turn.content as object[];
+    return { ...turn, content: [...content.slice(0, -1), { ...content.at(-1), cache_control: { type: 'ephemeral' } }] };
+  });
 }
 
 beforeEach(() => {
@@ -155,14 +168,16 @@ for (const stream of [false, true]) {
       }
     });
 
-    test('thirty turns with tools go through Gemini and back to Anthropic: nothing is refused, and caches of both are hit', () => {
+    test('thirty turns with tools go through Gemini and back to Anthropic: nothing is refused, and all that a vendor was told before stays as it was, byte for byte', () => {
       const messages: Turn[] = [];
       const told = new Map<StrictVendor, PromptParts>();
       for (let turn = 0; turn < 30; turn += 1) {
         const vendor = turn < 10 || turn >= 20 ? anthropic : gemini;
         messages.push({ role: 'user', content: [{ type: 'text', text: `Is it warm? (${turn})` }] });
         for (const isResult of [false, true]) {
-          const prompt = promptOf(sent(vendor, messages, stream));
+          const request = bytesSent(vendor, withMark(messages), stream);
+          assert.equal(request.includes(MARK), vendor === anthropic);
+          const prompt = promptOf(request);
           const before = told.get(vendor);
           if (before) assertGoesOn(before, prompt);
           told.set(vendor, prompt);

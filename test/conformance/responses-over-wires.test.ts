@@ -96,7 +96,8 @@ function asAnswer(chat: ReturnType<typeof fromWhole>): ResponseAnswer {
     usage: {
       input: usage?.['prompt_tokens'],
       output: usage?.['completion_tokens'],
-      cached: details?.['cached_tokens'],
+      // The form requires a count.
+      cached: usage && (details?.['cached_tokens'] ?? 0),
     },
   };
 }

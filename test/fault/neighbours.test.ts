@@ -11,6 +11,8 @@ import { openAccount } from '../support/scripted-provider.ts';
 const STREAM_BYTES = 100_000_000;
 const BYTES_PER_SECOND = 100_000_000;
 const IMAGE_BYTES = 20_000_000;
+/** To vectors of 1,536 numbers: 4 MB of base64, 15 MB of digits. */
+const TEXTS = 512;
 const BOUND_MS = 5;
 
 let provider: FakeProvider;
@@ -103,6 +105,7 @@ describe('no traffic starves its neighbours', { timeout: 150_000 }, () => {
     // Compiled and grown before anything is measured.
     await p99During(heavy.stream(`${gateway.url}/v1`, 'heavy/m', STREAM_BYTES));
     await p99During(heavy.upload(`${gateway.url}/v1`, 'heavy/m', IMAGE_BYTES));
+    await p99During(heavy.embed(`${gateway.url}/v1`, 'heavy/m', TEXTS));
   });
 
   test(`a stream of 100 MB/s adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
@@ -114,6 +117,16 @@ describe('no traffic starves its neighbours', { timeout: 150_000 }, () => {
   test(`requests with a 20 MB image add no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
     await addsLittle(async (url, model) => {
       for (let count = 0; count < 5; count += 1) assert.equal(await heavy.upload(url, model, IMAGE_BYTES), 200);
+    });
+  });
+
+  test(`vectors of ${TEXTS} texts that are written as numbers add no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
+    await addsLittle(async (url, model) => {
+      const isThrough = model !== 'm';
+      for (let count = 0; count < 10; count += 1) {
+        const bytes = await heavy.embed(url, model, TEXTS);
+        assert.ok(bytes > (isThrough ? 8_000_000 : 4_000_000), `${bytes} bytes`);
+      }
     });
   });
 });

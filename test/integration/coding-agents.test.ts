@@ -208,7 +208,7 @@ const AGENTS = { 'Claude Code': claudeCode, Codex: codex, 'an agent of OpenAI’
 
 for (const [name, agent] of Object.entries(AGENTS)) {
   describe(name, () => {
-    for (const model of [...TRANSLATED, 'own/gpt'].filter((each) => each !== 'own/gpt' || agent !== codex)) {
+    for (const model of [...TRANSLATED, 'own/gpt']) {
       test(`${name} calls a tool of ${model} and gives it the result`, async () => {
         const items = [agent.question];
         const called = await ask(agent, model, items, false);
@@ -218,7 +218,8 @@ for (const [name, agent] of Object.entries(AGENTS)) {
         assert.equal(text, 'Grüezi');
         const sent = provider.requests.at(-1)!;
         assert.match(sent.body.toString(), /12 degrees/);
-        if (!model.startsWith('claude') || agent !== claudeCode) {
+        const passes = (model.startsWith('claude') && agent === claudeCode) || (model === 'own/gpt' && agent === codex);
+        if (!passes) {
           assert.doesNotMatch(sent.body.toString(), /billing-header|clear_thinking|client_metadata/);
         }
       });
@@ -226,10 +227,16 @@ for (const [name, agent] of Object.entries(AGENTS)) {
   });
 }
 
-test('Codex is told what passes from OpenAI', async () => {
-  const { text } = await ask(codex, 'own/gpt', [{ ...codex.question, content: 'Hi' }], true);
-  assert.match(text, /^A sluice/);
-  assert.match(provider.requests.at(-1)!.body.toString(), /client_metadata/);
+test('what Codex sends passes to OpenAI as it is, with the reasoning that was sealed there', async () => {
+  const called = await ask(codex, 'own/gpt', [codex.question], false);
+  assert.ok(called.callId);
+  await ask(codex, 'own/gpt', [codex.question, ...called.items, codex.result(called.callId)], true);
+  const { input, client_metadata: sent } = JSON.parse(provider.requests.at(-1)!.body.toString());
+  assert.deepEqual(sent, { thread_id: SESSION });
+  assert.deepEqual(
+    input.filter(({ type }: Json) => type === 'reasoning'),
+    called.items.filter(({ type }) => type === 'reasoning'),
+  );
 });
 
 test('agents find the gateway: probes without a path, and models in the form that each speaks', async () => {

@@ -7,6 +7,8 @@ import { type Answer, type FakeProvider, type ReceivedRequest, sendJson, startPr
 const CHAT = '/v1/chat/completions';
 const CLAUDE = 'claude-haiku-4-5';
 const MINI = 'gpt-4o-mini';
+const MISTRAL = 'mistral-small-latest';
+const GEMINI = 'gemini-2.5-flash';
 const AT = '2026-01-01T00:00:00Z';
 
 let provider: FakeProvider;
@@ -73,6 +75,65 @@ const openAiLine = (index: number) => ({
   },
   error: null,
 });
+/** One more that its provider could not answer. */
+const mistralErrors = jsonLines([
+  { id: 'e', custom_id: 'l9', response: { status_code: 422, body: { message: 'too hot', type: 'invalid_request' } } },
+]);
+const mistralOutput = jsonLines(
+  [0, 1].map((index) => {
+    const made = openAiLine(index);
+    const body = { ...made.response.body, model: MISTRAL };
+    return { ...made, response: { ...made.response, body } };
+  }),
+);
+const mistralJob = (id: string, status: string) => ({
+  id,
+  object: 'batch',
+  status,
+  endpoint: CHAT,
+  output_file: status === 'SUCCESS' ? 'out' : null,
+  error_file: status === 'SUCCESS' ? 'err' : null,
+  created_at: 1_767_225_600,
+  completed_at: status === 'SUCCESS' ? 1_767_226_000 : null,
+  total_requests: 3,
+  succeeded_requests: 2,
+  failed_requests: 1,
+});
+/** The newest first; more than are asked for at once. */
+const mistralJobs = Array.from({ length: 205 }, (_, index) => mistralJob(`job-${205 - index}`, 'RUNNING'));
+
+const geminiItem = (key: string, text: string) => ({
+  metadata: { key },
+  response: {
+    candidates: [{ content: { role: 'model', parts: [{ text }] }, finishReason: 'STOP', index: 0 }],
+    usageMetadata: { promptTokenCount: 1_000, candidatesTokenCount: 100, totalTokenCount: 1_100 },
+    modelVersion: GEMINI,
+    responseId: `r-${key}`,
+  },
+});
+const geminiItems = [
+  geminiItem('a', 'eins'),
+  { metadata: { key: 'b' }, error: { code: 400, message: 'no such tool', status: 'INVALID_ARGUMENT' } },
+  geminiItem('c', 'drei'),
+];
+const geminiBatch = (state: string) => {
+  const isOver = state === 'SUCCEEDED';
+  const output = isOver ? { inlinedResponses: { inlinedResponses: geminiItems } } : {};
+  return {
+    name: 'batches/g1',
+    metadata: {
+      model: `models/${GEMINI}`,
+      state: `BATCH_STATE_${state}`,
+      createTime: AT,
+      endTime: isOver ? '2026-01-01T00:10:00.5Z' : undefined,
+      batchStats: { requestCount: '3', ...(isOver && { successfulRequestCount: '2', failedRequestCount: '1' }) },
+      ...(isOver && { output }),
+    },
+    ...(isOver && { done: true, response: output }),
+  };
+};
+let geminiState = 'PENDING';
+
 const openAiOutput = jsonLines([openAiLine(0), openAiLine(1)]);
 
 const answer: Answer = (request, response) => {
@@ -84,7 +145,7 @@ const answer: Answer = (request, response) => {
     assert.equal(searchParams.get('limit'), '2');
     sendJson(response, 200, { data: [messageBatch('msgbatch_1')], has_more: true });
   } else if (pathname.endsWith('/results')) text('application/x-jsonl', results);
-  else if (pathname.endsWith('/cancel')) {
+  else if (pathname === '/v1/messages/batches/msgbatch_1/cancel') {
     state = 'canceling';
     sendJson(response, 200, messageBatch('msgbatch_1'));
   } else if (pathname === '/v1/messages/batches/msgbatch_1') sendJson(response, 200, messageBatch('msgbatch_1'));
@@ -99,6 +160,25 @@ const answer: Answer = (request, response) => {
       request_counts: { total: 2, completed: 2, failed: 0 },
       own: 1.5e300,
     });
+  else if (pathname === '/v1/batch/jobs' && request.method === 'POST')
+    sendJson(response, 200, mistralJob('job-1', 'QUEUED'));
+  else if (pathname === '/v1/batch/jobs') {
+    const [page, size] = [Number(searchParams.get('page')), Number(searchParams.get('page_size'))];
+    const data = mistralJobs.slice(page * size, (page + 1) * size);
+    sendJson(response, 200, { object: 'list', data, total: mistralJobs.length });
+  } else if (pathname === '/v1/batch/jobs/job-1') sendJson(response, 200, mistralJob('job-1', 'SUCCESS'));
+  else if (pathname === '/v1/batch/jobs/job-2/cancel')
+    sendJson(response, 200, mistralJob('job-2', 'CANCELLATION_REQUESTED'));
+  else if (pathname === '/v1/files/out/content') text('application/octet-stream', mistralOutput);
+  else if (pathname === '/v1/files/err/content') text('application/octet-stream', mistralErrors);
+  else if (pathname === `/v1beta/models/${GEMINI}:batchGenerateContent`)
+    sendJson(response, 200, geminiBatch('PENDING'));
+  else if (pathname === '/v1beta/batches/g1') sendJson(response, 200, geminiBatch(geminiState));
+  else if (pathname === '/v1beta/batches/g1:cancel') {
+    geminiState = 'CANCELLED';
+    sendJson(response, 200, {});
+  } else if (pathname === '/v1beta/batches')
+    sendJson(response, 200, { operations: [geminiBatch('SUCCEEDED')], nextPageToken: '' });
   else if (pathname === '/v1/files/file-out/content') text('application/octet-stream', openAiOutput);
   else sendJson(response, 404, { error: { type: 'not_found_error', message: 'no such batch' } });
 };
@@ -120,8 +200,21 @@ const accounts = (origin: string) => [
   {
     type: 'provider-account/google-gemini',
     name: 'gem',
-    base_url: origin,
+    base_url: `${origin}/v1beta`,
     auth_data: { type: 'api-key', apiKey: 'key' },
+    integrations: [{ type: 'integration/model/gemini', name: 'flash', model_id: GEMINI, model_types: ['chat'] }],
+  },
+  {
+    type: 'provider-account/mistral-ai',
+    name: 'mistral',
+    base_url: `${origin}/v1`,
+    auth_data: { type: 'api-key', api_key: 'sk-provider' },
+  },
+  {
+    type: 'provider-account/cohere',
+    name: 'co',
+    base_url: origin,
+    auth_data: { type: 'api-key', api_key: 'sk-provider' },
   },
 ];
 
@@ -267,8 +360,136 @@ describe('a batch that OpenAI runs', () => {
   });
 });
 
+/** What a client makes of the output of a batch. */
+async function outputOf(account: string, file: string | null | undefined) {
+  const text = await (await sdk(account).files.content(file ?? '')).text();
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((each) => JSON.parse(each));
+}
+
+describe('a batch that Mistral runs', () => {
+  test('its lines go to a job, whose files of results and of errors come back as lines of OpenAI’s', async () => {
+    const lines = [line('l0', `mistral/${MISTRAL}`, { max_completion_tokens: 5 }), line('l1', MISTRAL)];
+    const made = await begin(await upload(lines), 'mistral');
+    assert.deepEqual([made.id, made.status, made.endpoint], ['job-1', 'in_progress', CHAT]);
+    const asked = JSON.parse(sent('/v1/batch/jobs').at(-1)!.body.toString());
+    assert.deepEqual([asked.endpoint, asked.model, asked.timeout_hours], [CHAT, MISTRAL, 24]);
+    assert.deepEqual(
+      asked.requests.map(({ custom_id, body }: { custom_id: string; body: object }) => [custom_id, body]),
+      [
+        ['l0', { model: MISTRAL, messages: [{ role: 'user', content: 'l0' }], max_tokens: 5 }],
+        ['l1', { model: MISTRAL, messages: [{ role: 'user', content: 'l1' }] }],
+      ],
+    );
+    const batch = await sdk('mistral').batches.retrieve('job-1');
+    assert.deepEqual([batch.status, batch.completed_at], ['completed', 1_767_226_000]);
+    assert.deepEqual({ ...batch.request_counts }, { total: 3, completed: 2, failed: 1 });
+    const output = await outputOf('mistral', batch.output_file_id);
+    assert.deepEqual(
+      output.map(({ custom_id, response, error }) => [custom_id, response?.body.usage.total_tokens, error?.message]),
+      [
+        ['l0', 1_100, undefined],
+        ['l1', 1_100, undefined],
+        ['l9', undefined, 'too hot'],
+      ],
+    );
+    await eventually('it is charged', async () => charged(`mistral/${MISTRAL}`).length > 0);
+    const [record, ...others] = charged(`mistral/${MISTRAL}`);
+    assert.equal(others.length, 0);
+    assert.equal(record?.['gen_ai.usage.output_tokens'], 200);
+    assert.ok(Number(record?.['sluice.cost.usd']) > 0, String(record?.['sluice.cost.usd']));
+  });
+
+  test('its jobs are listed behind any of them, though it counts pages, and are cancelled', async () => {
+    const client = sdk('mistral');
+    const ids: string[] = [];
+    for await (const { id } of client.batches.list({ limit: 60 })) ids.push(id);
+    assert.deepEqual(
+      ids,
+      mistralJobs.map(({ id }) => id),
+    );
+    const unknown = await refusal(client.batches.list({ after: 'job-0' }));
+    assert.deepEqual([unknown.status, /newest 2000/.test(unknown.message)], [400, true], unknown.message);
+    assert.equal((await client.batches.cancel('job-2')).status, 'cancelling');
+  });
+
+  test('an endpoint that batches of Mistral do not have is refused', async () => {
+    const asked = {
+      completion_window: '24h',
+      input_file_id: await upload([line('a', MISTRAL)]),
+      endpoint: '/v1/rerank',
+    };
+    const { message } = await refusal(sdk('mistral').post('/batches', { body: asked }));
+    assert.match(message, /Without x-tfy-provider-name the gateway runs the batch itself/);
+  });
+});
+
+describe('a batch that Gemini runs', () => {
+  test('its lines go within one request, and its results, which stand in the batch, come back as lines of OpenAI’s', async () => {
+    const lines = [line('a', 'gem/flash'), line('b', 'flash'), line('c', GEMINI, { max_tokens: 5 })];
+    const made = await begin(await upload(lines.slice(0, 2)), 'gem');
+    assert.deepEqual([made.id, made.status], ['g1', 'in_progress']);
+    const { batch: asked } = JSON.parse(sent(`/v1beta/models/${GEMINI}:batchGenerateContent`).at(-1)!.body.toString());
+    assert.deepEqual(
+      asked.inputConfig.requests.requests.map(({ metadata, request }: { metadata: object; request: object }) => [
+        metadata,
+        request,
+      ]),
+      ['a', 'b'].map((key) => [
+        { key },
+        { contents: [{ role: 'user', parts: [{ text: key }] }], generationConfig: {} },
+      ]),
+    );
+    geminiState = 'SUCCEEDED';
+    const client = sdk('gem');
+    const batch = await client.batches.retrieve('g1');
+    assert.deepEqual([batch.status, batch.completed_at], ['completed', Date.parse('2026-01-01T00:10:00Z') / 1000]);
+    assert.deepEqual({ ...batch.request_counts }, { total: 3, completed: 2, failed: 1 });
+    for (let index = 0; index < 2; index += 1) {
+      const output = await outputOf('gem', batch.output_file_id);
+      assert.deepEqual(
+        output.map(({ custom_id, response, error }) => [
+          custom_id,
+          response?.body.choices[0].message.content,
+          error?.message,
+        ]),
+        [
+          ['a', 'eins', undefined],
+          ['b', undefined, 'no such tool'],
+          ['c', 'drei', undefined],
+        ],
+      );
+      assert.equal(output[0].response.body.object, 'chat.completion');
+    }
+    await eventually('it is charged', async () => charged('gem/flash').length > 0);
+    assert.equal(charged('gem/flash').length, 1);
+    // 0.3 and 2.5 dollars a million, at half of it.
+    assert.equal(charged('gem/flash')[0]?.['sluice.cost.usd'], (2_000 * 0.3 + 200 * 2.5) / 2e6);
+  });
+
+  test('it is listed, and cancelled though its provider says nothing to that', async () => {
+    const page = await sdk('gem').batches.list({ limit: 2 });
+    assert.deepEqual([page.data.map(({ id }) => id), page.has_more], [['g1'], false]);
+    geminiState = 'RUNNING';
+    assert.equal((await sdk('gem').batches.cancel('g1')).status, 'cancelled');
+  });
+
+  test('a batch of several models is refused by Gemini’s account', async (t) => {
+    const gem = { ...accounts(provider.origin)[2], name: 'any', integrations: undefined };
+    const other = await startGateway({ manifests: [gem] });
+    t.after(() => other[Symbol.asyncDispose]());
+    const client = sdk('any', other);
+    const file = await toFile(Buffer.from(jsonLines([line('a', GEMINI), line('b', 'gemini-2.5-pro')])), 'in.jsonl');
+    const { id } = await sdk(undefined, other).files.create({ file, purpose: 'batch' });
+    const asked = { input_file_id: id, endpoint: CHAT, completion_window: '24h' } as const;
+    assert.match((await refusal(client.batches.create(asked))).message, /one model, and this one asks 2/);
+  });
+});
+
 test('a provider whose batches are elsewhere says so, and what to do', async () => {
-  const { status, message } = await refusal(begin('file-x', 'gem'));
+  const { status, message } = await refusal(begin('file-x', 'co'));
   assert.equal(status, 400);
-  assert.match(message, /batchGenerateContent.*Without x-tfy-provider-name the gateway runs the batch itself/);
+  assert.match(message, /data sets.*Without x-tfy-provider-name the gateway runs the batch itself/);
 });

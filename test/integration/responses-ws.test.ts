@@ -68,7 +68,7 @@ for (const model of ['own/gpt', ...TRANSLATED]) {
   });
 }
 
-for (const model of TRANSLATED) {
+for (const model of [...TRANSLATED, 'own/gpt']) {
   test(`a loop of tools runs over the SDK’s socket with ${model}, and each turn sends only what is new`, async () => {
     const socket = new ResponsesWS(client);
     const first = await turnOf(socket, { model, input: 'How is the weather in Bern?', tools: [weather], store: false });
@@ -110,6 +110,39 @@ test('a turn beyond those that may wait on a socket gets 429, and those before i
     refused.map(({ status, error }) => [status, error?.code]),
     [[429, 'socket_queue_full']],
   );
+  socket.close();
+});
+
+test('a message larger than may be ends its socket with 1009, behind an error that names the setting', async (t) => {
+  const limits = { max_body_bytes: 4_096 };
+  const small = await startGateway({ manifests: fiveAccounts(provider), server: { limits } });
+  t.after(() => small[Symbol.asyncDispose]());
+  const socket = new ResponsesWS(new OpenAI({ apiKey: KEY, baseURL: `${small.url}/v1`, maxRetries: 0 }));
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.socket.on('open', resolve as never));
+  const seen: { type: string; status: number; error: { code: string; message: string } }[] = [];
+  socket.socket.on('message', (data: Buffer) => seen.push(JSON.parse(data.toString())));
+  const closed = once(socket.socket as never, 'close');
+  socket.socket.send(JSON.stringify({ type: 'response.create', model: TRANSLATED[0], input: 'x'.repeat(5_000) }));
+  const [code] = await closed;
+  assert.equal(code, 1009);
+  assert.deepEqual(
+    seen.map(({ type, status, error }) => [type, status, error.code]),
+    [['error', 413, 'body_too_large']],
+  );
+  assert.match(seen[0]!.error.message, /limits\.max_body_bytes: 4096/);
+});
+
+test('a turn that failed leaves nothing on the socket to go on from', async () => {
+  const socket = new ResponsesWS(client);
+  const model = TRANSLATED[0]!;
+  const first = (await turnOf(socket, { model, input: 'Hi', store: false })).at(-1);
+  assert.equal(first?.type, 'response.completed');
+  const goOn = { model, previous_response_id: first.response.id, store: false };
+  const orphan = { type: 'function_call_output' as const, call_id: 'call_nobody', output: '12 degrees' };
+  await assert.rejects(turnOf(socket, { ...goOn, input: [orphan] }), /call_nobody/);
+  await assert.rejects(turnOf(socket, { ...goOn, input: 'And now?' }), /previous_response_id/);
+  assert.equal((await turnOf(socket, { model, input: 'Hi', store: false })).at(-1)?.type, 'response.completed');
   socket.close();
 });
 

@@ -27,6 +27,8 @@ interface Asked {
   readonly stream: boolean;
   readonly calls: boolean;
   readonly says: string;
+  /** The result of a call went back. */
+  readonly answersResult: boolean;
 }
 
 const chat: Reply = (response, { stream, calls, says }) => {
@@ -140,10 +142,62 @@ const bedrock: Reply = (response, { stream, calls, says }) => {
   response.end(Buffer.concat(frames));
 };
 
-const responses: Reply = (response, { stream }) => {
-  response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
-  response.end(stream ? passed.stream : passed.whole);
+const responses: Reply = (response, { stream, calls, says, answersResult }) => {
+  const whole = JSON.parse(passed.whole.toString());
+  const item = (type: string, more: object) => ({ id: `${type}_1`, type, status: 'completed', ...more });
+  const text = { type: 'output_text', text: says, annotations: [], logprobs: [] };
+  const call = { call_id: 'call_1', name: 'weather', arguments: '{"city":"Bern"}' };
+  const output = calls
+    ? [item('reasoning', { summary: [], encrypted_content: 'gAAA+/==' }), item('function_call', call)]
+    : [item('message', { role: 'assistant', content: [text] })];
+  const isScripted = calls || answersResult;
+  const answered = { ...whole, output };
+  if (!stream) {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(isScripted ? JSON.stringify(answered) : passed.whole);
+    return;
+  }
+  startEvents(response);
+  response.end(isScripted ? responseEvents(answered) : passed.stream);
 };
+
+/** Each item with its one delta. */
+// biome-ignore lint/suspicious/noExplicitAny: as JSON.parse gives it.
+function responseEvents(answered: any): string {
+  let number = 0;
+  const told = (type: string, more: object) => event({ type, ...more, sequence_number: number++ });
+  const begun = { ...answered, status: 'in_progress', output: [], usage: null };
+  let events = told('response.created', { response: begun }) + told('response.in_progress', { response: begun });
+  for (const [output_index, item] of answered.output.entries()) {
+    const place = { item_id: item.id, output_index };
+    const empty = { function_call: { arguments: '' }, message: { content: [] }, reasoning: {} }[item.type as 'message'];
+    events += told('response.output_item.added', { output_index, item: { ...item, status: 'in_progress', ...empty } });
+    if (item.type === 'function_call') {
+      events += told('response.function_call_arguments.delta', { ...place, delta: item.arguments });
+      events += told('response.function_call_arguments.done', { ...place, arguments: item.arguments });
+    } else if (item.type === 'message') {
+      const [part] = item.content;
+      const at = { ...place, content_index: 0 };
+      events += told('response.content_part.added', { ...at, part: { ...part, text: '' } });
+      events += told('response.output_text.delta', { ...at, delta: part.text, logprobs: [] });
+      events += told('response.output_text.done', { ...at, text: part.text, logprobs: [] });
+      events += told('response.content_part.done', { ...at, part });
+    }
+    events += told('response.output_item.done', { output_index, item });
+  }
+  return events + told('response.completed', { response: answered });
+}
+
+/** What OpenAI refuses of items: results whose call it was not sent, and ids of answers that it does not keep. */
+// biome-ignore lint/suspicious/noExplicitAny: as JSON.parse gives it.
+function orphanOf({ input, previous_response_id: previous }: any): string | undefined {
+  if (typeof input === 'string' || previous !== undefined) return undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: as JSON.parse gives it.
+  const calls = new Set(input.flatMap(({ type, call_id: id }: any) => (type === 'function_call' ? [id] : [])));
+  // biome-ignore lint/suspicious/noExplicitAny: as JSON.parse gives it.
+  const orphan = input.find(({ type, call_id: id }: any) => type === 'function_call_output' && !calls.has(id));
+  return orphan?.call_id;
+}
 
 function answer(request: ReceivedRequest, response: ServerResponse): void {
   const { path } = request;
@@ -154,11 +208,16 @@ function answer(request: ReceivedRequest, response: ServerResponse): void {
     // Not behind a result.
     says: /JSON/.test(text) ? '{"city":"Bern"}' : 'Grüezi',
     calls: /weather/.test(text) && !/12 degrees/.test(text),
+    answersResult: /12 degrees/.test(text),
   };
+  const orphan = path.endsWith('/responses') ? orphanOf(body) : undefined;
   if (text.includes('break off')) {
     startEvents(response);
     response.write(chunkEvent({ content: 'Half' }));
     setImmediate(() => response.destroy());
+  } else if (orphan !== undefined) {
+    const message = `No tool call found for function call output with call_id ${orphan}.`;
+    sendJson(response, 400, { error: { message, type: 'invalid_request_error', param: 'input', code: null } });
   } else if (path.endsWith('/responses')) responses(response, asked);
   else if (path.endsWith('/chat/completions')) chat(response, asked);
   else if (path.endsWith('/messages')) claude(response, asked);

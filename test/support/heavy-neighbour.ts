@@ -19,14 +19,19 @@ export interface HeavyNeighbour extends AsyncDisposable {
   stream(url: string, model: string, bytes: number, bytesPerSecond?: number): Promise<number>;
   /** Sends a request with an image of this many bytes (base64); gives the status of the answer. */
   upload(url: string, model: string, bytes: number): Promise<number>;
+  /** Asks for vectors of so many texts as numbers, which the provider writes as base64; gives the bytes of the answer. */
+  embed(url: string, model: string, texts: number): Promise<number>;
 }
 
-interface Job {
-  readonly id: number;
-  readonly url: string;
-  readonly body: { model: string; max_tokens: number; stream: boolean; seed?: number };
-  readonly imageBytes: number;
-}
+type Job = { readonly id: number; readonly url: string } & (
+  | {
+      readonly kind: 'chat';
+      readonly body: { model: string; max_tokens: number; stream: boolean; seed?: number };
+      readonly imageBytes: number;
+    }
+  | { readonly kind: 'vectors'; readonly model: string; readonly texts: number }
+);
+type Asked = Job extends infer Each ? (Each extends Job ? Omit<Each, 'id'> : never) : never;
 
 export async function startHeavyNeighbour(): Promise<HeavyNeighbour> {
   const worker = new Worker(new URL(import.meta.url));
@@ -34,7 +39,7 @@ export async function startHeavyNeighbour(): Promise<HeavyNeighbour> {
   let jobs = 0;
   const waiting = new Map<number, (result: number) => void>();
   worker.on('message', ({ id, result }: { id: number; result: number }) => waiting.get(id)?.(result));
-  const run = (job: Omit<Job, 'id'>): Promise<number> =>
+  const run = (job: Asked): Promise<number> =>
     new Promise((resolve) => {
       jobs += 1;
       waiting.set(jobs, resolve);
@@ -43,8 +48,10 @@ export async function startHeavyNeighbour(): Promise<HeavyNeighbour> {
   return {
     origin,
     stream: (url, model, bytes, seed) =>
-      run({ url, body: { model, max_tokens: bytes, stream: true, seed }, imageBytes: 0 }),
-    upload: (url, model, bytes) => run({ url, body: { model, max_tokens: 1, stream: false }, imageBytes: bytes }),
+      run({ kind: 'chat', url, body: { model, max_tokens: bytes, stream: true, seed }, imageBytes: 0 }),
+    upload: (url, model, bytes) =>
+      run({ kind: 'chat', url, body: { model, max_tokens: 1, stream: false }, imageBytes: bytes }),
+    embed: (url, model, texts) => run({ kind: 'vectors', url, model, texts }),
     [Symbol.asyncDispose]: async () => {
       await worker.terminate();
     },
@@ -53,6 +60,22 @@ export async function startHeavyNeighbour(): Promise<HeavyNeighbour> {
 
 /** About as large as the read buffers in between. */
 const piece = Buffer.from(chunkEvent({ content: 'z'.repeat(4000) }).repeat(16));
+
+const FLOATS = 1536;
+const vector = Buffer.from(Float32Array.from({ length: FLOATS }, (_, at) => Math.sin(at) / 8).buffer).toString('base64');
+const vectorsOf = new Map<number, Buffer>();
+
+/** Made once: it would be the provider that is slow. */
+function vectors(texts: number): Buffer {
+  let made = vectorsOf.get(texts);
+  if (made === undefined) {
+    const data = Array.from({ length: texts }, (_, index) => ({ object: 'embedding', index, embedding: vector }));
+    const usage = { prompt_tokens: texts, total_tokens: texts };
+    made = Buffer.from(JSON.stringify({ object: 'list', data, model: 'm', usage }));
+    vectorsOf.set(texts, made);
+  }
+  return made;
+}
 
 async function serve(): Promise<void> {
   const server = createServer((request, response) => {
@@ -65,7 +88,11 @@ async function serve(): Promise<void> {
     });
     request.on('end', () => {
       const text = Buffer.concat(head).toString('latin1', 0, 1000);
-      if (text.includes('"stream":true')) {
+      const texts = Number(/"user":"(\d+)"/.exec(text)?.[1]);
+      if (request.url?.endsWith('/embeddings')) {
+        response.setHeader('content-type', 'application/json');
+        response.end(vectors(texts));
+      } else if (text.includes('"stream":true')) {
         pour(
           response,
           Number(/"max_tokens":(\d+)/.exec(text)?.[1]),
@@ -104,12 +131,23 @@ function pour(response: ServerResponse, bytes: number, bytesPerSecond: number): 
   more();
 }
 
-function ask({ url, body, imageBytes }: Job): Promise<number> {
+function bodyOf(job: Job): object {
+  // How many, where the provider looks for it: at the beginning.
+  if (job.kind === 'vectors') {
+    const input = Array.from({ length: job.texts }, (_, index) => `text ${index}`);
+    return { model: job.model, user: String(job.texts), encoding_format: 'float', input };
+  }
+  const { body, imageBytes } = job;
   const image = { type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(imageBytes)}` } };
   const content = imageBytes > 0 ? [{ type: 'text', text: 'What is this?' }, image] : 'hi';
-  const bytes = Buffer.from(JSON.stringify({ ...body, messages: [{ role: 'user', content }] }));
+  return { ...body, messages: [{ role: 'user', content }] };
+}
+
+function ask(job: Job): Promise<number> {
+  const bytes = Buffer.from(JSON.stringify(bodyOf(job)));
+  const countsBytes = job.kind === 'vectors' || job.body.stream;
   return new Promise((resolve, reject) => {
-    const sent = httpRequest(`${url}/chat/completions`, {
+    const sent = httpRequest(`${job.url}/${job.kind === 'chat' ? 'chat/completions' : 'embeddings'}`, {
       method: 'POST',
       agent: false,
       headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'content-length': bytes.length },
@@ -120,7 +158,7 @@ function ask({ url, body, imageBytes }: Job): Promise<number> {
       response.on('data', (piece: Buffer) => {
         received += piece.length;
       });
-      response.on('end', () => resolve(body.stream ? received : (response.statusCode ?? 0)));
+      response.on('end', () => resolve(countsBytes ? received : (response.statusCode ?? 0)));
       response.on('error', reject);
     });
     sent.end(bytes);

@@ -2,7 +2,7 @@ import { type JsonObject, parseObject } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { topLevelValues, valuesOfBeginning, valuesOfEnd } from '../../codec/top-level-values.ts';
 import type { AnswerFacts, AnswerForm } from '../answer-form.ts';
-import { MessagesStreamReader } from './stream-reader.ts';
+import { messagesReader } from './stream-reader.ts';
 import { toEvents } from './to-events.ts';
 import { toWhole } from './to-whole.ts';
 
@@ -12,7 +12,7 @@ const CONTENT = Buffer.from('"content"');
 
 /** Messages, whole and streamed: https://platform.claude.com/docs/en/build-with-claude/streaming */
 export const answerForm = {
-  stream: (_expected, told) => new MessagesStreamReader(told),
+  stream: (_expected, told) => messagesReader(told),
   whole(answer) {
     const values = topLevelValues(answer, keys);
     return values && (values['type'] === 'message' ? factsOf(values) : otherFacts(answer, values));

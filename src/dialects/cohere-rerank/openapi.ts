@@ -1,46 +1,36 @@
 import type { DialectDocument } from '../dialect-document.ts';
-import { freeObject, json, model, named, text, usage } from '../openai-json/openapi-parts.ts';
+import { freeObject, jsonBodies, model, openObject, text, usage } from '../openai-json/openapi-parts.ts';
 
-const request = {
-  type: 'object',
-  required: ['model', 'query', 'documents'],
-  additionalProperties: true,
-  properties: {
-    model,
-    query: { type: 'string', description: 'Query text for relevance scoring' },
-    documents: {
-      type: 'array',
-      description: 'Documents to rerank: texts, or objects with a `text`',
-      items: { oneOf: [text, freeObject] },
-    },
-    top_n: { type: 'integer', description: 'Number of top results to return' },
-    return_documents: { type: 'boolean', default: false },
+const request = openObject(['model', 'query', 'documents'], {
+  model,
+  query: { type: 'string', description: 'Query text for relevance scoring' },
+  documents: {
+    type: 'array',
+    description: 'Documents to rerank: texts, or objects with a `text`',
+    items: { oneOf: [text, freeObject] },
   },
-} as const;
+  top_n: { type: 'integer', description: 'Number of top results to return' },
+  return_documents: { type: 'boolean', default: false },
+});
 
-const answer = {
-  type: 'object',
-  required: ['results'],
-  additionalProperties: true,
-  properties: {
-    id: text,
-    model: text,
-    results: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['index', 'relevance_score'],
-        properties: {
-          index: { type: 'integer' },
-          relevance_score: { type: 'number' },
-          document: { description: 'Where it was asked for, as the provider writes it', oneOf: [text, freeObject] },
-        },
+const answer = openObject(['results'], {
+  id: text,
+  model: text,
+  results: {
+    type: 'array',
+    items: {
+      type: 'object',
+      required: ['index', 'relevance_score'],
+      properties: {
+        index: { type: 'integer' },
+        relevance_score: { type: 'number' },
+        document: { description: 'Where it was asked for, as the provider writes it', oneOf: [text, freeObject] },
       },
     },
-    usage,
-    meta: freeObject,
   },
-} as const;
+  usage,
+  meta: freeObject,
+});
 
 export const document: DialectDocument = {
   summary: 'Rerank Documents',
@@ -49,8 +39,6 @@ export const document: DialectDocument = {
   operationId: 'rerankDocuments',
   otherIds: { '/v2/rerank': 'rerankDocumentsV2' },
   tag: { name: 'Rerank', description: 'Documents in the order of how well they fit' },
-  request: json(named('RerankRequest')),
   answered: 'Results, the best first',
-  answer: json(named('RerankResponse')),
-  schemas: { RerankRequest: request, RerankResponse: answer },
+  ...jsonBodies('Rerank', { request, answer }),
 };

@@ -4,7 +4,7 @@ import { formDialect } from '../openai-json/form-dialect.ts';
 import type { FormValues } from '../openai-json/form-scan.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
-import { TypedEventReader } from '../openai-json/typed-events.ts';
+import { typedReader } from '../openai-json/typed-events.ts';
 import { fromInference } from './spoken-audio.ts';
 import { spokenCharacters } from './spoken-characters.ts';
 import { SpokenPieces, speechEvents, transcriptEvents } from './to-events.ts';
@@ -17,7 +17,7 @@ const transcript = jsonAnswers(['duration']);
 const transcripts: AnswerForm = {
   ...transcript,
   media: 'any',
-  stream: (_, told) => new TypedEventReader(/^transcript\.text\.done$/, told),
+  stream: (_, told) => typedReader(/^transcript\.text\.done$/, told),
   toEvents: transcriptEvents,
 };
 
@@ -40,7 +40,7 @@ export const openAiSpeech = jsonDialect({
   answers: {
     ...jsonAnswers(),
     media: 'any',
-    stream: (_, told) => new TypedEventReader(/^speech\.audio\.done$/, told),
+    stream: (_, told) => typedReader(/^speech\.audio\.done$/, told),
     toEvents: speechEvents,
     eventsOfBytes: () => new SpokenPieces(),
   },

@@ -1,4 +1,4 @@
-import type { Gap } from '../../codec/familiar-event.ts';
+import { type Gap, gapsOf } from '../../codec/familiar-event.ts';
 import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
 
 /** Text, in the words of OpenAI, DeepSeek and those who serve open models, OpenRouter and Ollama, OpenAI. */
@@ -28,23 +28,18 @@ export function hasContent(delta: unknown): boolean {
  * Where the text stands that a chunk brings, if that is all it brings: events with another text in this place are like
  * it. Undefined: it is not the kind of event that comes again.
  */
-export function contentGap(
-  chunk: JsonObject,
-  events: Buffer,
-  start: number,
-  end: number,
-): { text: Gap; padding: Gap | undefined } | undefined {
+export function contentGaps(chunk: JsonObject, event: Buffer): [Gap, ...Gap[]] | undefined {
   const { choices, usage } = chunk;
   if (!isArray(choices) || choices.length !== 1 || isObject(usage)) return undefined;
   const [choice] = choices;
   if (!isObject(choice) || choice['finish_reason'] || !isObject(choice['delta'])) return undefined;
   const found = onlyText(choice['delta']);
   if (found === undefined) return undefined;
-  const event = events.subarray(start, end);
-  const text = gapOf(event, found.key, found.text, 0);
-  if (text === undefined) return undefined;
-  const padding = paddingGap(chunk, event, text.end);
-  return { text: shifted(text, start), padding: padding && shifted(padding, start) };
+  const padding = PADDINGS.find((key) => typeof chunk[key] === 'string');
+  return gapsOf(event, [
+    ['text', found.key, found.text],
+    ...(padding === undefined ? [] : [['padding', padding, chunk[padding]] as const]),
+  ]);
 }
 
 /** The one text that is not empty, or the further arguments of one tool call. */
@@ -67,29 +62,4 @@ function onlyText(delta: JsonObject): { key: string; text: string } | undefined 
   }
   const { name, arguments: text } = call['function'];
   return typeof text === 'string' && text !== '' && !name ? { key: 'arguments', text } : undefined;
-}
-
-function paddingGap(chunk: JsonObject, event: Buffer, from: number): Gap | undefined {
-  for (const key of PADDINGS) {
-    const text = chunk[key];
-    if (typeof text === 'string') return gapOf(event, key, text, from);
-  }
-  return undefined;
-}
-
-/** Where `"key":"text"` stands, if it stands there once. */
-function gapOf(event: Buffer, key: string, text: string, from: number): Gap | undefined {
-  const written = JSON.stringify(text);
-  for (const colon of [':', ': ']) {
-    const token = Buffer.from(`"${key}"${colon}${written}`);
-    const at = event.indexOf(token, from);
-    if (at < 0) continue;
-    const end = at + token.length - 1;
-    return event.indexOf(token, end) < 0 ? { start: end + 2 - Buffer.byteLength(written), end } : undefined;
-  }
-  return undefined;
-}
-
-function shifted({ start, end }: Gap, by: number): Gap {
-  return { start: start + by, end: end + by };
 }

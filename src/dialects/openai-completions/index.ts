@@ -10,7 +10,7 @@ import { eventWriter } from './event-writer.ts';
 import { fromInference } from './from-inference.ts';
 import { guarded } from './guarded.ts';
 import { CompletionScan, type PeekedCompletion } from './peek.ts';
-import { CompletionStreamReader } from './stream-reader.ts';
+import { completionReader } from './stream-reader.ts';
 import { toEvents } from './to-events.ts';
 import { toInference } from './to-inference.ts';
 import { toWhole } from './to-whole.ts';
@@ -25,7 +25,7 @@ export const openAiCompletions = {
   scan: () => new CompletionScan(),
   splice: (body, peeked: PeekedCompletion, asked) => editedBody(body, streamedEdits(body, peeked, asked)),
   answers: {
-    stream: (expected, told) => new CompletionStreamReader(expected, told),
+    stream: completionReader,
     whole,
     beginning,
     end,

@@ -1,31 +1,26 @@
 import type { DialectDocument } from '../dialect-document.ts';
-import { json, model, named, text, tokens, usage } from '../openai-json/openapi-parts.ts';
+import { jsonBodies, model, openObject, text, tokens, usage } from '../openai-json/openapi-parts.ts';
 
-const request = {
-  type: 'object',
-  required: ['model', 'input'],
-  additionalProperties: true,
-  properties: {
-    model,
-    input: {
-      description: 'Text to embed: a text, the tokens of one, or a list in which each is either',
-      oneOf: [text, { type: 'array', items: { oneOf: [text, { type: 'integer', minimum: 0 }, tokens] } }],
-    },
-    encoding_format: {
-      type: 'string',
-      nullable: true,
-      default: 'float',
-      description: '`float` or `base64`; whatever else a provider knows passes',
-    },
-    dimensions: { type: 'integer', description: 'Embedding vector dimensions (model-specific)' },
-    input_type: {
-      type: 'string',
-      description: 'What the vectors are for: query, document, classification or clustering, or in a provider’s words',
-    },
-    task_type: { type: 'string', description: 'The same in the words of Gemini and Vertex' },
-    user: text,
+const request = openObject(['model', 'input'], {
+  model,
+  input: {
+    description: 'Text to embed: a text, the tokens of one, or a list in which each is either',
+    oneOf: [text, { type: 'array', items: { oneOf: [text, { type: 'integer', minimum: 0 }, tokens] } }],
   },
-} as const;
+  encoding_format: {
+    type: 'string',
+    nullable: true,
+    default: 'float',
+    description: '`float` or `base64`; whatever else a provider knows passes',
+  },
+  dimensions: { type: 'integer', description: 'Embedding vector dimensions (model-specific)' },
+  input_type: {
+    type: 'string',
+    description: 'What the vectors are for: query, document, classification or clustering, or in a provider’s words',
+  },
+  task_type: { type: 'string', description: 'The same in the words of Gemini and Vertex' },
+  user: text,
+});
 
 const answer = {
   type: 'object',
@@ -59,8 +54,6 @@ export const document: DialectDocument = {
     'Vectors of texts. They are written as `encoding_format` asks, whatever the provider writes; parameters that are not listed pass through.',
   operationId: 'createEmbeddings',
   tag: { name: 'Embeddings', description: 'Vectors of texts' },
-  request: json(named('EmbeddingRequest')),
   answered: 'Embedding vectors',
-  answer: json(named('EmbeddingResponse')),
-  schemas: { EmbeddingRequest: request, EmbeddingResponse: answer },
+  ...jsonBodies('Embedding', { request, answer }),
 };

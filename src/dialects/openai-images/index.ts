@@ -7,7 +7,7 @@ import { formDialect } from '../openai-json/form-dialect.ts';
 import type { FormValues } from '../openai-json/form-scan.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
-import { TypedEventReader } from '../openai-json/typed-events.ts';
+import { typedReader } from '../openai-json/typed-events.ts';
 import { fromInference } from './from-inference.ts';
 import { imageEvents } from './to-events.ts';
 import { fromForm, fromJson } from './to-inference.ts';
@@ -96,7 +96,7 @@ function streamed(type: string): AnswerForm {
   const last = new RegExp(`^${type}\\.completed$`);
   return {
     ...whole,
-    stream: (_, told) => new TypedEventReader(last, told),
+    stream: (_, told) => typedReader(last, told),
     toEvents: (answer) => imageEvents(answer, `${type}.completed`),
   };
 }

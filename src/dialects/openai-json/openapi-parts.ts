@@ -1,4 +1,4 @@
-import type { OpenApiContent, OpenApiPart } from '../dialect-document.ts';
+import type { DialectDocument, OpenApiContent, OpenApiPart } from '../dialect-document.ts';
 
 /** Words of which the OpenAPI documents of dialects are made. */
 
@@ -30,6 +30,24 @@ export const form = (required: readonly string[], properties: OpenApiPart): Open
   'multipart/form-data': { schema: { type: 'object', required, properties } },
 });
 export const events = (description: string): OpenApiContent => ({ 'text/event-stream': { schema: told(description) } });
+
+/** An object of which more may be said than these properties. */
+export const openObject = (required: readonly string[], properties: OpenApiPart): OpenApiPart => ({
+  type: 'object',
+  ...(required.length > 0 && { required }),
+  additionalProperties: true,
+  properties,
+});
+
+/** Request and answer of JSON as schemas of the document, `NAMERequest` and `NAMEResponse`; `streamed`: the answer's other form. */
+export const jsonBodies = (
+  name: string,
+  { request, answer, streamed }: { request: OpenApiPart; answer: OpenApiPart; streamed?: OpenApiContent },
+): Required<Pick<DialectDocument, 'request' | 'answer' | 'schemas'>> => ({
+  request: json(named(`${name}Request`)),
+  answer: { ...json(named(`${name}Response`)), ...streamed },
+  schemas: { [`${name}Request`]: request, [`${name}Response`]: answer },
+});
 
 /** Streams of OpenAI's older form. */
 export const DATA_EVENTS = events('SSE stream when stream=true: `data: ` events of the same form, then `data: [DONE]`');

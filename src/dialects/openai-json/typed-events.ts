@@ -1,20 +1,12 @@
-import { EventEnds } from '../../codec/event-cutter.ts';
-import { isObject, type JsonObject, parseObject } from '../../codec/json-value.ts';
+import { isObject, type JsonObject } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
-import { readEvent } from '../../codec/sse-event.ts';
 import { topLevelValues } from '../../codec/top-level-values.ts';
-import {
-  type EventEdit,
-  MAX_UNREADABLE_EVENTS,
-  NOT_JSON,
-  type StreamReader,
-  type UsageListener,
-} from '../answer-form.ts';
+import type { UsageListener } from '../answer-form.ts';
+import { type EventForm, type EventPlace, EventReader } from '../event-reader.ts';
 
 /** A larger event (an image) is not turned into text: its small values are found in its bytes. */
 const LARGE_BYTES = 16_384;
 const OPEN_BRACE = 0x7b;
-const NO_EDITS: readonly EventEdit[] = [];
 const keys = new PeekKeys(['type', 'usage', 'error', 'message', 'code', 'svg_usage', 'duration']);
 /** Events that bring nothing of the answer. */
 const WITHOUT_CONTENT = /\.(created|queued|in_progress|done)$/;
@@ -23,72 +15,40 @@ const WITHOUT_CONTENT = /\.(created|queued|in_progress|done)$/;
  * Events of OpenAI that name themselves, each a JSON object with a `type`: images
  * (https://platform.openai.com/docs/api-reference/images-streaming), speech and transcripts
  * (https://platform.openai.com/docs/api-reference/audio). The last one tells usage; `[DONE]` may follow it.
+ * `last`: the types of events behind which the answer is whole.
  */
-export class TypedEventReader implements StreamReader {
-  content = 0;
-  passed = 0;
-  readonly edits = NO_EDITS;
-  error: unknown;
-  ended = false;
+export function typedReader(last: RegExp, told: UsageListener): EventReader {
+  return new EventReader(new TypedEvents(last, told));
+}
+
+class TypedEvents implements EventForm {
   finished = false;
+  readonly endsWithDone = true;
   readonly #told: UsageListener;
   readonly #last: RegExp;
-  readonly #ends = new EventEnds();
-  #unreadable = 0;
 
-  /** `last`: the types of events behind which the answer is whole. */
   constructor(last: RegExp, told: UsageListener) {
     this.#last = last;
     this.#told = told;
   }
 
-  read(events: Buffer): void {
-    this.content = 0;
-    this.passed = events.length;
-    this.#ends.begin(events);
-    for (let at = 0; at < this.passed; ) at = this.#event(events, at);
+  skim(place: EventPlace, reader: EventReader): boolean {
+    const { bytes, start, end } = place;
+    const values = end - start > LARGE_BYTES ? largeValues(bytes.subarray(start, end)) : undefined;
+    if (values !== undefined) this.take(values, undefined, place, reader);
+    return values !== undefined;
   }
 
-  /** Offset behind it. */
-  #event(events: Buffer, start: number): number {
-    const end = this.#ends.after(start);
-    const values = end - start > LARGE_BYTES ? largeValues(events.subarray(start, end)) : undefined;
-    if (values !== undefined) {
-      this.#take(values, undefined, start);
-      return end;
-    }
-    const { name, data } = readEvent(events, start, end);
-    if (data === undefined || data === '') return end;
-    if (data === '[DONE]') {
-      this.ended = true;
-      this.passed = end;
-      return end;
-    }
-    const value = parseObject(data);
-    if (value !== undefined) this.#take(value, name, start);
-    else if (name === 'error') this.#fail({ message: data }, start);
-    else {
-      this.#unreadable += 1;
-      if (this.#unreadable > MAX_UNREADABLE_EVENTS) this.#fail(NOT_JSON, start);
-    }
-    return end;
-  }
-
-  #take(event: JsonObject, name: string | undefined, at: number): void {
+  take(event: JsonObject, name: string | undefined, place: EventPlace, reader: EventReader): void {
     const { type, error, usage } = event;
-    if (isObject(error) || (typeof error === 'string' && error !== '')) this.#fail(error, at);
-    else if (type === 'error' || name === 'error') this.#fail(event, at);
+    if (isObject(error) || (typeof error === 'string' && error !== '')) reader.fail(error, place);
+    else if (type === 'error' || name === 'error') reader.fail(event, place);
     else {
       this.#told(usage, event);
       const named = typeof type === 'string' ? type : (name ?? '');
-      if (!WITHOUT_CONTENT.test(named)) this.content += 1;
+      if (!WITHOUT_CONTENT.test(named)) reader.brings();
       if (this.#last.test(named)) this.finished = true;
     }
-  }
-
-  #fail(error: unknown, at: number): void {
-    this.error = error;
-    this.passed = at;
   }
 }
 

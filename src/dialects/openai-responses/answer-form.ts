@@ -2,7 +2,7 @@ import { isObject, type JsonObject } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { topLevelValues, valuesOfBeginning, valuesOfEnd } from '../../codec/top-level-values.ts';
 import type { AnswerFacts, AnswerForm } from '../answer-form.ts';
-import { ResponsesStreamReader } from './stream-reader.ts';
+import { responsesReader } from './stream-reader.ts';
 import { toEvents } from './to-events.ts';
 import { toWhole } from './to-whole.ts';
 
@@ -11,7 +11,7 @@ const USAGE = Buffer.from('usage"');
 
 /** Responses, whole and streamed: https://platform.openai.com/docs/api-reference/responses/object */
 export const answerForm = {
-  stream: (_expected, told) => new ResponsesStreamReader(told),
+  stream: (_expected, told) => responsesReader(told),
   whole(answer) {
     const values = topLevelValues(answer, keys);
     return values && factsOf(values);

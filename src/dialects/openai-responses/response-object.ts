@@ -1,4 +1,4 @@
-import { isArray, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
 
@@ -46,7 +46,7 @@ export function responseObject(state: ResponseState, { repeats = {} }: Pick<Answ
     temperature: repeats['temperature'] ?? 1,
     text: { format: { type: 'text' }, ...objectOf(repeats['text']) },
     tool_choice: repeats['tool_choice'] ?? 'auto',
-    tools: isArray(repeats['tools']) ? repeats['tools'] : [],
+    tools: isArray(repeats['tools']) ? repeats['tools'].map(repeatedTool) : [],
     top_logprobs: repeats['top_logprobs'] ?? 0,
     top_p: repeats['top_p'] ?? 1,
     truncation: repeats['truncation'] ?? 'disabled',
@@ -56,24 +56,30 @@ export function responseObject(state: ResponseState, { repeats = {} }: Pick<Answ
   };
 }
 
+/** A function has all of its keys, also those that were not given. */
+function repeatedTool(tool: unknown): unknown {
+  if (!isObject(tool) || tool['type'] !== 'function') return tool;
+  return { description: null, parameters: null, strict: null, ...tool };
+}
+
 function conversation(value: unknown): object | null {
   const id = stringOf(value) ?? stringOf(objectOf(value)?.['id']);
   return id === undefined ? null : { id };
 }
 
-/** What nobody counted is left out, not made zero. */
+/**
+ * What nobody counted is left out, not made zero; but the two details are required by the form, and SDKs read them without
+ * looking. https://platform.openai.com/docs/api-reference/responses/object#responses-object-usage
+ */
 export function responseUsage(usage: Usage | undefined): object | null {
   const { inputTokens, outputTokens, cacheReadInputTokens, cacheCreationInputTokens, reasoningOutputTokens } =
     usage ?? {};
   if (inputTokens === undefined && outputTokens === undefined) return null;
-  const cached = cacheReadInputTokens ?? (cacheCreationInputTokens === undefined ? undefined : 0);
   return {
     input_tokens: inputTokens,
-    input_tokens_details:
-      cached === undefined ? undefined : { cached_tokens: cached, cache_write_tokens: cacheCreationInputTokens },
+    input_tokens_details: { cached_tokens: cacheReadInputTokens ?? 0, cache_write_tokens: cacheCreationInputTokens },
     output_tokens: outputTokens,
-    output_tokens_details:
-      reasoningOutputTokens === undefined ? undefined : { reasoning_tokens: reasoningOutputTokens },
+    output_tokens_details: { reasoning_tokens: reasoningOutputTokens ?? 0 },
     total_tokens: inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens,
   };
 }

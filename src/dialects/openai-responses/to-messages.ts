@@ -48,14 +48,22 @@ export function toMessages(reader: RequestReader, value: unknown, place: string)
     return [];
   }
   const messages: Message[] = [];
+  const calls = new Set<string>();
+  let at = place;
   const add = (role: Role, parts: readonly Part[]): void => {
+    for (const part of parts) {
+      if (part.type === 'tool-call') calls.add(part.id);
+      // Providers refuse it each in words of its own, and Gemini needs the name of the call.
+      else if (part.type === 'tool-result' && !calls.has(part.toolCallId))
+        reader.invalid(`${at}.call_id`, 'the id of a call that stands before it', part.toolCallId);
+    }
     const last = messages.at(-1);
     if (last?.role === role && (role === 'assistant' || role === 'tool'))
       for (const part of parts) last.parts.push(part);
     else messages.push({ role, parts: [...parts] });
   };
   for (const [index, entry] of value.entries()) {
-    const at = `${place}[${index}]`;
+    at = `${place}[${index}]`;
     addItem(reader, reader.requiredObject(entry, at), at, add);
   }
   return messages;

@@ -6,7 +6,7 @@ import { readReceipt } from '../../ledger/receipt.ts';
 import { pageOfRequests, type RequestFilter, readCursor } from '../../ledger/request-page.ts';
 import { isNamed, type Viewer } from '../../policy/data-access.ts';
 import type { Database } from '../../store/database.ts';
-import { findBodies, idsWithBodies } from '../../store/request-bodies.ts';
+import { type BodiesReader, findBodies, idsWithBodies } from '../../store/request-bodies.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
 import { metadataOf, seenLabels, seenOf, seesOf, teamsOf } from './data-filter.ts';
 import { readSpan } from './usage-request.ts';
@@ -14,6 +14,8 @@ import { readSpan } from './usage-request.ts';
 export interface RequestRouteDependencies {
   readonly database: Database;
   readonly access: () => Pick<Configuration, 'identities' | 'dataAccess'>;
+  /** Of bodies that lie in the blob store. */
+  readonly readBodies: BodiesReader;
 }
 
 const DEFAULT_LIMIT = 50;
@@ -110,7 +112,7 @@ async function list(
 
 async function show(
   { parameters, query, viewer }: AdminRequest,
-  { database, access }: RequestRouteDependencies,
+  { database, access, readBodies }: RequestRouteDependencies,
 ): Promise<OrError<AdminAnswer>> {
   const id = parameters['id'] ?? '';
   const receipt = await readReceipt(database, id);
@@ -121,8 +123,11 @@ async function show(
     const detail = `No exchange \`${id.slice(0, 100)}\` is in the ledger. One that just ended is there within a second.`;
     return new GatewayError('not_found', { detail });
   }
-  const bodies = await findBodies(database, id, Date.now());
-  return { status: 200, json: { ...receipt, project: bodies?.project ?? null, bodies: bodies?.shown ?? null } };
+  const bodies = await findBodies(database, id, Date.now(), readBodies);
+  const json = { ...receipt, project: bodies?.project ?? null, bodies: bodies?.shown ?? null };
+  // They are kept, and whoever looks should not take them for lost.
+  const away = bodies !== undefined && bodies.shown === undefined;
+  return { status: 200, json: { ...json, ...(away && { bodies_unavailable: true }) } };
 }
 
 function readLimit(written: string | null): number | undefined {

@@ -1,18 +1,24 @@
 import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { secondsOf } from '../base/batch-times.ts';
 import type { ProviderBatch, ProviderBatches, ProviderBatchLine, ProviderResult } from '../provider.ts';
+
+const PATH = '/v1/messages/batches';
 
 /** https://platform.claude.com/docs/en/api/creating-message-batches */
 export const messageBatches: ProviderBatches = {
   kind: 'translated',
-  path: '/v1/messages/batches',
-  wire: 'anthropic-messages',
+  path: PATH,
+  wires: ['anthropic-messages'],
   maxLines: 100_000,
-  create: requestOf,
+  create: (lines) => ({ path: PATH, body: requestOf(lines) }),
   cancel: (id) => `/${encodeURIComponent(id)}/cancel`,
+  pagesBy: 'id',
   page: (limit, after) => `limit=${limit}${after === undefined ? '' : `&after_id=${encodeURIComponent(after)}`}`,
   list(page) {
-    const { data, has_more: hasMore } = page;
-    return isArray(data) ? { batches: data.filter(isObject), hasMore: hasMore === true } : undefined;
+    const { data, has_more: hasMore, last_id: lastId } = page;
+    if (!isArray(data)) return undefined;
+    const batches = data.filter(isObject);
+    return { batches, next: hasMore === true ? (stringOf(lastId) ?? stringOf(batches.at(-1)?.['id'])) : undefined };
   },
   read,
   result,
@@ -47,7 +53,7 @@ function read(batch: JsonObject): ProviderBatch | undefined {
     id,
     status: statusOf(state, { canceled, expired }),
     isOver,
-    results: isOver ? [`/v1/messages/batches/${encodeURIComponent(id)}/results`] : [],
+    results: isOver ? [`${PATH}/${encodeURIComponent(id)}/results`] : [],
     createdAt: secondsOf(batch['created_at']),
     expiresAt: secondsOf(batch['expires_at']),
     endedAt: secondsOf(batch['ended_at']),
@@ -81,9 +87,3 @@ const WORDS: Readonly<Record<string, { code: string; message: string }>> = {
   canceled: { code: 'batch_cancelled', message: 'This request was cancelled before it was run.' },
   expired: { code: 'batch_expired', message: 'This request could not be run before its batch expired.' },
 };
-
-/** RFC 3339 → seconds since the Unix epoch. */
-function secondsOf(value: unknown): number | null {
-  const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(ms) ? null : Math.floor(ms / 1000);
-}

@@ -28,12 +28,23 @@ export const openAiBatches: ProviderBatches = {
       },
     };
   },
-  result(line: JsonObject): ProviderResult | undefined {
-    const customId = stringOf(line['custom_id']);
-    const answer = objectOf(objectOf(line['response'])?.['body']);
-    return customId === undefined ? undefined : { customId, answer, error: undefined };
-  },
+  result: openAiResult,
 };
+
+/** https://platform.openai.com/docs/api-reference/batch/request-output */
+export function openAiResult(line: JsonObject): ProviderResult | undefined {
+  const customId = stringOf(line['custom_id']);
+  if (customId === undefined) return undefined;
+  const response = objectOf(line['response']);
+  const body = objectOf(response?.['body']);
+  if (body !== undefined && (countOf(response?.['status_code']) ?? 200) < 400) {
+    return { customId, answer: body, error: undefined };
+  }
+  const told = objectOf(line['error']) ?? objectOf(body?.['error']) ?? body;
+  const code = stringOf(told?.['code']) ?? stringOf(told?.['type']) ?? 'batch_error';
+  const message = stringOf(told?.['message']) ?? stringOf(line['error']) ?? 'The provider does not say why.';
+  return { customId, answer: undefined, error: { code, message } };
+}
 
 /** Of a provider whose batches live in a store that the gateway does not reach. */
 export function noBatches(reason: string): ProviderBatches {

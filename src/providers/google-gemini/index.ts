@@ -5,13 +5,13 @@ import { headerCredential } from '../base/credential.ts';
 import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
-import { noBatches } from '../base/openai-batches.ts';
 import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
 import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { geminiBatches } from './batches.ts';
 import { geminiCountTokensWire } from './count-tokens.ts';
 import { geminiEmbeddingsWire } from './embeddings.ts';
 
@@ -62,9 +62,7 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: false, developerRole: true },
       mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
-      batches: noBatches(
-        'Gemini takes batches of one model at models/{model}:batchGenerateContent alone, which passes as it is.',
-      ),
+      batches: geminiBatches,
     });
   },
 };

@@ -2,10 +2,9 @@ import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { type OneAddress, openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { mountAt } from '../base/mount.ts';
-import { noBatches } from '../base/openai-batches.ts';
 import type { Abilities, Credential, FaultStatuses, Mount, ProviderAccount, Wire } from '../provider.ts';
 import { chatRules } from './chat-rules.ts';
-import { wiresOf } from './host-forms.ts';
+import { HOST_BATCHES, wiresOf } from './host-forms.ts';
 import type { HostRow } from './host-row.ts';
 
 export interface HostSetup {
@@ -35,7 +34,7 @@ export function openHostAccount(setup: HostSetup): ProviderAccount {
     rulesOf: (modelId) => chatRules(row, modelId),
     faultStatuses: faultStatuses(row),
     mounts: mountsAt(setup),
-    batches: row.noBatches === undefined ? undefined : noBatches(row.noBatches),
+    ...(row.batches !== undefined && HOST_BATCHES[row.batches]),
     listed,
   });
 }

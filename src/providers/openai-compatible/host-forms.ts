@@ -1,5 +1,6 @@
 import type { ModelType } from '../../inference/operation.ts';
-import type { Wire } from '../provider.ts';
+import type { ListTerms } from '../../inference/served-as.ts';
+import type { ProviderBatches, Wire } from '../provider.ts';
 import type { HostRow } from './host-row.ts';
 import {
   openAiImageEditsWire,
@@ -11,6 +12,7 @@ import {
 } from './media-wires.ts';
 import { fireworksImages, openRouterImages, togetherImages } from './own-forms/host-images.ts';
 import { mistralSpeech, mistralTranscripts } from './own-forms/mistral-audio.ts';
+import { mistralBatches, mistralTerms } from './own-forms/mistral-batches.ts';
 import { voyageEmbeddings, voyageRerank } from './own-forms/voyage.ts';
 import { xaiImageEdits, xaiSpeech, xaiTranscripts } from './own-forms/xai-media.ts';
 import {
@@ -51,6 +53,12 @@ export const OWN_FORMS: Readonly<Record<string, readonly Wire[]>> = {
   'xai-speech': [xaiSpeech],
   'xai-transcriptions': [xaiTranscripts],
 };
+
+/** Batches that hosts run, by the names that rows call their forms, and what they cost next to the list price. */
+export const HOST_BATCHES: Readonly<Record<string, { readonly batches: ProviderBatches; readonly terms: ListTerms }>> =
+  {
+    'mistral-jobs': { batches: mistralBatches, terms: mistralTerms },
+  };
 
 /** Every wire that hosts of the table speak. */
 export const HOST_WIRES: readonly Wire[] = [...new Set([...Object.values(USUAL), ...Object.values(OWN_FORMS)].flat())];

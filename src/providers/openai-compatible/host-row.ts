@@ -104,8 +104,8 @@ export const hostRow = requestQuirks.extend({
   catalogueId: z.string().optional(),
   /** A model that anybody's account is likely to have: for the request that is printed at the start. */
   example: z.string().optional(),
-  /** Why its own batches cannot be asked for in OpenAI's form: a sentence. Absent: whatever is asked of them passes. */
-  noBatches: z.string().optional(),
+  /** The form of its own batches (host-forms.ts). Absent: whatever is asked of them passes as it is. */
+  batches: word.optional(),
   /** A path behind the base address that lists its models; absent: `/models`. */
   modelsPath: z.string().startsWith('/').optional(),
   /** How its row came to be known: its own traffic, its own documentation, or lists of others alone. */

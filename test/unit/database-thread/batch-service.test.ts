@@ -7,7 +7,8 @@ import type { ServerSettings } from '../../../src/config/server/server-settings.
 import { BatchService } from '../../../src/database-thread/batch-service.ts';
 import type { BlobReader, BlobStore } from '../../../src/files/blob-store.ts';
 import { DiskBlobs } from '../../../src/files/disk-blobs.ts';
-import { insertBatch, type PieceProgress, type StoredBatch } from '../../../src/store/batches.ts';
+import type { PieceProgress } from '../../../src/store/batch-pieces.ts';
+import { insertBatch, type StoredBatch } from '../../../src/store/batches.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { insertFile } from '../../../src/store/files.ts';
 import { resultBlock } from '../../../src/store/result-block.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BatchLines } from '../../../src/files/batch-lines.ts';
+import { BatchLines, readBatchLine, usualBatchLine } from '../../../src/files/batch-lines.ts';
 
 const line = (id: string, more: object = {}) =>
   JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/chat/completions', body: { model: 'a/b' }, ...more });
@@ -66,4 +66,31 @@ test('what is wrong with a line is told', () => {
     assert.equal(faults.length, 1, text);
     assert.match(faults[0]!.detail, detail);
   }
+});
+
+test('a line whose body comes last is read without a look into the body, and as the whole look reads it', () => {
+  const usual = [line('a'), line('b').replaceAll(':', ': '), `  ${line('é')} \r`, line('c', { body: { a: '"body":{' } })];
+  for (const text of usual) {
+    const bytes = Buffer.from(text);
+    assert.deepEqual(usualBatchLine(bytes), readBatchLine(bytes), text);
+  }
+});
+
+test('what stands behind a body is part of what is taken for the body, so that whoever reads that finds it is none', () => {
+  const read = usualBatchLine(Buffer.from(line('a', { more: { x: 1 } })));
+  assert.equal(read?.body.toString(), '{"model":"a/b"},"more":{"x":1}');
+});
+
+test('a line of another kind is left to the whole look', () => {
+  for (const text of [
+    '{"custom_id":"a","body":{"model":"m"},"method":"POST","url":"/v1/chat/completions"}',
+    '{"x":{"body":{}},"custom_id":"a","method":"POST","url":"/v1/chat/completions","body" : {}}',
+    line('a', { method: 'GET' }),
+    line('a').replace('"method"', '"Method"'),
+    line('a', { body: 'text' }),
+    line('a').slice(0, -1),
+    '{"body":{',
+    '',
+  ])
+    assert.equal(usualBatchLine(Buffer.from(text)), undefined, text);
 });

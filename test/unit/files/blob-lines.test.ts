@@ -12,8 +12,8 @@ const blobOf = (bytes: Buffer, most: number): BlobReader => ({
 
 async function lines(text: string, most: number, from = 0, to = Buffer.byteLength(text), max = 1_000_000) {
   const found: { text: string; start: number; end: number }[] = [];
-  for await (const { bytes, start, end } of linesOf(blobOf(Buffer.from(text), most), from, to, max))
-    found.push({ text: bytes.toString(), start, end });
+  for await (const read of linesOf(blobOf(Buffer.from(text), most), from, to, max))
+    for (const { bytes, start, end } of read) found.push({ text: bytes.toString(), start, end });
   return found;
 }
 

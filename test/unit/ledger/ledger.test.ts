@@ -54,6 +54,7 @@ function overDatabase(): Database {
     engine: database.engine,
     query: database.query,
     close: async () => {},
+    writeSoon: (work) => database.writeSoon(work),
     write: (work) => (away ? Promise.reject(new Error('the database is away')) : database.write(work)),
   };
 }

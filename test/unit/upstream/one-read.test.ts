@@ -64,7 +64,7 @@ test('bytes from before a provider broke off, or broke the protocol, are heard b
   }
 });
 
-test('a reader that pauses gets no more than was read and a chunk behind it, until it resumes', async () => {
+test('a reader that pauses gets no more than was read, until it resumes', async () => {
   const read = Array.from({ length: 50 }, () => 'x'.repeat(200));
   let write = (): void => {};
   const provider = await provide((socket) => {
@@ -82,7 +82,7 @@ test('a reader that pauses gets no more than was read and a chunk behind it, unt
     write();
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  assert.equal(heard.text().length, 10_000 + 200);
+  assert.equal(heard.text().length, 10_000);
   heard.chunk = HeardAttempt.prototype.chunk;
   heard.attempt.resume();
   await heard.until(() => heard.text().length === 60_000);
@@ -105,7 +105,8 @@ test('a reader that resumes from within the end of a read hears all of it, in or
   heard.chunk = (bytes, pieces) => {
     const first = heard.text() === '';
     HeardAttempt.prototype.chunk.call(heard, bytes, pieces);
-    if (first) heard.attempt.pause();
+    heard.attempt.pause();
+    if (first) setTimeout(() => heard.attempt.resume(), 15);
     else heard.attempt.resume();
   };
   await heard.until(() => heard.text() !== '');

@@ -53,7 +53,7 @@ export const OWN_KINDS: readonly HostRow[] = [
     variable: 'MISTRAL_API_KEY',
     example: 'mistral-small-latest',
     catalogueId: 'mistral',
-    noBatches: 'Mistral takes batches as jobs at /v1/batch/jobs, which passes as it is.',
+    batches: 'mistral-jobs',
     known: 'recorded',
   },
   {

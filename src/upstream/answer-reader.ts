@@ -1,0 +1,192 @@
+import { AnswerHead, INCOMPLETE, INVALID } from './answer-head.ts';
+import { ChunkedBody } from './chunked-body.ts';
+
+/** Whose answer is read, in the order of the calls. It may pause, resume or abort from within each of them. */
+export interface AnswerTaker {
+  /** The first byte of an answer came. */
+  onResponseStarted(): void;
+  /** A head, also one that is only information (1xx). */
+  answerHead(status: number, headers: Record<string, string | string[]>): void;
+  /** A part of the body, which nobody else holds. `pieces`: how many the provider made of it. */
+  answerBody(bytes: Buffer, pieces: number): void;
+  answerEnd(): void;
+}
+
+/** The connection that is read. */
+export interface ReadConnection {
+  /** The taker has its whole answer. `reusable`: the connection may carry another request. */
+  answerEnded(taker: AnswerTaker, reusable: boolean, keepAliveMs: number | undefined): void;
+  /** What came is no answer, or nobody asked for it. */
+  answerInvalid(what: string): void;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** What the next bytes belong to. */
+const NO_ANSWER = 0;
+const HEAD = 1;
+const COUNTED = 2;
+const CHUNKED = 3;
+const UNTIL_CLOSE = 4;
+const END = 5;
+
+/**
+ * Reads the answers of one connection out of its bytes, one at a time (RFC 9112). While it is paused nothing is told, and
+ * what came already is kept: at most what one read brought, since the connection reads no further.
+ */
+export class AnswerReader {
+  readonly #connection: ReadConnection;
+  readonly #head = new AnswerHead();
+  readonly #chunks = new ChunkedBody();
+  #taker: AnswerTaker | undefined;
+  #hasNoBody = false;
+  #part = NO_ANSWER;
+  #begun = false;
+  /** Of a counted body. */
+  #left = 0;
+  #paused = false;
+  /** Bytes that came and were not read: the beginning of a head, or what came while paused. */
+  #kept: Buffer | undefined;
+  #closed = false;
+
+  constructor(connection: ReadConnection) {
+    this.#connection = connection;
+  }
+
+  /** `hasNoBody`: whatever its head says, as for HEAD. */
+  expect(taker: AnswerTaker, hasNoBody: boolean): void {
+    this.#taker = taker;
+    this.#hasNoBody = hasNoBody;
+    this.#part = HEAD;
+    this.#begun = false;
+    this.#paused = false;
+  }
+
+  /** Nothing more is told to the taker. */
+  forget(): void {
+    this.#taker = undefined;
+    this.#kept = undefined;
+  }
+
+  get taker(): AnswerTaker | undefined {
+    return this.#taker;
+  }
+
+  /** Of the first `length` bytes, which are the connection's again afterwards. False: no more is wanted now. */
+  read(bytes: Buffer, length: number): boolean {
+    if (this.#kept !== undefined) {
+      const all = Buffer.concat([this.#kept, bytes.subarray(0, length)]);
+      this.#kept = undefined;
+      this.#advance(all, all.length);
+    } else this.#advance(bytes, length);
+    return !this.#paused;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    const kept = this.#kept ?? NOTHING;
+    this.#kept = undefined;
+    this.#advance(kept, kept.length);
+    if (this.#closed && !this.#paused) this.close();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** The provider closed. False: in the middle of an answer. */
+  close(): boolean {
+    this.#closed = true;
+    if (this.#paused && this.#taker !== undefined) return true;
+    if (this.#part === UNTIL_CLOSE && this.#taker !== undefined) {
+      this.#part = END;
+      this.#advance(NOTHING, 0);
+    }
+    return this.#taker === undefined;
+  }
+
+  #advance(bytes: Buffer, to: number): void {
+    let at = 0;
+    while (!this.#paused) {
+      const taker = this.#taker;
+      if (taker === undefined) {
+        if (at < to) this.#connection.answerInvalid('bytes for which nobody asked');
+        return;
+      }
+      if (this.#part === END) {
+        this.#end(taker, at === to);
+        return;
+      }
+      if (at === to) return;
+      at = this.#part === HEAD ? this.#readHead(taker, bytes, at, to) : this.#readBody(taker, bytes, at, to);
+      if (at < 0) return;
+    }
+    if (at < to) this.#kept = copied(bytes, at, to);
+  }
+
+  /** Where it ended; below 0: go no further. */
+  #readHead(taker: AnswerTaker, bytes: Buffer, at: number, to: number): number {
+    if (!this.#begun) {
+      this.#begun = true;
+      taker.onResponseStarted();
+    }
+    const head = this.#head;
+    const end = head.parse(bytes, at, to);
+    if (end === INCOMPLETE) this.#kept = copied(bytes, at, to);
+    else if (end === INVALID) this.#connection.answerInvalid('not a head of HTTP/1.1');
+    if (end < 0) return end;
+    taker.answerHead(head.status, head.headers);
+    if (this.#taker !== taker) return INVALID;
+    if (head.status >= 200) this.#part = this.#hasNoBody ? END : partOf(head);
+    this.#left = head.length;
+    if (this.#part === CHUNKED) this.#chunks.begin();
+    return end;
+  }
+
+  #readBody(taker: AnswerTaker, bytes: Buffer, at: number, to: number): number {
+    if (this.#part === CHUNKED) return this.#readChunks(taker, bytes, at, to);
+    const end = this.#part === COUNTED ? Math.min(to, at + this.#left) : to;
+    if (this.#part === COUNTED) {
+      this.#left -= end - at;
+      if (this.#left === 0) this.#part = END;
+    }
+    taker.answerBody(copied(bytes, at, end), 1);
+    return this.#taker === taker ? end : INVALID;
+  }
+
+  #readChunks(taker: AnswerTaker, bytes: Buffer, at: number, to: number): number {
+    const chunks = this.#chunks;
+    const end = chunks.close(bytes, at, to);
+    const read = chunks.read;
+    if (chunks.isWhole) this.#part = END;
+    if (end > at) taker.answerBody(copied(bytes, at, end), chunks.pieces);
+    if (this.#taker !== taker) return INVALID;
+    if (!chunks.isInvalid) return read;
+    this.#connection.answerInvalid('not a chunk of HTTP/1.1');
+    return INVALID;
+  }
+
+  #end(taker: AnswerTaker, isLast: boolean): void {
+    this.#taker = undefined;
+    this.#part = NO_ANSWER;
+    const { keepsAlive, keepAliveMs } = this.#head;
+    this.#connection.answerEnded(taker, isLast && keepsAlive && !this.#closed, keepAliveMs);
+  }
+}
+
+function partOf({ framing, length }: AnswerHead): number {
+  if (framing === 'chunked') return CHUNKED;
+  if (framing === 'close') return UNTIL_CLOSE;
+  return framing === 'length' && length > 0 ? COUNTED : END;
+}
+
+function copied(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafe(to - from);
+  bytes.copy(copy, 0, from, to);
+  return copy;
+}

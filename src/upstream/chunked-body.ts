@@ -1,0 +1,141 @@
+const CR = 0x0d;
+const LF = 0x0a;
+const SEMICOLON = 0x3b;
+/** Eight digits: 4 GiB in one chunk. */
+const MAX_SIZE_DIGITS = 8;
+/** Of extensions in one chunk's line, and of the lines behind the last chunk. */
+const MAX_FRAMING_BYTES = 16_384;
+
+/** What the next byte has to be. */
+const SIZE = 0;
+const EXTENSION = 1;
+const SIZE_LF = 2;
+const DATA = 3;
+const DATA_CR = 4;
+const DATA_LF = 5;
+const TRAILER_START = 6;
+const TRAILER = 7;
+const TRAILER_LF = 8;
+const END_LF = 9;
+const NOTHING = 10;
+const FAILED = 11;
+
+/**
+ * Takes a chunked body apart (RFC 9112 §7.1), in the memory it came in: what is between chunks is closed up, so that all
+ * that one read brought lies in one piece. Extensions and trailers are read over.
+ */
+export class ChunkedBody {
+  /** Where the bytes at hand end that were read; what is behind them is another answer's. */
+  read = 0;
+  /** How many pieces the last bytes brought: chunks, or parts of one. */
+  pieces = 0;
+  #expects: number = SIZE;
+  #left = 0;
+  #digits = 0;
+  #framingBytes = 0;
+
+  begin(): void {
+    this.#expects = SIZE;
+    this.#left = 0;
+    this.#digits = 0;
+    this.#framingBytes = 0;
+  }
+
+  get isWhole(): boolean {
+    return this.#expects === NOTHING;
+  }
+
+  get isInvalid(): boolean {
+    return this.#expects === FAILED;
+  }
+
+  /** Moves the data within `bytes` from `from` to `to` up to `from`; returns where it ends then. */
+  close(bytes: Buffer, from: number, to: number): number {
+    let end = from;
+    let at = from;
+    this.pieces = 0;
+    while (at < to) {
+      if (this.#expects === DATA) {
+        const length = Math.min(this.#left, to - at);
+        if (end !== at) bytes.copyWithin(end, at, at + length);
+        end += length;
+        at += length;
+        this.pieces += 1;
+        this.#left -= length;
+        if (this.#left === 0) this.#expects = DATA_CR;
+      } else if (this.#expects === NOTHING || this.#expects === FAILED) break;
+      else {
+        this.#frame(bytes[at]!);
+        at += 1;
+      }
+    }
+    this.read = at;
+    return end;
+  }
+
+  #frame(byte: number): void {
+    switch (this.#expects) {
+      case SIZE:
+        this.#size(byte);
+        return;
+      case EXTENSION:
+        if (byte === CR) this.#expects = SIZE_LF;
+        else this.#readOver(byte);
+        return;
+      case SIZE_LF:
+        this.#digits = 0;
+        this.#framingBytes = 0;
+        this.#then(byte === LF, this.#left > 0 ? DATA : TRAILER_START);
+        return;
+      case DATA_CR:
+        this.#then(byte === CR, DATA_LF);
+        return;
+      case DATA_LF:
+        this.#then(byte === LF, SIZE);
+        return;
+      case TRAILER_START:
+        if (byte === CR) this.#expects = END_LF;
+        else {
+          this.#expects = TRAILER;
+          this.#readOver(byte);
+        }
+        return;
+      case TRAILER:
+        if (byte === CR) this.#expects = TRAILER_LF;
+        else this.#readOver(byte);
+        return;
+      case TRAILER_LF:
+        this.#then(byte === LF, TRAILER_START);
+        return;
+      default:
+        this.#then(byte === LF, NOTHING);
+    }
+  }
+
+  #size(byte: number): void {
+    const digit = digitOf(byte);
+    if (digit >= 0) {
+      this.#digits += 1;
+      this.#left = this.#left * 16 + digit;
+      if (this.#digits > MAX_SIZE_DIGITS) this.#expects = FAILED;
+    } else if (this.#digits === 0) this.#expects = FAILED;
+    else if (byte === CR) this.#expects = SIZE_LF;
+    else this.#then(byte === SEMICOLON, EXTENSION);
+  }
+
+  #readOver(byte: number): void {
+    this.#framingBytes += 1;
+    if (byte === LF || byte === 0 || this.#framingBytes > MAX_FRAMING_BYTES) this.#expects = FAILED;
+  }
+
+  #then(asExpected: boolean, next: number): void {
+    this.#expects = asExpected ? next : FAILED;
+  }
+}
+
+/** Of a hexadecimal digit; -1. */
+function digitOf(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}

@@ -1,0 +1,172 @@
+import type { Socket } from 'node:net';
+import { AnswerReader, type AnswerTaker, type ReadConnection } from './answer-reader.ts';
+import { readInto, type SocketReader } from './direct-read.ts';
+import { servedBefore } from './served-before.ts';
+import { errors } from './undici-client.ts';
+
+/** Who sends on a connection and is answered on it. It controls the transfer by the connection. */
+export interface Sender extends AnswerTaker {
+  onRequestStart(connection: HttpConnection): void;
+  onResponseError(connection: HttpConnection | null, error: Error): void;
+}
+
+/** Who keeps it. */
+export interface HttpConnectionKeeper {
+  /** It can carry no more requests. Before its `closed`. */
+  spent(connection: HttpConnection): void;
+  closed(connection: HttpConnection): void;
+}
+
+/** Bodies up to this are copied behind their head: one write of one piece is less than the copy. */
+const MAX_JOINED_BYTES = 32_768;
+/** Before the provider's own end of an idle connection it is given up: a request would cross with it (as undici does). */
+const KEEP_ALIVE_MARGIN_MS = 2_000;
+const MAX_KEEP_ALIVE_MS = 600_000;
+const LENGTH = 'content-length: ';
+const HEAD_END = '\r\n\r\n';
+/** Of the line of the length, and of the empty one. */
+const MAX_TAIL_BYTES = LENGTH.length + 16 + HEAD_END.length;
+
+/**
+ * HTTP/1.1 on one socket, for requests that are whole in memory: a request is one write, and its answer is read out of the
+ * memory that the socket reads into. undici does that for any request, and a whole answer then costs a third more (load:
+ * chat-whole): whatever is not usual goes there (origin-connection.ts).
+ */
+export class HttpConnection implements ReadConnection, SocketReader {
+  /** How long it may rest; undefined: as long as the pool keeps it. Below 0: not at all. */
+  keepAliveMs: number | undefined;
+  readonly #socket: Socket;
+  readonly #keeper: HttpConnectionKeeper;
+  readonly #reader = new AnswerReader(this);
+  readonly #bytesBefore: number;
+  #sender: Sender | undefined;
+  #error: Error | undefined;
+  #spent = false;
+
+  constructor(socket: Socket, keeper: HttpConnectionKeeper) {
+    this.#socket = socket;
+    this.#keeper = keeper;
+    // A proxy has answered on it before.
+    this.#bytesBefore = socket.bytesRead;
+    readInto(socket, this);
+    socket.on('error', this.#onError);
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.#onClose);
+  }
+
+  /** `head`: up to the line of the length. */
+  send(sender: Sender, head: Buffer, body: Buffer | undefined, expectsBody: boolean): void {
+    this.#sender = sender;
+    this.#socket.ref();
+    this.#reader.expect(sender, false);
+    sender.onRequestStart(this);
+    if (this.#sender !== sender) return;
+    const socket = this.#socket;
+    const tail = body !== undefined || expectsBody ? `${LENGTH}${body?.length ?? 0}${HEAD_END}` : '\r\n';
+    const joined = body !== undefined && body.length <= MAX_JOINED_BYTES ? body.length : 0;
+    const bytes = Buffer.allocUnsafe(head.length + MAX_TAIL_BYTES + joined);
+    head.copy(bytes, 0);
+    const end = head.length + bytes.write(tail, head.length, 'latin1');
+    if (body === undefined || joined > 0) {
+      if (body !== undefined) body.copy(bytes, end);
+      socket.write(bytes.subarray(0, end + joined));
+      return;
+    }
+    socket.cork();
+    socket.write(bytes.subarray(0, end));
+    socket.write(body);
+    socket.uncork();
+  }
+
+  pause(): void {
+    this.#reader.pause();
+  }
+
+  resume(): void {
+    if (!this.#reader.paused) return;
+    this.#reader.resume();
+    // Node reads on when it is asked.
+    if (!this.#reader.paused && !this.#socket.destroyed) this.#socket.read(0);
+  }
+
+  abort(): void {
+    this.#sender = undefined;
+    this.#reader.forget();
+    this.destroy();
+  }
+
+  get busy(): boolean {
+    return this.#sender !== undefined;
+  }
+
+  destroy(error?: Error): void {
+    this.#spend();
+    this.#error ??= error;
+    this.#socket.destroy();
+  }
+
+  /** The socket, for somebody else; idle. */
+  release(): Socket {
+    const socket = this.#socket;
+    socket.ref();
+    readInto(socket, undefined);
+    socket.off('error', this.#onError);
+    socket.off('end', this.#onEnd);
+    socket.off('close', this.#onClose);
+    return socket;
+  }
+
+  read(bytes: Buffer, length: number): boolean {
+    return this.#reader.read(bytes, length);
+  }
+
+  answerEnded(taker: AnswerTaker, reusable: boolean, keepAliveMs: number | undefined): void {
+    this.#sender = undefined;
+    this.keepAliveMs =
+      keepAliveMs === undefined ? undefined : Math.min(keepAliveMs - KEEP_ALIVE_MARGIN_MS, MAX_KEEP_ALIVE_MS);
+    const rests = reusable && (this.keepAliveMs === undefined || this.keepAliveMs > 0);
+    // Answered before all of the request was taken: what is left of it would be the next request's.
+    if (!rests || this.#socket.writableLength > 0) this.destroy();
+    // An idle connection is no reason for the thread to live on.
+    else this.#socket.unref();
+    taker.answerEnd();
+  }
+
+  answerInvalid(what: string): void {
+    this.destroy(new errors.HTTPParserError(what));
+    this.#fail();
+  }
+
+  #onError = (error: Error): void => {
+    this.#error ??= error;
+    this.#spend();
+  };
+
+  #onEnd = (): void => {
+    this.#spend();
+    if (!this.#reader.close()) this.#error ??= new errors.SocketError('other side closed');
+    this.#socket.destroy();
+  };
+
+  #onClose = (): void => {
+    this.#spend();
+    // Paused with its whole answer at hand, the sender is told when it goes on.
+    if (this.#error !== undefined || !this.#reader.close()) this.#fail();
+    this.#keeper.closed(this);
+  };
+
+  #spend(): void {
+    if (this.#spent) return;
+    this.#spent = true;
+    this.#keeper.spent(this);
+  }
+
+  #fail(): void {
+    const sender = this.#sender;
+    if (sender === undefined) return;
+    this.#sender = undefined;
+    this.#reader.forget();
+    const error = this.#error ?? new errors.SocketError('closed');
+    sender.onResponseError(this, servedBefore(error, this.#socket.bytesRead > this.#bytesBefore));
+  }
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { openAiResponses } from '../../../src/dialects/openai-responses/index.ts';
+import type { ClientSocket, SocketHandler } from '../../../src/edge/web-sockets.ts';
+import { responsesSocket } from '../../../src/relay-thread/responses-socket.ts';
+import { SharedCounters } from '../../../src/threads/shared-counters.ts';
+
+const HOUR_MS = 3_600_000;
+
+interface Opened {
+  readonly handler: SocketHandler;
+  // biome-ignore lint/suspicious/noExplicitAny: as JSON.parse gives it.
+  readonly sent: any[];
+  readonly closed: { readonly code: number; readonly reason: string }[];
+}
+
+function open({ mock }: TestContext): Opened {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const limits = { maxBodyBytes: 1_000_000, maxBodyMemoryBytes: 8_000_000, maxInFlight: 8 };
+  const pipeline = { snapshot: () => ({ settings: { limits } }) };
+  const options = {
+    dialect: openAiResponses,
+    responses: { pipeline },
+    counters: new SharedCounters(1, 0),
+    withdrawn: () => undefined,
+  };
+  const sent: unknown[] = [];
+  const closed: Opened['closed'] = [];
+  const socket = {
+    principal: { subject: 'user:a' },
+    headers: {},
+    send: (text: string) => {
+      sent.push(JSON.parse(text));
+      return true;
+    },
+    close: (code: number, reason: string) => closed.push({ code, reason }),
+  } as unknown as ClientSocket;
+  return { handler: responsesSocket(options as never).open(socket), sent, closed };
+}
+
+const message = (event: object) => Buffer.from(JSON.stringify({ type: 'response.create', model: 'a/b', ...event }));
+
+test('a socket that is an hour old says so and ends, and not a second before', (t) => {
+  const { sent, closed } = open(t);
+  t.mock.timers.tick(HOUR_MS - 1_000);
+  assert.deepEqual([sent, closed], [[], []]);
+  t.mock.timers.tick(1_000);
+  assert.equal(closed[0]?.code, 1000);
+  assert.deepEqual(
+    sent.map(({ type, status, error }) => [type, status, error.code]),
+    [['error', 400, 'websocket_connection_limit_reached']],
+  );
+});
+
+test('a socket that its client closed says nothing more at the end of its hour', (t) => {
+  const { handler, sent, closed } = open(t);
+  handler.closed();
+  t.mock.timers.tick(HOUR_MS);
+  assert.deepEqual([sent, closed], [[], []]);
+});
+
+test('a turn is prepared behind the latest one of its socket alone', (t) => {
+  const { handler, sent } = open(t);
+  handler.message(message({ generate: false, input: 'Hi' }));
+  const { response } = sent.at(-1);
+  assert.equal(response.status, 'completed');
+  handler.message(message({ generate: false, input: 'And now?', previous_response_id: response.id }));
+  assert.equal(sent.at(-1).type, 'response.completed');
+  handler.message(message({ generate: false, input: 'And now?', previous_response_id: response.id }));
+  assert.deepEqual([sent.at(-1).status, sent.at(-1).error.code], [400, 'previous_response_not_found']);
+});
