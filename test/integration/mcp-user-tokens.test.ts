@@ -276,7 +276,7 @@ test('a user whose token has not the scope of a call is asked for it beside thos
   assert.equal(await call(), 'ann@issuer');
 });
 
-test('where its metadata are, and which scopes a token needs, a server may say in its challenge alone', async () => {
+test('a server may say in its challenge alone where its metadata are, and which scopes a token needs', async () => {
   const browser = browserOf('ann@issuer');
   assert.match((await connect('ann', 'ann@issuer', 'hidden', '', browser)).text, /Connected/);
   const asked = browser.visited.find((address) => address.startsWith(`${issuer.url}/auth`)) ?? '';
