@@ -4,6 +4,8 @@ export type Operator = {
   url: string;
   /** Writes a configuration with so many keys beside the usual one, which the subject then loads. */
   reloadWithKeys(count: number): void;
+  /** What its start printed, which opens the console once; undefined: nothing. */
+  consoleToken(): string | undefined;
   /** Writes all that the ledger holds to standard output. */
   exportCommand: { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv };
 };

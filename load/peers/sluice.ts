@@ -3,11 +3,12 @@
  * `sluice-plain` no rate limit, no budget and no ledger. The access log goes into a file, as the output is redirected
  * there.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import { type Peer, VENDORS, type Vendor } from './peer.ts';
+import { SECRETS, SECRETS_AND_PII } from './sluice-guards.ts';
 import { POLICIES } from './sluice-policies.ts';
 import { STORM_ADMIN_KEY, STORM_NAMES, STORM_SETTINGS, stormDocuments } from './sluice-storm.ts';
 
@@ -76,6 +77,22 @@ export const sluiceStorm = gateway(ROOT, {
   storm: true,
 });
 
+export const sluiceSecrets = gateway(ROOT, {
+  name: 'sluice-secrets',
+  summary: 'sluice-plain with a guard of secrets on answers',
+  on: [...ALWAYS_ON, 'a guard'],
+  policies: SECRETS,
+  settings: 'ledger: {enabled: false}\n',
+});
+
+export const sluiceGuarded = gateway(ROOT, {
+  name: 'sluice-guarded',
+  summary: 'sluice-plain with guards of secrets and all personal data on answers',
+  on: [...ALWAYS_ON, '2 guards'],
+  policies: SECRETS_AND_PII,
+  settings: 'ledger: {enabled: false}\n',
+});
+
 function gateway(
   root: string,
   { name, summary, on, policies, settings, access = 'all', storm }: Variant & { access?: string },
@@ -124,6 +141,7 @@ function gateway(
             write(count === 0 ? [] : [moreKeys(count)]);
             child.process.kill('SIGHUP');
           },
+          consoleToken: () => /#token=([\w-]+)/.exec(readFileSync(child.logFile, 'utf8'))?.[1],
           exportCommand: {
             command: process.execPath,
             args: ['src/main.ts', 'ledger', 'export', '--config', file, '--data-dir', join(home, 'data')],

@@ -7,6 +7,8 @@ import { chatBurst } from './chat-burst.ts';
 import { chatPaced } from './chat-paced.ts';
 import { chatWhole } from './chat-whole.ts';
 import { clientLeaves } from './client-leaves.ts';
+import { openConsole } from './console.ts';
+import { guards } from './guards.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
@@ -41,8 +43,10 @@ export const SCENARIOS: Scenario[] = [
   addedLatency,
   tails,
   operatorWork,
+  openConsole,
   batch10k,
   policies,
+  guards,
   cacheWhole,
   cacheBurst,
   storm,

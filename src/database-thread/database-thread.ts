@@ -257,9 +257,11 @@ function adminRoutesOf(database: Database, identity: Identity, readBodies: Bodie
         database,
         identity,
         budgets: () => configuration.budgets,
+        rateLimits: () => configuration.rateLimits,
         access: () => configuration,
         readBodies,
         read: (cell) => counts.read(cell, counts.clock.now()),
+        freeAfterMs: (cell, limit) => counts.freeAfterMs(cell, limit, counts.clock.now()),
       }),
     );
     return routes;

@@ -38,6 +38,10 @@ export function requestRoutes(dependencies: RequestRouteDependencies): AdminRout
         since: 'A span before now (`7d`, the default) or a date or time',
         until: 'The same; now without it',
         model: 'As it was asked for, `account/model`; or the target that answered',
+        target: 'The target that answered, exactly',
+        asked: 'The model as it was asked for, exactly',
+        provider: 'Of the target, as `openai`',
+        outcome: '`ok`, `error`, `cut` or `client-closed`; `failed`: error or cut, as sums count errors',
         user: '`user:…`, `virtualaccount:…`, or an e-mail address',
         key: 'Name or id of the API key',
         team: 'One of the teams of who asked',
@@ -140,6 +144,14 @@ function readStatus(written: string | null): OrError<RequestFilter['status'] | u
   return invalid('status', 'It is a status (`429`), a class (`5xx`), or `failed`.');
 }
 
+const OUTCOMES = ['ok', 'error', 'cut', 'client-closed'];
+
+function readOutcome(written: string | null): OrError<readonly string[] | undefined> {
+  if (written === null) return undefined;
+  if (written === 'failed') return ['error', 'cut'];
+  return OUTCOMES.includes(written) ? [written] : invalid('outcome', `It is one of ${OUTCOMES.join(', ')}, or failed.`);
+}
+
 type LabelTest = (labels: RowLabels) => boolean;
 
 /** Undefined: nothing is asked of them. */
@@ -159,6 +171,27 @@ function readLabels(
       ({ model, target }) =>
         model === value || target === value,
   );
+  asks(
+    'target',
+    (value) =>
+      ({ target }) =>
+        target === value,
+  );
+  asks(
+    'asked',
+    (value) =>
+      ({ model }) =>
+        model === value,
+  );
+  asks(
+    'provider',
+    (value) =>
+      ({ provider }) =>
+        provider === value,
+  );
+  const outcomes = readOutcome(query.get('outcome'));
+  if (outcomes instanceof GatewayError) return outcomes;
+  if (outcomes !== undefined) tests.push(({ outcome }) => outcomes.includes(outcome));
   asks(
     'user',
     (value) =>
