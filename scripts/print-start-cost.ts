@@ -10,11 +10,14 @@ await rm(fileURLToPath(new URL('../node_modules/.cache/sluice', import.meta.url)
 const first = await measureStart();
 const later: StartCost[] = [];
 for (let round = 0; round < ROUNDS; round += 1) later.push(await measureStart());
+const further: StartCost[] = [];
+for (let round = 0; round < ROUNDS; round += 1) further.push(await measureStart(2));
 const busy: StartCost[] = [];
 for (let round = 0; round < ROUNDS; round += 1) busy.push(await withBusyCores(measureStart));
 
 print('the first start of a clone', [first]);
 print(`a later one (median of ${ROUNDS})`, later);
+print(`with two relay threads (median of ${ROUNDS})`, further);
 print(`while all ${availableParallelism()} cores are busy (median of ${ROUNDS})`, busy);
 
 function print(name: string, costs: readonly StartCost[]): void {

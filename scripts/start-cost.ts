@@ -12,23 +12,28 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Kernel clock ticks of utime and stime: 100 a second on every Linux that Node runs on. */
 const TICK_MS = 10;
 const READY_MS = 60_000;
-/** The garbage of the start is given back a second after it; idle is what stays afterwards. */
-const IDLE_MS = 3_000;
+/**
+ * The garbage of the start is given back a second after it, thread by thread, and later where cores are busy: idle is what
+ * has not become less for so long.
+ */
+const CALM_MS = 3_000;
+const LOOK_MS = 250;
+const MAX_IDLE_MS = 20_000;
 
 export interface StartCost {
   /** From starting npm to the line that says it is ready. */
   readonly readyMs: number;
   /** CPU time of the gateway until then, all its threads: what other programs do hardly changes it. */
   readonly cpuMs: number;
-  /** Resident set of the gateway, without npm, with one relay thread and no exchange so far. */
+  /** Resident set of the gateway, without npm, when no exchange came so far. */
   readonly idleMib: number;
 }
 
 /** One start of a gateway without configuration, in a data folder of its own. */
-export async function measureStart(): Promise<StartCost> {
+export async function measureStart(threads = 1): Promise<StartCost> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-start-'));
   const startedAt = performance.now();
-  const npm = spawn('npm', ['start', '--', '--port', '0', '--threads', '1', '--data-dir', folder], {
+  const npm = spawn('npm', ['start', '--', '--port', '0', '--threads', String(threads), '--data-dir', folder], {
     cwd: root,
     // No account of the person who measures.
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|_KEY$|^SLUICE_/.test(name))),
@@ -39,8 +44,7 @@ export async function measureStart(): Promise<StartCost> {
     const readyMs = performance.now() - startedAt;
     const gateway = childOf(npm);
     const cpuMs = cpuOf(gateway);
-    await delay(IDLE_MS);
-    return { readyMs, cpuMs, idleMib: residentMib(gateway) };
+    return { readyMs, cpuMs, idleMib: await idleMibOf(gateway) };
   } finally {
     await end(npm);
     await rm(folder, { recursive: true, force: true });
@@ -84,6 +88,22 @@ function cpuOf(pid: number): number {
   // The command name stands in parentheses and may hold spaces: fields are counted from the last ')'.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+async function idleMibOf(pid: number): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  const startedAt = performance.now();
+  let lessAt = startedAt;
+  for (;;) {
+    const now = performance.now();
+    const mib = residentMib(pid);
+    if (mib < least) {
+      least = mib;
+      lessAt = now;
+    }
+    if (now - lessAt > CALM_MS || now - startedAt > MAX_IDLE_MS) return least;
+    await delay(LOOK_MS);
+  }
 }
 
 function residentMib(pid: number): number {

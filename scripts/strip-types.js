@@ -8,7 +8,18 @@
  * stands in node_modules/.cache and not in the data folder, since code that has to be stripped finds out which that is.
  */
 import { hash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -19,7 +30,9 @@ import { getEnvironmentData, isMainThread, setEnvironmentData, Worker, workerDat
  * @property {string} fingerprint Of Node's version and of the names, sizes and times of all files.
  * @property {string[]} files
  * @property {number[]} offsets Where each file begins in `text`, and where the last one ends.
- * @property {Uint8Array} text Stripped files, as UTF-8. None is longer than it was.
+ * @property {Uint8Array | undefined} text Stripped files, as UTF-8. None is longer than it was. Undefined: `kept` has it.
+ * @property {{ fd: number, start: number } | undefined} kept Where it begins in the file that an earlier start kept. The file
+ *   stays open for all threads, and is read piece by piece, so that no process holds 5 MB of text for good.
  * @property {Int32Array} lengths Of each stripped file, in bytes.
  * @property {Int32Array} states PENDING, STRIPPED or LEFT of each file.
  * @property {Int32Array} wanted The number of a file that a thread waits for.
@@ -32,8 +45,12 @@ const PENDING = 0;
 const STRIPPED = 1;
 /** To Node. */
 const LEFT = 2;
+/** Fifty languages of zod, which nobody asks for: nearly 1 MB in each thread, and 14 ms of its start. */
+const LANGUAGES = '/node_modules/zod/v4/locales/index.js';
 /** A start must not hang if the stripping thread was killed. */
 const MAX_WAIT_MS = 10_000;
+/** Of the line before the kept text: a fingerprint, and a number for each file. */
+const MAX_HEAD_BYTES = 65_536;
 
 if (workerData?.[KEY]) {
   stripAll(workerData[KEY]);
@@ -41,7 +58,7 @@ if (workerData?.[KEY]) {
 } else if (isMainThread) {
   const sources = listSources(join(root, 'src'));
   setEnvironmentData(KEY, sources);
-  if (!readKept(sources)) {
+  if (sources.kept === undefined) {
     const thread = new Worker(new URL(import.meta.url), { execArgv: [], workerData: { [KEY]: sources } });
     // What it does not do Node does.
     thread.on('error', () => {});
@@ -68,16 +85,18 @@ function listSources(folder) {
     offsets.push(end);
   }
   const numbers = () => new Int32Array(new SharedArrayBuffer(4 * files.length));
-  const text = new Uint8Array(new SharedArrayBuffer(end));
   const fingerprint = hash('sha256', known.join('\n'));
-  return { fingerprint, files, offsets, text, lengths: numbers(), states: numbers(), wanted: numbers() };
+  const made = { fingerprint, files, offsets, lengths: numbers(), states: numbers(), wanted: numbers() };
+  const kept = openKept(made, end);
+  return { ...made, kept, text: kept ? undefined : new Uint8Array(new SharedArrayBuffer(end)) };
 }
 
 /** @param {Sources} sources */
-function loadFrom({ files, offsets, text, lengths, states, wanted }) {
+function loadFrom({ files, offsets, text, kept, lengths, states, wanted }) {
   const numbers = new Map(files.map((file, number) => [pathToFileURL(file).href, number]));
   registerHooks({
     load(url, context, nextLoad) {
+      if (url.endsWith(LANGUAGES)) return { format: 'module', source: '', shortCircuit: true };
       const number = numbers.get(url);
       if (number === undefined) return nextLoad(url, context);
       if (Atomics.load(states, number) === PENDING) {
@@ -86,7 +105,9 @@ function loadFrom({ files, offsets, text, lengths, states, wanted }) {
       }
       if (Atomics.load(states, number) !== STRIPPED) return nextLoad(url, context);
       const start = at(offsets, number);
-      return { format: 'module', source: text.slice(start, start + at(lengths, number)), shortCircuit: true };
+      const length = at(lengths, number);
+      const source = text?.slice(start, start + length) ?? readPiece(kept, start, length);
+      return source === undefined ? nextLoad(url, context) : { format: 'module', source, shortCircuit: true };
     },
   });
 }
@@ -106,7 +127,7 @@ function stripAll(sources) {
  * @param {number} number
  */
 function strip({ files, offsets, text, lengths, states }, number) {
-  if (Atomics.load(states, number) !== PENDING) return;
+  if (text === undefined || Atomics.load(states, number) !== PENDING) return;
   let state = LEFT;
   try {
     const stripped = Buffer.from(stripTypeScriptTypes(readFileSync(at(files, number), 'utf8')));
@@ -125,7 +146,7 @@ function strip({ files, offsets, text, lengths, states }, number) {
 
 /** A line of JSON, then the text. Whole or not at all: another gateway may start from it. @param {Sources} sources */
 function keep({ fingerprint, text, lengths, states }) {
-  if (states.includes(LEFT)) return;
+  if (text === undefined || states.includes(LEFT)) return;
   try {
     mkdirSync(join(CACHE, '..'), { recursive: true });
     const draft = `${CACHE}.${process.pid}.tmp`;
@@ -137,20 +158,47 @@ function keep({ fingerprint, text, lengths, states }) {
   }
 }
 
-/** False where nothing is kept, or what is kept is of other files. @param {Sources} sources */
-function readKept({ fingerprint, text, lengths, states }) {
+/**
+ * Undefined where nothing is kept, or what is kept is of other files.
+ *
+ * @param {Pick<Sources, 'fingerprint' | 'lengths' | 'states'>} sources
+ * @param {number} size Of the text.
+ * @returns {Sources['kept']}
+ */
+function openKept({ fingerprint, lengths, states }, size) {
   try {
-    const kept = readFileSync(CACHE);
-    const start = kept.indexOf('\n') + 1;
-    const head = JSON.parse(kept.toString('utf8', 0, start));
-    if (head.fingerprint !== fingerprint || kept.length - start !== text.length) return false;
-    text.set(kept.subarray(start));
-    lengths.set(head.lengths);
+    const fd = openSync(CACHE, 'r');
+    const head = Buffer.alloc(MAX_HEAD_BYTES);
+    const start = head.subarray(0, readSync(fd, head, 0, head.length, 0)).indexOf('\n') + 1;
+    const known = JSON.parse(head.toString('utf8', 0, start));
+    if (known.fingerprint !== fingerprint || fstatSync(fd).size - start !== size) {
+      closeSync(fd);
+      return undefined;
+    }
+    lengths.set(known.lengths);
     states.fill(STRIPPED);
-    return true;
+    return { fd, start };
   } catch {
     // Nothing is kept yet, or half of it was lost.
-    return false;
+    return undefined;
+  }
+}
+
+/**
+ * Undefined: it could not be read.
+ *
+ * @param {Sources['kept']} kept
+ * @param {number} start
+ * @param {number} length
+ */
+function readPiece(kept, start, length) {
+  if (kept === undefined) return undefined;
+  const source = Buffer.allocUnsafeSlow(length);
+  try {
+    return readSync(kept.fd, source, 0, length, kept.start + start) === length ? source : undefined;
+  } catch {
+    // Node reads the file itself.
+    return undefined;
   }
 }
 

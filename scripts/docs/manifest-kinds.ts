@@ -3,14 +3,14 @@ import { modelType } from '../../src/config/account-schema.ts';
 import { notificationTarget } from '../../src/config/channels/notification-target.ts';
 import { costSchema } from '../../src/config/cost-schema.ts';
 import { permission } from '../../src/config/identities/grants.ts';
-import { KINDS } from '../../src/config/kinds/kinds.ts';
+import { allKinds } from '../../src/config/kinds/kinds.ts';
 import { sluiceServer } from '../../src/config/kinds/sluice-server.ts';
-import { subjectPattern } from '../../src/config/subject.ts';
+import { subjectPattern } from '../../src/config/subject-schema.ts';
 import { allPlugs } from '../../src/plugs.ts';
 
 /** Every kind of manifest that loads, but for `sluice/server`, which has a table of its own. */
 export const MANIFEST_KINDS: readonly { readonly type: string; readonly schema: z.core.$ZodType }[] = [
-  ...KINDS.filter((kind) => kind.type !== sluiceServer.type),
+  ...allKinds().filter((kind) => kind.type !== sluiceServer.type),
   ...allPlugs(),
 ];
 

@@ -1,12 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import {
-  type AccessTokenClaims,
-  accessTokenClaimsSchema,
-  type TokenClaims,
-  tokenClaimsSchema,
-} from '../store/token-claims.ts';
+import type { AccessTokenClaims, TokenClaims } from '../store/token-claims.ts';
 import { encodedAccessTokenHeader, encodedTokenHeader, type VerificationKey } from '../store/token-form.ts';
-import type { Signer } from './key-verdict.ts';
+import { type Signer, tokenSchemas } from './key-verdict.ts';
 
 /**
  * Verification of our own tokens in one synchronous step, because the key is judged on the head, before any body byte
@@ -54,13 +49,13 @@ function ed25519Key(publicKeyPem: string): KeyObject | undefined {
 
 /** What a token says, if `signer` signed it and it is well formed; time and revocation are the caller's to judge. */
 export function verifiedClaims(token: string, { key }: Signer): TokenClaims | undefined {
-  const parsed = tokenClaimsSchema.safeParse(verifiedPayload(token, key));
+  const parsed = tokenSchemas().tokenClaimsSchema.safeParse(verifiedPayload(token, key));
   return parsed.success ? parsed.data : undefined;
 }
 
 /** The same of a token for MCP. */
 export function verifiedAccessClaims(token: string, { key }: Signer): AccessTokenClaims | undefined {
-  const parsed = accessTokenClaimsSchema.safeParse(verifiedPayload(token, key));
+  const parsed = tokenSchemas().accessTokenClaimsSchema.safeParse(verifiedPayload(token, key));
   return parsed.success ? parsed.data : undefined;
 }
 

@@ -1,26 +1,14 @@
 import { hash } from 'node:crypto';
-import { z } from 'zod';
 import type { Identities, IdentityProvider, ProviderIdentity } from '../config/identities/identities.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import type { Principal } from '../core/exchange.ts';
 import { Membership } from '../policy/membership.ts';
 import { compileSubjects, type SubjectMatcher } from '../policy/subject-match.ts';
-import { subjectSchema } from '../store/token-claims.ts';
-import { NO_SUBJECT, NOT_AUTHORIZED, type RefusedKey, UNVERIFIED_EMAIL } from './key-verdict.ts';
+import { NO_SUBJECT, NOT_AUTHORIZED, type RefusedKey, tokenSchemas, UNVERIFIED_EMAIL } from './key-verdict.ts';
+import type { Payload } from './token-schemas.ts';
 
 const MAX_TEAMS = 100;
 const MAX_TEAM_CHARACTERS = 128;
-
-/** What a verified payload must hold whoever issued it; all else is read by the provider's paths. */
-export const payloadSchema = z.looseObject({
-  iss: z.string(),
-  aud: z.union([z.string(), z.array(z.string()).max(100)]).optional(),
-  exp: z.number(),
-  nbf: z.number().optional(),
-  jti: z.string().optional(),
-});
-
-export type Payload = z.infer<typeof payloadSchema>;
 
 /** From the claims of one provider's tokens to whom they stand for here. */
 export class OutsideClaims {
@@ -61,7 +49,7 @@ export class OutsideClaims {
     // Who may write any address into an account without proving it is its own would be whoever it likes.
     if (subjectClaim === 'email' && !isVerified(payload.email_verified)) return UNVERIFIED_EMAIL;
     const written = this.#subjects.get(text) ?? `${subjectKind}:${text}`;
-    const subject = subjectSchema.safeParse(canonicalSubject(written));
+    const subject = tokenSchemas().subjectSchema.safeParse(canonicalSubject(written));
     if (!subject.success) return NO_SUBJECT;
     const claimed = teamsClaim === undefined ? [] : namesIn(claimAt(payload, teamsClaim));
     const mapped = [text, ...claimed].flatMap((each) => this.#teams.get(each) ?? []);

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
-import { z } from 'zod';
 import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/identities/identities.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
-import { EXPIRED, INVALID, type KeyVerdict, type RefusedKey, refusedByTime } from './key-verdict.ts';
-import { OutsideClaims, type Payload, payloadSchema } from './outside-claims.ts';
+import { EXPIRED, INVALID, type KeyVerdict, type RefusedKey, refusedByTime, tokenSchemas } from './key-verdict.ts';
+import { OutsideClaims } from './outside-claims.ts';
+import type { Payload } from './token-schemas.ts';
 
 /**
  * JWTs of outside issuers as keys, judged in one synchronous step. Their keys come from the main thread; here nothing is
@@ -26,8 +26,6 @@ const KEYS_AWAITED: RefusedKey = {
   untilMs: 0,
 };
 const UNKNOWN_KEY = new GatewayError('invalid_api_key', { detail: 'Its signing key is not known.' });
-
-const headSchema = z.looseObject({ alg: z.string().max(16), kid: z.string().max(256).optional() });
 
 export interface TokenHead {
   readonly alg: string;
@@ -74,6 +72,8 @@ export class OutsideTokens {
 
   constructor(identities: Identities, { sets, resources, onUnknownKey }: OutsideTokensOptions) {
     this.#onUnknownKey = onUnknownKey;
+    // Here, and not with the first request that brings a token.
+    if (identities.identityProviders.length > 0) tokenSchemas();
     this.#issuers = identities.identityProviders.map((provider) => ({
       provider,
       resources: resources?.providers.includes(provider.name) ? `${resources.base}/` : undefined,
@@ -106,7 +106,7 @@ export class OutsideTokens {
     if (this.#issuers.length === 0) return undefined;
     const end = token.indexOf('.');
     if (end < 1 || end > MAX_HEAD_CHARACTERS || token.split('.', 4).length !== 3) return undefined;
-    const head = headSchema.safeParse(parsedSegment(token.slice(0, end)));
+    const head = tokenSchemas().headSchema.safeParse(parsedSegment(token.slice(0, end)));
     // RFC 7515 §4.1.11: what must be understood and is not. No extension is known here.
     if (!head.success || 'crit' in head.data || !this.#algorithms.has(head.data.alg)) return undefined;
     return head.data;
@@ -185,7 +185,7 @@ function isWithin(audience: string, resources: string | undefined): boolean {
 }
 
 function payloadOf(token: string) {
-  return payloadSchema.safeParse(parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))));
+  return tokenSchemas().payloadSchema.safeParse(parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))));
 }
 
 /** Without `kid` the one key that fits, if it is the only one. */

@@ -2,17 +2,13 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { costSchema } from './cost-schema.ts';
 import { amount, optionalKey, proxyAddress, restricting, restrictingKey, secretText, text } from './scalar-schema.ts';
-import { subjectPattern } from './subject.ts';
+import { subjectPattern } from './subject-schema.ts';
 
 /**
  * The pieces of a provider account's manifest that all kinds share (docs/manifests.md). A plug takes them and
  * `.extend`s; wire names stay as they are written, snake_case. Unknown keys are stripped; checks/unknown-keys.ts tells
  * of them.
  */
-
-/** Roles on a provider account that have an effect (docs/identity.md, access rules). Any other gives a warning. */
-export const MANAGER_ROLE = 'provider-account-manager';
-export const ACCESS_ROLES: ReadonlySet<string> = new Set([MANAGER_ROLE, 'provider-account-access']);
 
 export const modelType = z.enum([
   'chat',

@@ -4,7 +4,7 @@ import type { Configuration } from './configuration.ts';
 import { type Manifest, parsedFrom, positionOf, readManifests } from './documents/manifests.ts';
 import type { Environment } from './environment.ts';
 import type { Fault, PathSegment, Position, Report } from './fault.ts';
-import { KINDS } from './kinds/kinds.ts';
+import { type Given, KINDS, kindsOf, NOTHING_GIVEN } from './kinds/kinds.ts';
 import { KINDS_TO_COME } from './kinds/kinds-to-come.ts';
 import type { ConfigurationPart, KindContext, ManifestKind, Written } from './kinds/manifest-kind.ts';
 import { type AccountKind, modelAccount } from './kinds/model-account.ts';
@@ -62,14 +62,15 @@ export interface Refused {
 export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   const { paths, environment, overrides = {}, texts = new Map() } = options;
   const report: Report = { faults: [], warnings: [], files: [] };
-  const accountKinds = options.kinds.map(modelAccount);
-  const kinds: readonly ManifestKind[] = [...KINDS, ...accountKinds];
-  const byType = new Map(kinds.map((kind) => [kind.type, kind]));
-
-  const names = { supported: new Set(byType.keys()), toCome: KINDS_TO_COME };
-  const found = readManifests(paths, names, environment, report, texts);
+  const supported = new Set([...KINDS, ...options.kinds].map(({ type }) => type));
+  const found = readManifests(paths, { supported, toCome: KINDS_TO_COME }, environment, report, texts);
   const manifests = [...found, ...notWritten(found, options)];
 
+  const types = new Set(manifests.map(({ type }) => type));
+  const ownKinds = kindsOf(types);
+  const accountKinds = options.kinds.filter(({ type }) => types.has(type)).map(modelAccount);
+  const kinds: readonly ManifestKind[] = [...ownKinds, ...accountKinds];
+  const byType = new Map(kinds.map((kind) => [kind.type, kind]));
   const read = new ReadManifests(manifests, byType, report);
   const uniqueKeys = new Map(kinds.map((kind) => [kind.type, kind.uniqueKeys]));
   report.faults.push(...duplicateFaults(manifests, uniqueKeys), ...demoFaults(read));
@@ -85,13 +86,14 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   };
   for (const kind of kinds) kind.check?.(read.written(kind), context);
   // Every kind of the list gives what its type says, so that together they give what `Given` says.
-  const given = joined(KINDS.map((kind: ManifestKind) => kind.part?.(read.written(kind), context) ?? {})) as Given;
+  const parts = ownKinds.map((kind) => kind.part?.(read.written(kind), context) ?? {});
+  const given = joined([NOTHING_GIVEN, ...parts]) as Given;
 
-  const { server, ...parts } = given;
+  const { server, ...others } = given;
   const { faults, warnings, files } = inOrder(report);
   if (server === undefined || faults.length > 0) return { faults, warnings, files };
   const accounts = manifests.flatMap((manifest) => accountKinds.flatMap((kind) => read.valueOf(manifest, kind)));
-  const configuration: Configuration = { server, accounts, ...parts };
+  const configuration: Configuration = { server, accounts, ...others };
   const placeIn = (manifest: Manifest | undefined, path: readonly PathSegment[]): Position =>
     manifest?.document.locate(path) ?? { file: 'configuration' };
   return {
@@ -183,11 +185,6 @@ function demoFaults({ demo, listing }: ReadManifests): Fault[] {
     .filter((manifest) => nameOf(manifest) === 'demo')
     .map((manifest) => ({ code: 'duplicate', ...positionOf(manifest, ['name']), message }));
 }
-
-type PartOf<K> = K extends ManifestKind<infer _, infer P> ? P : never;
-type Together<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never;
-/** What all kinds together give. A field of Configuration that no kind gives does not compile above. */
-type Given = Together<PartOf<(typeof KINDS)[number]>>;
 
 /** Lists of several kinds one after another, maps key by key. */
 function joined(parts: readonly ConfigurationPart[]): object {

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Configuration } from './configuration.ts';
 import type { Fault } from './fault.ts';
-import { KINDS } from './kinds/kinds.ts';
-import type { ManifestKind } from './kinds/manifest-kind.ts';
+import { loadedKinds } from './kinds/kinds.ts';
 import type { Loaded, Refused } from './load.ts';
 
 export type Reloaded = { configuration: Configuration; warnings: Fault[] } | { faults: Fault[] };
@@ -20,7 +19,7 @@ export function applyReload(previous: Configuration, loaded: Loaded | Refused): 
   }
   const configuration = structuredClone(loaded.configuration);
   const warnings = [...loaded.warnings];
-  for (const { type, restartKeys = {} } of KINDS as readonly ManifestKind[]) {
+  for (const { type, restartKeys = {} } of loadedKinds()) {
     for (const [key, place] of Object.entries(restartKeys)) {
       const path = place.split('.');
       const before = valueAt(previous, path);

@@ -1,11 +1,9 @@
-import { z } from 'zod';
-
 /**
  * Subjects as rules name them: `user:<e-mail>`, `team:<name>`, `virtualaccount:<name>`, with `*` for any characters, or
  * `*` alone. They are brought to one form here, so that everything behind compares letter by letter: e-mail addresses in
  * lower case (an issuer may write `Bob@Example.com`, a rule `bob@example.com`), and one word per kind.
  */
-const KIND_WORDS: Readonly<Record<string, string>> = {
+export const KIND_WORDS: Readonly<Record<string, string>> = {
   'virtual-account': 'virtualaccount',
   virtual_account: 'virtualaccount',
   serviceaccount: 'virtualaccount',
@@ -34,27 +32,4 @@ export function lowerCase(address: string): string {
 export function subjectKind(subject: string): string | undefined {
   const colon = subject.indexOf(':');
   return colon < 0 ? undefined : subject.slice(0, colon);
-}
-
-const patternError = '`user:…`, `team:…`, `virtualaccount:…` (in which `*` stands for any characters), or `*`';
-
-/** In its one form. */
-export const subjectPattern = z
-  .string({ error: patternError })
-  .regex(/^(\*|[A-Za-z_-]{1,32}:[^\x00-\x1f\x7f]{1,256})$/, { error: patternError })
-  .transform(canonicalSubject);
-
-const plainError = 'a name of 1 to 256 characters';
-const plainName = z.string({ error: plainError }).regex(/^[^\x00-\x1f\x7f]{1,256}$/, { error: plainError });
-
-/** An e-mail address where the kind is known already; `user:` in front is tolerated. */
-export const userName = plainName.transform((name) => lowerCase(withoutKind(name, ['user'])));
-export const teamName = plainName.transform((name) => withoutKind(name, ['team']));
-export const virtualAccountName = plainName.transform((name) =>
-  withoutKind(name, ['virtualaccount', ...Object.keys(KIND_WORDS)]),
-);
-
-function withoutKind(name: string, kinds: readonly string[]): string {
-  const kind = subjectKind(name);
-  return kind !== undefined && kinds.includes(kind.toLowerCase()) ? name.slice(kind.length + 1) : name;
 }

@@ -237,6 +237,7 @@ export async function openGateway({
   });
   await gateway.serve(async (thread) => ({
     identity: await database.identityFor(thread),
+    hasIssuedKeys,
     // From here on in one turn: what is told meanwhile follows it.
     thread,
     threads,

@@ -1,13 +1,19 @@
-import { z } from 'zod';
-import { ACCESS_ROLES, MANAGER_ROLE } from '../config/account-schema.ts';
+import { ACCESS_ROLES, MANAGER_ROLE } from '../config/access-roles.ts';
 import type { AccountManifest, Configuration } from '../config/configuration.ts';
+import { madeOnce } from '../core/made-once.ts';
+import { zodLater } from '../core/zod-later.ts';
 import type { ModelMatcher } from './model-pattern.ts';
 import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
 
 /** What an account's manifest says of access, whatever its kind: checked by its schema before it came here. */
-const accountAccess = z.object({
-  collaborators: z.array(z.object({ subject: z.string(), role_id: z.string() })).optional(),
-  integrations: z.array(z.object({ name: z.string(), authorized_subjects: z.array(z.string()).optional() })).optional(),
+const accountAccess = madeOnce(() => {
+  const z = zodLater();
+  return z.object({
+    collaborators: z.array(z.object({ subject: z.string(), role_id: z.string() })).optional(),
+    integrations: z
+      .array(z.object({ name: z.string(), authorized_subjects: z.array(z.string()).optional() }))
+      .optional(),
+  });
 });
 
 export type AccessConfiguration = Pick<Configuration, 'accounts' | 'identities'> &
@@ -71,7 +77,7 @@ export class AccessRules {
 }
 
 function ruleOf(account: AccountManifest, grants: Configuration['identities']['grants']): AccountRule | undefined {
-  const { collaborators = [], integrations = [] } = accountAccess.parse(account);
+  const { collaborators = [], integrations = [] } = accountAccess().parse(account);
   const restricted = integrations.filter((each) => each.authorized_subjects !== undefined);
   if (collaborators.length === 0 && restricted.length === 0 && grants.length === 0) return undefined;
   const subjectsWith = (roles: ReadonlySet<string>): string[] =>

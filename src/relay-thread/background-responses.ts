@@ -3,9 +3,9 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import { runInference } from '../pipeline/pipeline.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
+import { answerJson } from './answered-route.ts';
 import { BackgroundRun, type BackgroundRunOptions, LEASE_MS } from './background-run.ts';
 import type { Turn } from './conversation-items.ts';
-import { answerJson } from './files-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { startEvents, tellEvents } from './response-events.ts';
 

@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
+import { madeOnce } from '../core/made-once.ts';
+import { zodLater } from '../core/zod-later.ts';
 import { type Route, withoutBasePath } from '../edge/routes.ts';
 import { clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { CollectedBody } from '../proxy/collected-body.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import type { StoredBatch } from '../store/batches.ts';
 import type { NewBatch } from '../threads/batch-messages.ts';
+import { answeredRoutes, answerJson } from './answered-route.ts';
 import { type BatchEndpoints, callerJson } from './batch-endpoints.ts';
 import type { BatchRows } from './batch-rows.ts';
-import { answered, answerJson, type FileEndpoints, ownerOf, ownersOf, sendContent } from './files-endpoint.ts';
+import { type FileEndpoints, ownerOf, ownersOf, sendContent } from './files-endpoint.ts';
 
 export interface BatchRoutes {
   readonly rows: BatchRows;
@@ -27,41 +30,31 @@ const MAX_METADATA = { keys: 16, keyCharacters: 64, valueCharacters: 512 };
 const EXPIRES_SECONDS = { least: 3_600, most: 2_592_000 };
 
 const metadataError = `at most ${MAX_METADATA.keys} texts of ${MAX_METADATA.valueCharacters} characters, by keys of ${MAX_METADATA.keyCharacters}`;
-const requestSchema = z.object({
-  input_file_id: z.string({ error: 'the id of a file' }).min(1).max(128),
-  endpoint: z.string({ error: 'a path, as /v1/chat/completions' }).max(256),
-  completion_window: z.string({ error: 'a text, as 24h' }).max(16),
-  metadata: z
-    .record(z.string().max(MAX_METADATA.keyCharacters), z.string().max(MAX_METADATA.valueCharacters), {
-      error: metadataError,
-    })
-    .refine((value) => Object.keys(value).length <= MAX_METADATA.keys, { error: metadataError })
-    .nullish(),
-  output_expires_after: z
-    .object({
-      anchor: z.literal('created_at'),
-      seconds: z.int().min(EXPIRES_SECONDS.least).max(EXPIRES_SECONDS.most),
-    })
-    .nullish(),
+const requestSchema = madeOnce(() => {
+  const z = zodLater();
+  return z.object({
+    input_file_id: z.string({ error: 'the id of a file' }).min(1).max(128),
+    endpoint: z.string({ error: 'a path, as /v1/chat/completions' }).max(256),
+    completion_window: z.string({ error: 'a text, as 24h' }).max(16),
+    metadata: z
+      .record(z.string().max(MAX_METADATA.keyCharacters), z.string().max(MAX_METADATA.valueCharacters), {
+        error: metadataError,
+      })
+      .refine((value) => Object.keys(value).length <= MAX_METADATA.keys, { error: metadataError })
+      .nullish(),
+    output_expires_after: z
+      .object({
+        anchor: z.literal('created_at'),
+        seconds: z.int().min(EXPIRES_SECONDS.least).max(EXPIRES_SECONDS.most),
+      })
+      .nullish(),
+  });
 });
+type BatchRequest = z.output<ReturnType<typeof requestSchema>>;
 
 /** `/batches`: https://platform.openai.com/docs/api-reference/batch */
 export function batchRoutes(batches: BatchRoutes, errorBody: Route['errorBody']): Route[] {
-  const route = (
-    method: Route['method'],
-    pattern: string,
-    answer: (exchange: Exchange) => Promise<OrError<number>>,
-    more: Partial<Route> = {},
-  ): Route => ({
-    method,
-    pattern,
-    needsKey: true,
-    body: 'none',
-    yieldsToProvider: true,
-    errorBody,
-    handle: (exchange) => void answered(batches.files.records, exchange, answer),
-    ...more,
-  });
+  const route = answeredRoutes(batches.files.records, errorBody, { yieldsToProvider: true });
   return [
     route('POST', '/batches', (exchange) => create(batches, exchange), { body: 'whole' }),
     route('GET', '/batches', (exchange) => list(batches, exchange), { readsQuery: true }),
@@ -124,7 +117,7 @@ function newBatch({ endpoints }: BatchRoutes, exchange: Exchange, settings: Serv
 export async function readBatchRequest(
   exchange: Exchange,
   { endpoints, files }: BatchRoutes,
-): Promise<OrError<z.output<typeof requestSchema>>> {
+): Promise<OrError<BatchRequest>> {
   const client = clientSettings(exchange.headers);
   if (client instanceof GatewayError) return client;
   // Its provider runs the lines.
@@ -156,14 +149,14 @@ function unknownEndpoint(endpoints: BatchEndpoints): GatewayError {
   return new GatewayError('invalid_parameter', { param: 'endpoint', detail: `\`endpoint\`: It may be ${known}.` });
 }
 
-function parsed(body: Buffer): OrError<z.output<typeof requestSchema>> {
+function parsed(body: Buffer): OrError<BatchRequest> {
   let value: unknown;
   try {
     value = JSON.parse(body.toString());
   } catch {
     return new GatewayError('invalid_json');
   }
-  const checked = requestSchema.safeParse(value);
+  const checked = requestSchema().safeParse(value);
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
   const param = issue?.path.join('.') || undefined;

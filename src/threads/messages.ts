@@ -45,6 +45,8 @@ export interface RelayThreadData {
   readonly vectors: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
+  /** Keys were issued when the gateway began: what reads them is loaded before the first comes. */
+  readonly hasIssuedKeys: boolean;
   /** Of accounts whose credentials end. */
   readonly tokens: readonly AccountToken[];
   /** Where its part of the ledger's journal goes; undefined: there is no ledger. */

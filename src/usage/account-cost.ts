@@ -1,5 +1,12 @@
-import { type Cost, costSchema } from '../config/cost-schema.ts';
+import type { Cost } from '../config/cost-schema.ts';
+import { codeLoader } from '../core/code-loader.ts';
+import { madeOnce } from '../core/made-once.ts';
 import { cleanRate, layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
+
+/** An account brings zod, of which the schema is made, before one of its prices is asked for. */
+const schema = madeOnce(
+  (): typeof import('../config/cost-schema.ts') => codeLoader(import.meta.url)('../config/cost-schema'),
+);
 
 /** USD per 1,000 of something to nano-dollars each. */
 const nanoEachFrom1000 = 1e6;
@@ -18,7 +25,7 @@ const NO_MULTIPLIERS: Multipliers = {};
 
 export function accountCost(cost: unknown): AccountCost {
   if (cost === undefined || cost === null) return { table: 'public', multipliers: NO_MULTIPLIERS };
-  const parsed = costSchema.safeParse(cost);
+  const parsed = schema().costSchema.safeParse(cost);
   if (!parsed.success) return { table: 'unreadable', multipliers: NO_MULTIPLIERS };
   const multipliers = ('multipliers' in parsed.data ? parsed.data.multipliers : undefined) ?? NO_MULTIPLIERS;
   return { table: tableOf(parsed.data), multipliers };

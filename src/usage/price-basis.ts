@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import { madeOnce } from '../core/made-once.ts';
+import { zodLater } from '../core/zod-later.ts';
 import type { Usage } from '../inference/usage.ts';
 import { tokenCostNanoUsd } from './token-cost.ts';
 import { type RateTable, TOKEN_RATES, UNIT_RATES } from './token-rates.ts';
@@ -18,18 +19,21 @@ export function basisOf(table: RateTable): string {
   return text;
 }
 
-const rate = z.number().nonnegative();
-const bandSchema = z.object({
-  fromInputTokens: z.number().nonnegative(),
-  rates: z.partialRecord(z.enum(TOKEN_RATES), rate),
-});
-const tableSchema = z.object({
-  perExchange: z.number(),
-  bands: z.tuple([bandSchema], bandSchema),
-  each: z.partialRecord(z.enum(UNIT_RATES), rate).optional(),
+const tableSchema = madeOnce(() => {
+  const z = zodLater();
+  const rate = z.number().nonnegative();
+  const band = z.object({
+    fromInputTokens: z.number().nonnegative(),
+    rates: z.partialRecord(z.enum(TOKEN_RATES), rate),
+  });
+  return z.object({
+    perExchange: z.number(),
+    bands: z.tuple([band], band),
+    each: z.partialRecord(z.enum(UNIT_RATES), rate).optional(),
+  });
 });
 
 /** Integer nano-dollars by the rates that `basisOf` gave; throws where the text is no such table. */
 export function recomputedNanoUsd(basis: string, usage: Usage): number | undefined {
-  return tokenCostNanoUsd(tableSchema.parse(JSON.parse(basis)), usage);
+  return tokenCostNanoUsd(tableSchema().parse(JSON.parse(basis)), usage);
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { ModelInfo, ModelPrice, PriceCalculationResult, Provider } from '@pydantic/genai-prices';
-import { z } from 'zod';
+import { parseObject, stringOf } from '../codec/json-value.ts';
 import type { PricedProvider, PriceList } from '../config/price-list.ts';
+import { madeOnce } from '../core/made-once.ts';
 import {
   cleanRate,
   layeredTable,
@@ -32,12 +33,10 @@ export function loadCatalogue(): typeof import('@pydantic/genai-prices') {
 }
 
 /** The library exports neither its version nor its package.json; a price without the version cannot be recomputed. */
-export const catalogueVersion = `genai-prices ${
-  z
-    .object({ version: z.string() })
-    .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.resolve('@pydantic/genai-prices')), 'utf8')))
-    .version
-}`;
+export const catalogueVersion = madeOnce(() => {
+  const file = new URL('../package.json', import.meta.resolve('@pydantic/genai-prices'));
+  return `genai-prices ${stringOf(parseObject(readFileSync(file, 'utf8'))?.['version']) ?? 'of an unknown version'}`;
+});
 
 /** What stands before the library in this thread; undefined: nothing. */
 let priceList: PriceList | undefined;
@@ -129,7 +128,7 @@ function find(catalogueId: string, modelId: string, timestamp: Date | undefined,
   // An unknown provider id makes the library guess one from the model's name: a price of somebody else.
   if (findProvider({ providerId: catalogueId }) === undefined) return undefined;
   const found = priced(() => calcPrice({}, modelId, { providerId: catalogueId, timestamp }));
-  return found && { ...found, version: catalogueVersion };
+  return found && { ...found, version: catalogueVersion() };
 }
 
 function priced(calculate: () => PriceCalculationResult) {

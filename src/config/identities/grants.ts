@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nearNames } from '../../core/near-names.ts';
-import { ACCESS_ROLES } from '../account-schema.ts';
+import { ACCESS_ROLES } from '../access-roles.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';
 import { didYouMean } from '../fault.ts';
 import type { KindContext } from '../kinds/manifest-kind.ts';

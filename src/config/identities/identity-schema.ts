@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { type Manifest, warn } from '../documents/manifests.ts';
 import type { Report } from '../fault.ts';
 import { keyWithDefault, optionalKey, text } from '../scalar-schema.ts';
-import { lowerCase, teamName } from '../subject.ts';
+import { lowerCase } from '../subject.ts';
+import { teamName } from '../subject-schema.ts';
 
 /** The keys that users, teams and virtual accounts share. */
 

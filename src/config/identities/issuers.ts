@@ -5,7 +5,7 @@ import { type Manifest, warn } from '../documents/manifests.ts';
 import { didYouMean, type PathSegment, type Report } from '../fault.ts';
 import { parseResourceName } from '../resource-name.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
-import { subjectPattern } from '../subject.ts';
+import { subjectPattern } from '../subject-schema.ts';
 import type { IdentityProvider, JwtAlgorithm, ProviderIdentity } from './identities.ts';
 
 /**

@@ -3,7 +3,7 @@ import { positionOf } from '../documents/manifests.ts';
 import type { GuardrailMatch, GuardrailRule, GuardrailTarget, Hook } from '../guardrails/guardrails.ts';
 import { metadataKey, metadataValue, modelPattern, WHEN_NAMES } from '../rules/conditions.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
-import { subjectPattern } from '../subject.ts';
+import { subjectPattern } from '../subject-schema.ts';
 import { guardrailConfigGroup } from './guardrail-config-group.ts';
 import { manifestKind } from './manifest-kind.ts';
 

@@ -5,7 +5,7 @@ import type { PathSegment } from '../fault.ts';
 import { collaborators, MCP_ROLES, mcpAuth, mcpName, partHeaders } from '../mcp/mcp-schema.ts';
 import type { McpServer } from '../mcp/mcp-servers.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
-import { subjectPattern } from '../subject.ts';
+import { subjectPattern } from '../subject-schema.ts';
 import { type KindContext, type ManifestKind, manifestKind } from './manifest-kind.ts';
 import {
   checkCollaborators,

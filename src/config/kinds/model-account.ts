@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nearNames } from '../../core/near-names.ts';
-import { ACCESS_ROLES } from '../account-schema.ts';
+import { ACCESS_ROLES } from '../access-roles.ts';
 import { membersOf, type Schema } from '../checks/schema-walk.ts';
 import type { AccountManifest } from '../configuration.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';

@@ -6,7 +6,7 @@ import { metadataKey, metadataValue, subjectsKey, WHEN_NAMES } from '../rules/co
 import { redactionPattern } from '../rules/redactions.ts';
 import type { DataAccessRule, DataRoute, LoggingRule, TracingProject } from '../rules/request-log-rules.ts';
 import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
-import { subjectPattern } from '../subject.ts';
+import { subjectPattern } from '../subject-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
 /** The kinds that say what the request log keeps, where, for how long, and who may see it. */

@@ -3,7 +3,7 @@ import type { TeamIdentity } from '../identities/identities.ts';
 import { email, metadataOf, owner, tags } from '../identities/identity-schema.ts';
 import { mappedIdentities, providerMapping } from '../identities/issuers.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
-import { teamName } from '../subject.ts';
+import { teamName } from '../subject-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 import { issuers } from './sluice-identity-provider.ts';
 import { inLowerCase } from './user.ts';

@@ -13,7 +13,7 @@ import {
 import type { BudgetLimit, BudgetRule } from '../rules/counted-rules.ts';
 import { checkBudget, checkMatch } from '../rules/rule-checks.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
-import { teamName, userName, virtualAccountName } from '../subject.ts';
+import { teamName, userName, virtualAccountName } from '../subject-schema.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
 
 /** `tenant-budget-config` and `team-budget-config`: one budget a manifest. The modes `downgrade` and `cut` are ours. */

@@ -8,7 +8,7 @@ import type { AccountGrant, VirtualAccountIdentity } from '../identities/identit
 import { metadataOf, owner, tags } from '../identities/identity-schema.ts';
 import { mappedIdentities, type PlacedIssuer, providerMapping } from '../identities/issuers.ts';
 import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
-import { virtualAccountName } from '../subject.ts';
+import { virtualAccountName } from '../subject-schema.ts';
 import { manifestKind, type Written } from './manifest-kind.ts';
 import { issuers } from './sluice-identity-provider.ts';
 import { inLowerCase } from './user.ts';

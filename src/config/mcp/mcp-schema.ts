@@ -3,7 +3,7 @@ import { isMetadataAddress } from '../../core/metadata-address.ts';
 import { ownedBy, tlsSettings } from '../account-schema.ts';
 import { dollars } from '../rules/amounts.ts';
 import { headerMap, keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
-import { subjectPattern } from '../subject.ts';
+import { subjectPattern } from '../subject-schema.ts';
 import type { McpAnnotations, McpAuth, McpToolGrant, McpToolSetting } from './mcp-servers.ts';
 
 /** The keys that the kinds of MCP servers share, as they are written; docs/manifests.md is made of them. */

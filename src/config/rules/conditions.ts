@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { canonicalModel } from '../resource-name.ts';
 import { keyWithDefault, optionalKey, restricting } from '../scalar-schema.ts';
-import { subjectPattern, teamName, userName, virtualAccountName } from '../subject.ts';
+import { subjectPattern, teamName, userName, virtualAccountName } from '../subject-schema.ts';
 import type { GroupKey, InNotIn, RuleMatch } from './rule-match.ts';
 
 /**

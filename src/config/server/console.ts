@@ -8,7 +8,7 @@ import {
   text,
   wholeNumber,
 } from '../scalar-schema.ts';
-import { subjectPattern } from '../subject.ts';
+import { subjectPattern } from '../subject-schema.ts';
 import { publicUrl } from './safe-address.ts';
 import { type SettingsOf, section } from './section.ts';
 

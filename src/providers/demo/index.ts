@@ -68,7 +68,7 @@ function targetOf({ name, types, wires, local }: DemoModel): Target {
     price: {
       catalogueId: undefined,
       modelId: name,
-      cost: { metric: 'per_1000_tokens', value: { input: 0, output: 0 } },
+      terms: { multipliers: [], free: /^/ },
     },
     local,
   };

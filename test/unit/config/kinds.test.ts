@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { membersOf, type Schema } from '../../../src/config/checks/schema-walk.ts';
-import { KINDS } from '../../../src/config/kinds/kinds.ts';
+import { allKinds, KINDS, NOTHING_GIVEN } from '../../../src/config/kinds/kinds.ts';
 import { KINDS_TO_COME } from '../../../src/config/kinds/kinds-to-come.ts';
-import type { ManifestKind } from '../../../src/config/kinds/manifest-kind.ts';
+import type { KindContext, ManifestKind } from '../../../src/config/kinds/manifest-kind.ts';
 import { loadConfiguration } from '../../../src/config/load.ts';
+import { KnownModels } from '../../../src/config/rules/known-models.ts';
 
-const kinds: readonly ManifestKind[] = KINDS;
+const kinds = allKinds();
 
 /** Keys that a person could write and that say nothing of what they are for. */
 function undescribed(schema: Schema, path = ''): string[] {
@@ -56,4 +57,30 @@ test('the value of every key that needs a restart has its place in the configura
       assert.ok(value !== undefined || optional.has(place), place);
     }
   }
+});
+
+test('a kind without a manifest gives what is given without its code, and finds no fault', () => {
+  const report = { faults: [], warnings: [], files: [] };
+  const context: KindContext = {
+    report,
+    environment: {},
+    overrides: {},
+    models: new KnownModels([], false),
+    written: () => [],
+    faultyNames: () => [],
+  };
+  assert.deepEqual(
+    KINDS.map(({ type }) => type),
+    kinds.map(({ type }) => type),
+  );
+  for (const row of KINDS.filter(({ always }) => !always)) {
+    const kind: ManifestKind = row.kind();
+    kind.check?.([], context);
+    for (const [key, value] of Object.entries(kind.part?.([], context) ?? {})) {
+      const nothing: unknown = Reflect.get(NOTHING_GIVEN, key);
+      if (Array.isArray(value)) assert.deepEqual(nothing, value, `${row.type}: ${key}`);
+      else assert.deepEqual({ ...Object(nothing), ...Object(value) }, nothing, `${row.type}: ${key}`);
+    }
+  }
+  assert.deepEqual(report, { faults: [], warnings: [], files: [] });
 });

@@ -21,7 +21,7 @@ test('a model of the list costs what the list says, with its version; all others
   const listed = compilePrice({ catalogueId: 'openai', modelId: 'gpt-4o' });
   assert.deepEqual([listed.costNanoUsd(USAGE), listed.version], [7e9, `prices ${list.version}`]);
   const other = compilePrice({ catalogueId: 'openai', modelId: 'gpt-4o-mini' });
-  assert.deepEqual([other.costNanoUsd(USAGE), other.version], [before, catalogueVersion]);
+  assert.deepEqual([other.costNanoUsd(USAGE), other.version], [before, catalogueVersion()]);
 });
 
 test('a model that the library does not know is in the catalogue once the list has it', () => {

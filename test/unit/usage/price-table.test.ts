@@ -120,8 +120,8 @@ test('the cost of an account wins over the list, and a discount is off the list 
   const list = openai('gpt-4o').costNanoUsd({ inputTokens: 1000, outputTokens: 1000 });
   const reduced = compilePrice({ catalogueId: 'openai', modelId: 'gpt-4o', discountPercent: 20 });
   assert.equal(reduced.costNanoUsd({ inputTokens: 1000, outputTokens: 1000 }), (list ?? 0) * 0.8);
-  assert.equal(reduced.version, catalogueVersion);
-  assert.match(catalogueVersion, /^genai-prices \d+\.\d+\.\d+$/);
+  assert.equal(reduced.version, catalogueVersion());
+  assert.match(catalogueVersion(), /^genai-prices \d+\.\d+\.\d+$/);
 });
 
 test('tiers of an account hold for the whole exchange from where they start, in either unit', () => {
