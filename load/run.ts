@@ -12,13 +12,13 @@ import { nginx } from './peers/nginx.ts';
 import { otherGateway } from './peers/others.ts';
 import type { Peer } from './peers/peer.ts';
 import { portkey } from './peers/portkey.ts';
-import { sluice, sluiceBefore, sluiceLean, sluicePlain } from './peers/sluice.ts';
+import { sluice, sluiceBefore, sluiceLean, sluicePlain, sluiceStorm } from './peers/sluice.ts';
 import { renderGoals, renderScenario, writeJson } from './report.ts';
 import { runRounds, type ScenarioResult } from './rounds.ts';
 import { NUMBERS, OVERHEAD, SCENARIOS } from './scenarios/all.ts';
 import { type Command, readCommand, UsageError } from './settings.ts';
 
-const PEERS: Peer[] = [direct, nginx, bare, portkey, sluiceLean, sluicePlain, sluice];
+const PEERS: Peer[] = [direct, nginx, bare, portkey, sluiceLean, sluicePlain, sluiceStorm, sluice];
 const COMPOSED = [
   { name: 'overhead', summary: 'the composed table direct / Sluice / peers, with what Sluice reaches of its goals' },
   { name: 'numbers', summary: 'the table of docs/numbers.md in Markdown, with nginx and the bare relay' },
@@ -79,7 +79,7 @@ try {
   const known = {
     scenarios: [...SCENARIOS, ...COMPOSED].map((one) => one.name),
     peers: PEERS.map((peer) => peer.name),
-    subjects: { numbers: NUMBERS_SUBJECTS },
+    subjects: { numbers: NUMBERS_SUBJECTS, storm: [sluiceStorm.name] },
   };
   const command = readCommand(process.argv.slice(2), known);
   if (command.scenario === 'list') process.stdout.write(list());

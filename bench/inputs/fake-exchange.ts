@@ -8,19 +8,10 @@ import type {
   ResponseSink,
 } from '../../src/core/exchange.ts';
 import { exchangeId } from '../../src/core/ids.ts';
+import { localHeaders } from '../../src/core/local-exchange.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 
-const NO_HEADERS: HeadersOfInterest = {
-  contentType: 'application/json',
-  accept: 'application/json',
-  traceparent: undefined,
-  tracestate: undefined,
-  idempotencyKey: undefined,
-  range: undefined,
-  query: undefined,
-  tfy: undefined,
-  forwardable: undefined,
-};
+const JSON_HEADERS: HeadersOfInterest = { ...localHeaders({}), accept: 'application/json' };
 
 /** May use what its pattern names, as most keys may. */
 const principal: Principal = {
@@ -81,7 +72,7 @@ export class FakeExchange implements Exchange {
   readonly method = 'POST';
   readonly path = '/chat/completions';
   readonly params = {};
-  headers: HeadersOfInterest = NO_HEADERS;
+  headers: HeadersOfInterest = JSON_HEADERS;
   readonly sink = new FakeSink();
   readonly startedAt = performance.now();
   readonly bodyReadAt = this.startedAt;

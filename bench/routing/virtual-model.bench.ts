@@ -31,7 +31,7 @@ const context: PlanContext = {
     max_output_tokens: 0,
     hour: 12,
   }),
-  tier: () => 'simple',
+  complexity: () => ({ tier: 'simple', cause: 'signs' }),
 };
 
 export const inputs = { targets: NAMES };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { OtelSettings } from '../../src/config/server/otel.ts';
 import type { HeadersOfInterest } from '../../src/core/exchange.ts';
+import { localHeaders } from '../../src/core/local-exchange.ts';
 import { continueTrace } from '../../src/core/trace-context.ts';
 import { exchangeSpans } from '../../src/otel/exchange-spans.ts';
 import { type Span, TRACES_FIELDS } from '../../src/otel/otlp-message.ts';
@@ -21,16 +22,7 @@ const settings: OtelSettings = {
   maxQueuedSpans: 4096,
   timeoutMs: 10_000,
 };
-const headers: HeadersOfInterest = {
-  contentType: undefined,
-  accept: undefined,
-  traceparent: undefined,
-  tracestate: undefined,
-  idempotencyKey: undefined,
-  range: undefined,
-  tfy: undefined,
-  forwardable: undefined,
-};
+const headers: HeadersOfInterest = localHeaders({});
 const spans: Span[] = records.flatMap((record) => exchangeSpans(record, 'both'));
 const message = {
   resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ scope: { name: 'sluice' }, spans }] }],

@@ -4,6 +4,8 @@ export type Operator = {
   url: string;
   /** Writes a configuration with so many keys beside the usual one, which the subject then loads. */
   reloadWithKeys(count: number): void;
+  /** What its start printed, which opens the console once; undefined: nothing. */
+  consoleToken(): string | undefined;
   /** Writes all that the ledger holds to standard output. */
   exportCommand: { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv };
 };
@@ -28,6 +30,8 @@ export type Subject = {
   checksKeys: boolean;
   /** Absent: there is no operator port that the run may use. */
   operator?: Operator;
+  /** Of a gateway that is asked for `storm/chat`: where its providers have to listen, by name. */
+  storm?: Readonly<Record<string, number>>;
   /** What a reader of the table should know, e.g. which policies were on. */
   notes: string[];
 };

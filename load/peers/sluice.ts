@@ -3,15 +3,17 @@
  * `sluice-plain` no rate limit, no budget and no ledger. The access log goes into a file, as the output is redirected
  * there.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import { type Peer, VENDORS, type Vendor } from './peer.ts';
 import { POLICIES } from './sluice-policies.ts';
+import { STORM_ADMIN_KEY, STORM_NAMES, STORM_SETTINGS, stormDocuments } from './sluice-storm.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const READY_MS = 20_000;
+/** A machine that others use as well takes its time. */
+const READY_MS = 60_000;
 /** Not a secret: it opens a gateway that lives on loopback for the length of this run. */
 const KEY = 'sk-load-0123456789abcdef0123456789abcdef';
 const ALWAYS_ON = ['key', 'model access', 'usage', 'price', 'metrics', 'record', 'access log'];
@@ -25,6 +27,8 @@ type Variant = {
   access?: 'all' | 'off';
   /** Settings beyond those of every run. */
   settings: string;
+  /** Its providers are those of a storm. */
+  storm?: true;
 };
 
 export const sluice = gateway(ROOT, {
@@ -63,9 +67,18 @@ export const sluicePlain = gateway(ROOT, {
   settings: 'ledger: {enabled: false}\n',
 });
 
+export const sluiceStorm = gateway(ROOT, {
+  name: 'sluice-storm',
+  summary: 'this gateway with a virtual model before four providers, for `storm`',
+  on: [...ALWAYS_ON, 'ledger', 'concurrent requests'],
+  policies: '',
+  settings: STORM_SETTINGS,
+  storm: true,
+});
+
 function gateway(
   root: string,
-  { name, summary, on, policies, settings, access = 'all' }: Variant & { access?: string },
+  { name, summary, on, policies, settings, access = 'all', storm }: Variant & { access?: string },
 ): Peer {
   return {
     name,
@@ -75,15 +88,24 @@ function gateway(
       const operatorPort = await freePort();
       const home = join(folder, name);
       mkdirSync(home, { recursive: true });
-      const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS];
-      documents.push(account(mockUrl, models), ...VENDORS.map((vendor) => translatedAccount(vendor, mockUrl, models)));
+      const ports: Record<string, number> = {};
+      if (storm) for (const each of STORM_NAMES) ports[each] = await freePort();
+      const adminKey = storm ? STORM_ADMIN_KEY : undefined;
+      const keys = keysFor(storm ? ['storm', ...STORM_NAMES] : ['mock', ...VENDORS]);
+      const documents = [server({ port, operatorPort, threads, home, access, adminKey }) + settings, keys];
+      if (storm) documents.push(stormDocuments(ports));
+      else
+        documents.push(
+          account(mockUrl, models),
+          ...VENDORS.map((vendor) => translatedAccount(vendor, mockUrl, models)),
+        );
       const file = join(home, 'sluice.yaml');
       const write = (more: readonly string[]): void =>
         writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies]), ...more].join('---\n'));
       write([]);
       const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
       args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
-      const env = { ...process.env, SLUICE_LOAD_KEY: KEY };
+      const env = { ...process.env, SLUICE_LOAD_KEY: KEY, ...(adminKey && { SLUICE_LOAD_ADMIN_KEY: adminKey }) };
       const child = startChild({ name, folder, command: process.execPath, args, cwd: root, env });
       await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
       return {
@@ -95,12 +117,14 @@ function gateway(
         translatedName: (mockModel, vendor) => `${vendor}/${mockModel}`,
         relaysBytes: true,
         checksKeys: true,
+        ...(storm && { storm: ports }),
         operator: {
           url: `http://127.0.0.1:${operatorPort}`,
           reloadWithKeys(count) {
             write(count === 0 ? [] : [moreKeys(count)]);
             child.process.kill('SIGHUP');
           },
+          consoleToken: () => /#token=([\w-]+)/.exec(readFileSync(child.logFile, 'utf8'))?.[1],
           exportCommand: {
             command: process.execPath,
             args: ['src/main.ts', 'ledger', 'export', '--config', file, '--data-dir', join(home, 'data')],
@@ -114,19 +138,29 @@ function gateway(
   };
 }
 
-function server(port: number, operatorPort: number, threads: number, home: string, access: string): string {
+type ServerOptions = {
+  port: number;
+  operatorPort: number;
+  threads: number;
+  home: string;
+  access: string;
+  adminKey: string | undefined;
+};
+
+function server({ port, operatorPort, threads, home, access, adminKey }: ServerOptions): string {
+  const admin = adminKey === undefined ? '' : ', admin_key: "${env:SLUICE_LOAD_ADMIN_KEY}"';
   return `type: sluice/server
 listen: {host: 127.0.0.1, port: ${port}}
-operator: {host: 127.0.0.1, port: ${operatorPort}}
+operator: {host: 127.0.0.1, port: ${operatorPort}${admin}}
 threads: ${threads}
 data_dir: ${JSON.stringify(join(home, 'data'))}
 log: {level: info, access: ${access}}
 `;
 }
 
-const KEYS = `type: sluice/api-keys
+const keysFor = (accounts: readonly string[]): string => `type: sluice/api-keys
 keys:
-  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: [${['mock', ...VENDORS].map((name) => `"${name}/*"`).join(', ')}]}
+  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: [${accounts.map((name) => `"${name}/*"`).join(', ')}]}
 `;
 
 /** Keys of other callers, none of whom asks anything. */

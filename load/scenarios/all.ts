@@ -7,6 +7,7 @@ import { chatBurst } from './chat-burst.ts';
 import { chatPaced } from './chat-paced.ts';
 import { chatWhole } from './chat-whole.ts';
 import { clientLeaves } from './client-leaves.ts';
+import { openConsole } from './console.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
@@ -14,6 +15,7 @@ import { embeddingsHeavy, speechStream, transcribe, upload } from './media.ts';
 import { operatorWork } from './operator-work.ts';
 import { policies } from './policies.ts';
 import { slowReader } from './slow-reader.ts';
+import { storm } from './storm.ts';
 import { tails } from './tails.ts';
 import { translateChat } from './translate-chat.ts';
 import { wrongKeys } from './wrong-keys.ts';
@@ -40,9 +42,11 @@ export const SCENARIOS: Scenario[] = [
   addedLatency,
   tails,
   operatorWork,
+  openConsole,
   batch10k,
   policies,
   cacheWhole,
   cacheBurst,
+  storm,
   idleMemory,
 ];

@@ -1,7 +1,7 @@
+import { type SchemaKey, schemaKeys } from '../../src/config/checks/schema-keys.ts';
 import { sluiceServer } from '../../src/config/kinds/sluice-server.ts';
 import { serverSchema } from '../../src/config/server/server-schema.ts';
 import { MANIFEST_KINDS, SHARED_PARTS } from './manifest-kinds.ts';
-import { type SchemaKey, schemaKeys } from './schema-keys.ts';
 
 const HEAD = '| key | value | default | what it does |\n|---|---|---|---|';
 

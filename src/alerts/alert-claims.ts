@@ -1,5 +1,5 @@
 import type { Database } from '../store/database.ts';
-import type { AlertThreshold, BudgetAlert } from './budget-alert.ts';
+import { type BudgetAlert, REFUSES, storedThreshold } from './budget-alert.ts';
 
 /*
  * Each alert once, over gateways and restarts: whoever inserts its row sends it. One that was claimed and not sent (the
@@ -9,8 +9,6 @@ import type { AlertThreshold, BudgetAlert } from './budget-alert.ts';
 /** Longer than all tries of all channels. */
 const CLAIM_MS = 300_000;
 const MOST_AT_ONCE = 100;
-/** In the place of a percentage: the first refusal. */
-const REFUSES = -1;
 
 export type AlertClaim = Pick<
   BudgetAlert,
@@ -88,9 +86,4 @@ function keyOf({ budget, unit, periodStart, group, threshold }: AlertClaim) {
     group_value: group,
     threshold: storedThreshold(threshold),
   };
-}
-
-/** Thousandths of a percent. */
-function storedThreshold(threshold: AlertThreshold): number {
-  return threshold === 'refuses' ? REFUSES : Math.round(threshold * 1000);
 }

@@ -5,9 +5,10 @@ import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { alertText, alertTitle, type BudgetAlert } from './budget-alert.ts';
-import { channelRequests, SLACK_POST_MESSAGE } from './channel-messages.ts';
+import { channelRequests, type HttpTarget, SLACK_POST_MESSAGE } from './channel-messages.ts';
 import { deliverEmail } from './deliver-email.ts';
 import { type Delivery, deliverHttp } from './deliver-http.ts';
+import type { DeliveryReport } from './delivery-log.ts';
 
 /** One try. */
 const DEADLINE_MS = 10_000;
@@ -24,6 +25,8 @@ export interface AlertSenderOptions {
   readonly deadlineMs?: number;
   readonly backoffMs?: readonly number[];
   readonly slackUrl?: string;
+  /** What became of each message. */
+  readonly onDelivery?: (report: DeliveryReport) => void;
 }
 
 export interface AlertDelivery {
@@ -35,8 +38,7 @@ export interface AlertDelivery {
   readonly onDone: () => void;
 }
 
-type Outcome = 'sent' | 'failed' | 'dropped';
-type Send = { readonly channel: NotificationTarget['type']; readonly once: () => Promise<Delivery> };
+type Send = Pick<DeliveryReport, 'channel' | 'recipient'> & { readonly once: () => Promise<Delivery> };
 
 /** Brings alerts to their channels, each apart from the others: the main thread waits for none of it. */
 export class AlertSender {
@@ -67,7 +69,10 @@ export class AlertSender {
   send(delivery: AlertDelivery): void {
     if (this.#stopped.signal.aborted) return;
     if (this.#waiting.length >= MOST_WAITING) {
-      for (const target of delivery.alerts.targets) this.#count(target.type, 'dropped');
+      for (const { channel, recipient } of this.#sends(delivery)) {
+        const reason = `${MOST_WAITING} others wait`;
+        this.#tell({ alert: delivery.alert, channel, recipient, outcome: 'dropped', reason, tries: 0 });
+      }
       this.#options.log.error({ budget: delivery.alert.budget, waiting: MOST_WAITING }, 'an alert was dropped');
       return;
     }
@@ -112,25 +117,30 @@ export class AlertSender {
       if (target.type === 'email') {
         const { smtp, from, to } = target;
         const email = { smtp, from, to, subject: alertTitle(alert), text: alertText(alert) };
-        return to.length > 0 ? [{ channel, once: () => deliverEmail(email, deadlineMs) }] : [];
+        const recipient = to.join(', ');
+        return to.length > 0 ? [{ channel, recipient, once: () => deliverEmail(email, deadlineMs) }] : [];
       }
-      const requests = channelRequests(target, alert, slackUrl);
-      return requests.map((request) => ({ channel, once: () => deliverHttp(request, http, deadlineMs) }));
+      return channelRequests(target, alert, slackUrl).map((request, index) => ({
+        channel,
+        recipient: recipientOf(target, index),
+        once: () => deliverHttp(request, http, deadlineMs),
+      }));
     });
   }
 
-  async #withRetries({ channel, once }: Send, { budget, threshold }: BudgetAlert): Promise<void> {
+  async #withRetries({ channel, recipient, once }: Send, alert: BudgetAlert): Promise<void> {
+    const { budget, threshold } = alert;
     const { log, backoffMs = BACKOFF_MS } = this.#options;
     const { signal } = this.#stopped;
     for (let tries = 1; ; tries += 1) {
       const delivery = await once().catch((): Delivery => ({ sent: false, reason: 'internal_error', again: false }));
       if (delivery.sent) {
-        this.#count(channel, 'sent');
+        this.#tell({ alert, channel, recipient, outcome: 'sent', tries });
         return;
       }
       const pauseMs = delivery.again ? backoffMs[tries - 1] : undefined;
       if (pauseMs === undefined) {
-        this.#count(channel, 'failed');
+        this.#tell({ alert, channel, recipient, outcome: 'failed', reason: delivery.reason, tries });
         log.error({ channel, budget, threshold, tries, reason: delivery.reason }, 'an alert could not be sent');
         return;
       }
@@ -142,10 +152,17 @@ export class AlertSender {
     }
   }
 
-  #count(channel: NotificationTarget['type'], outcome: Outcome): void {
-    const key = `${channel} ${outcome}`;
+  #tell(report: DeliveryReport): void {
+    const key = `${report.channel} ${report.outcome}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    this.#options.onDelivery?.(report);
   }
+}
+
+/** For people, without a secret: of an address that may be one, its host. */
+function recipientOf(target: HttpTarget, index: number): string {
+  if (target.type === 'slack-bot') return target.channels[index] ?? '';
+  return URL.canParse(target.url) ? new URL(target.url).host : '';
 }
 
 /** To the one whose group it is by e-mail; where the group is no user, everybody who is named is told. */

@@ -7,6 +7,14 @@ import { periodEnd } from '../counters/periods.ts';
 /** Percent of the limit; or the first request of a period that did not fit into what is left. */
 export type AlertThreshold = number | 'refuses';
 
+/** In a row, in the place of a percentage: the first refusal. */
+export const REFUSES = -1;
+
+/** Thousandths of a percent. */
+export function storedThreshold(threshold: AlertThreshold): number {
+  return threshold === 'refuses' ? REFUSES : Math.round(threshold * 1000);
+}
+
 /** A budget's group reached a threshold in one period. Amounts are nano-dollars or tokens. */
 export interface BudgetAlert extends BudgetWindowKey {
   readonly mode: BudgetRule['mode'];

@@ -7,8 +7,9 @@ import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import { type CacheKey, remotePrefix } from './cache-key.ts';
 import { type CachedAnswer, decodeAnswer, encodeAnswer } from './cached-answer.ts';
 import { Flight } from './flight.ts';
+import type { RemoteFlights } from './remote-flights.ts';
 import type { SemanticIndex } from './semantic-index.ts';
-import type { SharedAnswers } from './shared-answers.ts';
+import type { AnswerKey, SharedAnswers } from './shared-answers.ts';
 
 /** Answers of other gateways as well. Every call answers within its deadline. */
 export interface RemoteAnswers {
@@ -24,6 +25,8 @@ export interface AnswerCacheOptions {
   readonly sharedMemory: SharedMemory;
   /** Which answers are those of questions that are like one; absent: only equal requests are alike. */
   readonly semantic?: SemanticIndex;
+  /** Answers on their way in other relay threads; absent: there is one thread. */
+  readonly elsewhere?: RemoteFlights | undefined;
 }
 
 export type Found = CachedAnswer | 'away' | undefined;
@@ -66,11 +69,52 @@ export class AnswerCache {
     return this.#flights.get(key);
   }
 
+  /**
+   * An answer that is on its way in another thread; undefined: it is to be asked for. `claimed` in its place: others wait for
+   * this thread to ask, so that `lead` or `unclaim` has to follow.
+   */
+  elsewhere(
+    words: AnswerKey,
+    key: string,
+    exchange: Exchange,
+    settings: ServerSettings,
+  ): Flight | 'claimed' | undefined {
+    const { elsewhere } = this.#options;
+    const leader = elsewhere?.claim(words, key);
+    if (elsewhere === undefined || leader === undefined) return undefined;
+    if (leader === true) return 'claimed';
+    const flight = this.#newFlight(key, exchange, settings, (over) => {
+      if (over.isOver) elsewhere.forget(over);
+    });
+    elsewhere.follow(leader, key, flight);
+    return flight;
+  }
+
+  /** Nobody asks for what was claimed. */
+  unclaim(key: string): void {
+    this.#options.elsewhere?.unclaim(key);
+  }
+
   /** `key`: undefined: nobody may join. */
-  lead(key: string | undefined, exchange: Exchange, { cache, limits }: ServerSettings): Flight {
+  lead(key: string | undefined, exchange: Exchange, settings: ServerSettings): Flight {
+    const { elsewhere } = this.#options;
+    const flight = this.#newFlight(key, exchange, settings, (over) => {
+      if (key !== undefined) elsewhere?.over(key, over);
+    });
+    if (key !== undefined) elsewhere?.begin(key, flight);
+    return flight;
+  }
+
+  #newFlight(
+    key: string | undefined,
+    exchange: Exchange,
+    { cache, limits }: ServerSettings,
+    onOver: (flight: Flight) => void,
+  ): Flight {
     const flight = new Flight({
       onOver: (over) => {
         if (key !== undefined && this.#flights.get(key) === over) this.#flights.delete(key);
+        onOver(over);
       },
       memory: new HeldMemory(this.#options.sharedMemory, limits.maxBodyMemoryBytes),
       maxEntryBytes: cache.maxEntryBytes,

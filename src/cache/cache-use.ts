@@ -56,6 +56,10 @@ export class CacheUse {
   #shadowed: AnswerSource | undefined;
   #source: AnswerSource | undefined;
   #flight: Flight | undefined;
+  /** Other threads wait for this exchange to ask. */
+  #claimed: string | undefined;
+  /** Another thread was waited for in vain. */
+  #asksAlone = false;
 
   constructor(cache: AnswerCache, request: CacheRequest) {
     this.#cache = cache;
@@ -124,12 +128,30 @@ export class CacheUse {
 
   /** Nothing where it is only looked what would be. */
   #served = (found: AnswerSource | undefined): AnswerSource | undefined => {
-    if (!this.#request.settings.shadow) return found;
+    if (!this.#request.settings.shadow) return found ?? this.#elsewhere();
     this.#shadowed = found;
     this.#source = undefined;
     if (found !== undefined) this.status = 'miss';
     return undefined;
   };
+
+  /** An equal request's answer that is on its way in another thread. */
+  #elsewhere(): AnswerSource | undefined {
+    const key = this.#key;
+    if (key === undefined || this.#asksAlone || this.#claimed !== undefined) return undefined;
+    const { exchange, server } = this.#request;
+    const flightKey = this.#flightKey(key);
+    const flight = this.#cache.elsewhere(key.words, flightKey, exchange, server);
+    if (flight === undefined) return undefined;
+    if (flight !== 'claimed') return this.#found('joined', flight);
+    this.#claimed = flightKey;
+    return undefined;
+  }
+
+  #unclaim(): void {
+    if (this.#claimed !== undefined) this.#cache.unclaim(this.#claimed);
+    this.#claimed = undefined;
+  }
 
   /** An answer that is on its way has to know who waits for it. */
   join(reader: FlightReader): void {
@@ -138,6 +160,7 @@ export class CacheUse {
 
   /** What was found cannot be used after all. */
   passOver(): void {
+    if (this.#source instanceof Flight) this.#asksAlone = true;
     this.#source = undefined;
     this.status = 'miss';
   }
@@ -166,6 +189,8 @@ export class CacheUse {
     if (key === undefined) return undefined;
     const { exchange, server, settings, dialect } = this.#request;
     const flightKey = isAlone || settings.shadow ? undefined : this.#flightKey(key);
+    if (flightKey === undefined) this.#unclaim();
+    this.#claimed = undefined;
     const flight = this.#cache.lead(flightKey, exchange, server);
     this.#flight = flight;
     const whole = ({ usage }: UsageMeter): void => {
@@ -181,6 +206,7 @@ export class CacheUse {
 
   /** The exchange is over. */
   over(error: GatewayError | undefined): void {
+    this.#unclaim();
     const flight = this.#flight;
     if (flight === undefined) return;
     this.#flight = undefined;

@@ -63,7 +63,7 @@ export class Flight implements AnswerSource, SharedAnswer {
   nanoUsd: number | undefined;
   readonly storedAt = undefined;
   readonly similarity = undefined;
-  readonly exchange: string;
+  exchange: string;
   readonly #options: FlightOptions;
   readonly #readers = new Set<FlightReader>();
   readonly recording = new Recording();
@@ -81,6 +81,11 @@ export class Flight implements AnswerSource, SharedAnswer {
 
   get isJoined(): boolean {
     return this.#readers.size > 0;
+  }
+
+  /** Nothing more comes of it. */
+  get isOver(): boolean {
+    return this.#over;
   }
 
   /** Undefined: it cannot be cached. */

@@ -36,8 +36,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     ...(options.threads === undefined ? undefined : { threads: numeric(options.threads) }),
     ...(options.dataDir === undefined ? undefined : { dataDir: options.dataDir }),
   };
-  const load = (texts?: ReadonlyMap<string, string>) =>
-    loadConfiguration({ paths, environment, kinds, wellKnown, overrides, texts });
+  const load = () => loadConfiguration({ paths, environment, kinds, wellKnown, overrides });
   let gateway: Gateway | undefined;
   let changedMeanwhile = false;
   const reload = () => {
@@ -65,7 +64,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   try {
     gateway = await startGateway({
       configuration: loaded.configuration,
-      source: { paths, load },
+      source: { paths, environment, overrides },
       setVariable: context.setVariable,
     });
   } catch (error) {

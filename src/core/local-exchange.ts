@@ -30,6 +30,8 @@ export interface LocalRequest {
   readonly body: Buffer;
   /** Default: POST. */
   readonly method?: string;
+  /** Of the client's exchange, where its record is the only one. Default: one of its own. */
+  readonly id?: string;
   /** A label for records. Default: the id of the exchange. */
   readonly requestId?: string;
   /** Default: none. */
@@ -64,7 +66,7 @@ export function localHeaders(headers: LocalRequest['headers']): HeadersOfInteres
  * background. The pipeline runs it as one of a client, and its receiver stands in the place of the client.
  */
 export class LocalExchange implements Exchange {
-  readonly id = exchangeId();
+  readonly id: string;
   readonly requestId: string;
   readonly principal: Principal;
   readonly method: string;
@@ -85,7 +87,8 @@ export class LocalExchange implements Exchange {
   #isOver = false;
 
   constructor(request: LocalRequest, receiver: AnswerReceiver) {
-    const { path, principal, body, method = 'POST', requestId = this.id, headers } = request;
+    const { id = exchangeId(), path, principal, body, method = 'POST', requestId = id, headers } = request;
+    this.id = id;
     this.path = path;
     this.principal = principal;
     this.method = method;

@@ -6,7 +6,7 @@ import { type CounterClock, monotonicMs, SharedClock } from './shared-clock.ts';
 import { databaseThreadOf, LINE_INTS, OPEN, OVERFLOWED, SharedLayout } from './shared-layout.ts';
 import { StripeLocks } from './stripe-locks.ts';
 
-/** Of a Cell that found no room, while one request is decided. */
+/** Marks a cell that found no room, while one request is decided. */
 const NO_ROOM = -2;
 
 export interface CounterSizes {
@@ -53,7 +53,7 @@ export class MemoryCounters implements Counters {
     for (let index = 0; index < legs.length; index += 1) {
       const { cell } = legs[index]!;
       cells.identify(cell);
-      // It looks for a place of its own each time: there may be one by now.
+      // The cell looks for a place of its own each time: there may be one by now.
       if (cell.place === NO_ROOM) cell.place = -1;
     }
     this.#setTime(nowMs);
@@ -67,7 +67,7 @@ export class MemoryCounters implements Counters {
     }
   }
 
-  /** As if no leg had a limit: for what another engine has let in already. Where there is no room, it holds nothing. */
+  /** Reserves as if no leg had a limit, for a request that another engine has let in. Without room it holds nothing. */
   count(legs: readonly Leg[], amounts: readonly number[], nowMs: number): Reservation {
     const unlimited = legs.map(({ cell }): Leg => ({ cell, limit: Number.POSITIVE_INFINITY }));
     const answer = this.reserve(unlimited, amounts, nowMs);
@@ -114,7 +114,7 @@ export class MemoryCounters implements Counters {
     return new MemoryReservation(this, legs, head);
   }
 
-  /** Under the same locks, so that nobody saw it. */
+  /** Undoes it under the same locks, so that nobody saw it. */
   #undo(head: number, last: number): void {
     const slots = this.#slots;
     if (head === NO_SLOT) return;
@@ -137,7 +137,7 @@ export class MemoryCounters implements Counters {
       last = slot;
       const used = actual[index] ?? 0;
       let place = cells.find(slots.high(slot), slots.low(slot), slots.place(slot));
-      // It held nothing any more that counted, and another took its place: what was used beyond is counted anew.
+      // Its cell counted nothing any more, and another cell took the place: further use is counted anew.
       if (place < 0 && used > slots.amount(slot)) {
         place = cells.placeAgain(slots.high(slot), slots.low(slot), legs[index]!.cell.window);
       }
@@ -211,12 +211,31 @@ export class MemoryCounters implements Counters {
     return { used, held };
   }
 
+<<<<<<< HEAD
+  /** The calendar cell counts at least `used` as settled in the window that holds now: the spending before a restart. */
+=======
+  /** How long until all of `limit` is free again in a cell, if nothing else comes; 0: it is. */
+  freeAfterMs(cell: Cell, limit: number, nowMs: number): number {
+    const cells = this.#cells;
+    cells.identify(cell);
+    this.#setTime(nowMs);
+    const locks = cells.lockBit(cell.low);
+    this.#locks.lock(locks);
+    const place = cells.find(cell.high, cell.low, cell.place);
+    if (place >= 0) cells.values.roll(place);
+    const isEmpty = place < 0 || cells.values.used(place) === 0;
+    const ms = isEmpty ? 0 : cells.values.retryAfterMs(place, limit, limit);
+    this.#locks.unlock(locks);
+    return ms;
+  }
+
   /** A calendar cell counts at least `used` as settled in the window that holds now: what was spent before a restart. */
+>>>>>>> h20-ready
   seed(cell: Cell, used: number, nowMs: number): void {
     this.#at(cell, nowMs, (place) => this.#cells.values.raise(place, used));
   }
 
-  /** What others spent, or what was spent without a reservation; ignored where `endedAtMs` lies in another window. */
+  /** Adds what others spent, or what was spent without a reservation; ignored where `endedAtMs` lies in another window. */
   add(cell: Cell, amount: number, endedAtMs: number): void {
     this.#at(cell, this.clock.now(), (place) => this.#cells.values.charge(place, amount, endedAtMs));
   }
@@ -242,7 +261,7 @@ export class MemoryCounters implements Counters {
     this.#cells.values.setTime(nowMs, nowMs + this.clock.wallShiftMs);
   }
 
-  /** The main thread, after relay thread `thread` died and before it begins again: gives back all that it held. */
+  /** Gives back all that relay thread `thread` held. The main thread calls it after its death and before it begins again. */
   reclaim(thread: number): void {
     this.#locks.release(thread);
     this.#setTime(this.clock.now());

@@ -1,5 +1,6 @@
 import { AlertSender } from '../alerts/alert-sender.ts';
 import { BudgetWatch } from '../alerts/budget-watch.ts';
+import { DeliveryLog } from '../alerts/delivery-log.ts';
 import type { BudgetRule } from '../config/rules/counted-rules.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
@@ -46,7 +47,8 @@ export class BudgetService {
     const { database, gatewayId, budgets, counters, registry, http, log } = options;
     this.#options = options;
     this.#budgets = budgets;
-    this.#sender = new AlertSender({ http, log });
+    const deliveries = new DeliveryLog(database, log);
+    this.#sender = new AlertSender({ http, log, onDelivery: (report) => void deliveries.record(report) });
     this.#watch = new BudgetWatch({
       database,
       budgets,

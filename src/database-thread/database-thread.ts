@@ -12,6 +12,7 @@ import { hasIssuedKeys } from '../store/api-keys.ts';
 import { appendAudit } from '../store/audit.ts';
 import { type Database, databasePlace, openDatabase } from '../store/database.ts';
 import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
+import type { BodiesReader } from '../store/request-bodies.ts';
 import { thrownOf } from '../store/thrown.ts';
 import { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
@@ -29,7 +30,7 @@ import { budgetSeed } from './budget-seed.ts';
 import { type FileService, openFiles } from './file-service.ts';
 import { type LedgerService, openLedger } from './ledger-service.ts';
 import { McpRowService } from './mcp-row-service.ts';
-import { RequestLogStore } from './request-log-store.ts';
+import { BODIES_OWNER, RequestLogStore } from './request-log-store.ts';
 import { ResponseService } from './response-service.ts';
 
 /*
@@ -124,7 +125,13 @@ async function begin(): Promise<void> {
   });
   await batches.start();
   const responses = new ResponseService(database, log);
-  const requestLog = new RequestLogStore(database, log);
+  const requestLog = new RequestLogStore({
+    database,
+    gatewayId,
+    blobs: files.blobsOf(BODIES_OWNER),
+    settings: () => configuration.server,
+    log,
+  });
   const parts: Parts = {
     database,
     gatewayId,
@@ -135,7 +142,7 @@ async function begin(): Promise<void> {
     responses,
     mcpRows: new McpRowService(database, identity, log),
     requestLog,
-    admin: adminRoutesOf(database, identity),
+    admin: adminRoutesOf(database, identity, requestLog.read),
     async closeAll() {
       identity.close();
       const services = [seed.close(), batches.close(), responses.close(), requestLog.close(), files.close()];
@@ -242,7 +249,7 @@ async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown
 }
 
 /** Loaded where there is an admin key. */
-function adminRoutesOf(database: Database, identity: Identity): Parts['admin'] {
+function adminRoutesOf(database: Database, identity: Identity, readBodies: BodiesReader): Parts['admin'] {
   let routes: Promise<readonly AdminRoute[]> | undefined;
   return () => {
     routes ??= import('../operator/admin/admin-routes.ts').then(({ adminRoutes }) =>
@@ -250,8 +257,11 @@ function adminRoutesOf(database: Database, identity: Identity): Parts['admin'] {
         database,
         identity,
         budgets: () => configuration.budgets,
+        rateLimits: () => configuration.rateLimits,
         access: () => configuration,
+        readBodies,
         read: (cell) => counts.read(cell, counts.clock.now()),
+        freeAfterMs: (cell, limit) => counts.freeAfterMs(cell, limit, counts.clock.now()),
       }),
     );
     return routes;

@@ -17,6 +17,7 @@ import {
   insertFile,
   pageOfFiles,
 } from '../store/files.ts';
+import { isBodyBlob } from '../store/request-bodies.ts';
 import { DatabaseAway } from '../store/store-fault.ts';
 import type { FileAnswer, FileQuestion } from '../threads/file-messages.ts';
 
@@ -88,7 +89,9 @@ export class FileService {
   async settle(owner: string): Promise<void> {
     const { database, log } = this.#options;
     try {
-      const blobs = await this.blobsOf(owner).settle((id) => fileExists(database, id));
+      const blobs = await this.blobsOf(owner).settle(
+        async (id) => (await fileExists(database, id)) || (await isBodyBlob(database, id)),
+      );
       if (blobs > 0) log.warn({ blobs }, 'uploads that had broken off are put in order');
     } catch (error) {
       log.error({ error }, 'what broken uploads left could not be removed');

@@ -49,7 +49,7 @@ export class EdgeExchange
   readonly #context: EdgeContext;
   readonly #response: HttpResponse;
   #reading: RequestBody | undefined;
-  /** Where the body is compressed, until all of it is decoded. */
+  /** Decodes a compressed body; undefined once all of it is decoded. */
   #decoder: BodyDecoder | undefined;
   #block: BodyBlock | undefined;
   #heldBytes = 0;
@@ -123,7 +123,7 @@ export class EdgeExchange
       this.sink.cut();
       return;
     }
-    // What still comes of the body is read and dropped, so that the client gets to reading why.
+    // The rest of the body is read and dropped, so that the client gets to read the reason.
     this.arriving?.drop();
     this.sink.waitForNextTurn();
     const list = ['content-type', 'application/json', ...headers];
@@ -164,7 +164,7 @@ export class EdgeExchange
     else this.onAbort?.('drain');
   }
 
-  /** What still waits is lost. */
+  /** Closes the connection; bytes that still wait are lost. */
   closeNow(): void {
     this.answered();
     this.sink.close();
@@ -207,7 +207,7 @@ export class EdgeExchange
 
   holdBody(bytes: number): boolean {
     if (!this.#context.counters.holdBody(bytes, this.#context.settings.limits.maxBodyMemoryBytes)) return false;
-    // Held in whole KiB each time, so released in the same steps.
+    // Memory is held in whole KiB each time, so it is released in the same steps.
     this.#heldBytes += Math.ceil(bytes / 1024) * 1024;
     return true;
   }
@@ -217,7 +217,7 @@ export class EdgeExchange
   }
 
   decodedAll(): void {
-    // Its input is let go; what was decoded of it is counted apart.
+    // The compressed input is let go; the decoded bytes are counted apart.
     this.#giveBack(this.#decoder?.heldBytes ?? 0);
     this.#decoder = undefined;
     if (this.#reading) this.#bodyIsThere(this.#reading);
@@ -326,7 +326,7 @@ export class EdgeExchange
     const { closing } = this.sink;
     if (closing === 'no' && !this.headers.closes) connection?.rest();
     else connection?.leaveToAddon();
-    // It is told of its end by then, should the client have been faster.
+    // The pipeline has heard of the end by then, should the client have been faster.
     if (closing === 'now') setImmediate(() => connection?.close());
     this.answered();
   }

@@ -2,36 +2,30 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from '
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
 import type { ServerSettings } from '../config/server/server-settings.ts';
-import { GatewayError, retryHeaders } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
-import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import { BodyBlocks } from './body-blocks.ts';
 import { type RemoteSide, TrustedProxies } from './client-address.ts';
-import { ClientConnections, type RequestTaker } from './client-connections.ts';
+import { ClientConnections } from './client-connections.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
+import {
+  ALWAYS_CLOSES,
+  HAS_BODY_CLOSES,
+  type HeadAnswerOptions,
+  HeadAnswers,
+  NEVER_CLOSES,
+  type Refusal,
+} from './head-answers.ts';
 import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
-import { joinHead, serverTiming, statusLine } from './response-head.ts';
 import { type Route, type RouteTable, routeFor } from './routes.ts';
 import { MAX_FORM_BYTES } from './streamed-body.ts';
 import { type Handshake, type SocketRoute, WebSockets } from './web-sockets.ts';
 
-/** What was turned away before it became an exchange of the pipeline: enough for a record. */
-export interface Refusal {
-  readonly id: string;
-  readonly requestId: string;
-  readonly method: string;
-  readonly path: string;
-  readonly startedAt: number;
-  readonly principal: Principal | undefined;
-  readonly error: GatewayError;
-  readonly clientJson: string | undefined;
-}
-
-export interface EdgeOptions {
+export interface EdgeOptions extends HeadAnswerOptions {
   readonly settings: ServerSettings;
   readonly routes: RouteTable;
   /** Of GET routes that may be upgraded to a WebSocket. */
@@ -41,9 +35,6 @@ export interface EdgeOptions {
   readonly counters: SharedCounters;
   /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. `side` is valid until it returns. */
   authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
-  onRefused(refusal: Refusal): void;
-  /** How an error looks on paths that are no route. */
-  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
 const RETRY_AFTER_MS = 1000;
@@ -59,6 +50,7 @@ export class Edge implements EdgeContext {
   readonly connections: ClientConnections;
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
+  readonly #answers: HeadAnswers;
   readonly #sockets: WebSockets;
   #forwardable: NamesByLength;
   readonly #proxies: TrustedProxies;
@@ -86,6 +78,7 @@ export class Edge implements EdgeContext {
       highWatermarkBytes: () => this.settings.limits.highWatermarkBytes,
       onUpgrade: this.#onUpgrade,
     });
+    this.#answers = new HeadAnswers(this, options);
     this.#app.any('/*', this.#onRequest);
   }
 
@@ -187,31 +180,34 @@ export class Edge implements EdgeContext {
     const match = passing !== undefined && namesProvider(head, request) ? passing : found;
     if (head.fault) {
       const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
-      this.#refuse(response, head, method, match?.path ?? '', startedAt, error, ALWAYS_CLOSES);
+      const asked = { response, head, method, path: match?.path ?? '', startedAt };
+      this.#answers.refuse(asked, error, ALWAYS_CLOSES);
       return;
     }
     if (!match || match.routes.length === 0) {
       const error = match ? notYet(method, match.path) : new GatewayError('path_not_found');
-      this.#refuse(response, head, method, match?.path ?? '', startedAt, error, HAS_BODY_CLOSES);
+      const asked = { response, head, method, path: match?.path ?? '', startedAt };
+      this.#answers.refuse(asked, error, HAS_BODY_CLOSES);
       return;
     }
     const chosen = routeFor(match.routes, method);
     const route = chosen?.collected?.takes(head.contentType) ? chosen.collected.route : chosen;
     if (!route) {
       if (method === 'OPTIONS' && this.#cors.enabled) {
-        this.#preflight(response, head);
+        this.#answers.preflight(response, head, this.#cors.onPreflight(head.origin));
         return;
       }
       const allowed = allowedMethods(match.routes).join(', ');
       const error = new GatewayError('method_not_allowed', { detail: `Allowed: ${allowed}.` });
-      this.#refuse(response, head, method, match.path, startedAt, error, HAS_BODY_CLOSES, ['allow', allowed]);
+      const asked = { response, head, method, path: match.path, startedAt };
+      this.#answers.refuse(asked, error, HAS_BODY_CLOSES, ['allow', allowed]);
       return;
     }
 
     if (head.hasBody && route.body === 'none') {
       // Some of these need no key, and of a stranger no body byte is kept.
       const error = new GatewayError('invalid_header', { detail: `${method} takes no body here.` });
-      this.#refuse(response, head, method, match.path, startedAt, error, ALWAYS_CLOSES, [], route);
+      this.#answers.refuse({ response, head, method, path: match.path, startedAt, route }, error, ALWAYS_CLOSES);
       return;
     }
     let principal: Principal = NOBODY;
@@ -220,7 +216,8 @@ export class Edge implements EdgeContext {
       if (known instanceof GatewayError) {
         // RFC 9110 §11.6.1: a 401 names the scheme.
         const scheme = known.status === 401 ? ['www-authenticate', route.challenge?.(head) ?? 'Bearer'] : [];
-        this.#refuse(response, head, method, match.path, startedAt, known, ALWAYS_CLOSES, scheme, route);
+        const asked = { response, head, method, path: match.path, startedAt, route };
+        this.#answers.refuse(asked, known, ALWAYS_CLOSES, scheme);
         return;
       }
       principal = known;
@@ -229,13 +226,15 @@ export class Edge implements EdgeContext {
       const detail = `The content-encoding may be ${CONTENT_ENCODINGS.join(', ')}, one alone.`;
       const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
       const accepted = ['accept-encoding', CONTENT_ENCODINGS.join(', ')];
-      this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, accepted, route, principal);
+      const asked = { response, head, method, path: match.path, startedAt, route, principal };
+      this.#answers.refuse(asked, error, NEVER_CLOSES, accepted);
       return;
     }
     if (head.hasBody && route.body === 'stream' && head.contentEncoding !== undefined) {
       const detail = 'A file is taken as it is, without a content-encoding.';
       const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
-      this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, [], route, principal);
+      const asked = { response, head, method, path: match.path, startedAt, route, principal };
+      this.#answers.refuse(asked, error, NEVER_CLOSES);
       return;
     }
     if (route.readsQuery || route.passesHead) head.query = request.getQuery();
@@ -244,7 +243,8 @@ export class Edge implements EdgeContext {
     if (refusal) {
       // A body that is too large goes on arriving, see NEVER_CLOSES.
       const close = refusal.code === 'body_too_large' ? NEVER_CLOSES : HAS_BODY_CLOSES;
-      this.#refuse(response, head, method, match.path, startedAt, refusal, close, [], route, principal);
+      const asked = { response, head, method, path: match.path, startedAt, route, principal };
+      this.#answers.refuse(asked, refusal, close);
       return;
     }
     new EdgeExchange(this, response, head, method, route, match.params, principal, startedAt).read();
@@ -265,7 +265,8 @@ export class Edge implements EdgeContext {
       : this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
     if (principal instanceof GatewayError) {
       const scheme = principal.status === 401 ? ['www-authenticate', 'Bearer'] : [];
-      this.#refuse(response, head, 'GET', route.pattern, startedAt, principal, ALWAYS_CLOSES, scheme);
+      const asked = { response, head, method: 'GET', path: route.pattern, startedAt };
+      this.#answers.refuse(asked, principal, ALWAYS_CLOSES, scheme);
       return;
     }
     this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker), handshake, {
@@ -293,60 +294,6 @@ export class Edge implements EdgeContext {
     }
     return undefined;
   }
-
-  #refuse(
-    response: HttpResponse,
-    head: RequestHead,
-    method: string,
-    path: string,
-    startedAt: number,
-    error: GatewayError,
-    closes: Closing,
-    headers: readonly string[] = [],
-    route?: Route,
-    principal?: Principal,
-  ): void {
-    const id = exchangeId();
-    const clientJson = this.clientJson(head, response);
-    const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
-    // After an end without a body the addon does not count the answer as given until the connection is closed.
-    const close =
-      closes === ALWAYS_CLOSES ||
-      (closes === HAS_BODY_CLOSES && (head.hasBody || this.closesAfterAnswer)) ||
-      method === 'HEAD';
-    const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
-    all.push(...retryHeaders(error));
-    // With `close` the addon writes the header itself.
-    if (closes === NEVER_CLOSES) all.push('connection', 'close');
-    else if (!close) all.push(...this.keepAliveHeaders(head));
-    all.push(...this.corsHeaders(head.origin));
-    all.push('server-timing', serverTiming(performance.now() - startedAt, 0));
-    const body = (route?.errorBody ?? this.#options.errorBody)(error, id);
-    const answer = (): void => {
-      response.writeStatus(statusLine(error.status));
-      response.writeHeader(all[0]!, joinHead(all));
-      // RFC 9110 §9.3.2: whoever keeps the connection would read a body as the next answer.
-      if (method === 'HEAD') response.endWithoutBody(body.length, close);
-      else response.end(body, close);
-    };
-    answerAlone(
-      this.connections,
-      response,
-      answer,
-      close || closes === NEVER_CLOSES || head.closes ? 'closes' : 'rests',
-    );
-    this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error, clientJson });
-  }
-
-  #preflight(response: HttpResponse, head: RequestHead): void {
-    const headers = ['content-length', '0', ...this.#cors.onPreflight(head.origin), ...this.keepAliveHeaders(head)];
-    const answer = (): void => {
-      response.writeStatus(statusLine(204));
-      if (headers.length > 2) response.writeHeader(headers[2]!, joinHead(headers.slice(2)));
-      response.endWithoutBody();
-    };
-    answerAlone(this.connections, response, answer, head.closes ? 'closes' : 'rests');
-  }
 }
 
 /** Of a route that bounds it by itself. */
@@ -354,44 +301,7 @@ function bodyTooLarge(maxBytes: number): GatewayError {
   return new GatewayError('body_too_large', { detail: `At most ${maxBytes} bytes are taken here.` });
 }
 
-/** Whether the connection is closed with a refusal. */
-type Closing = 0 | 1 | 2;
-/** A body that goes on arriving: closing now would reset the connection before the client has read why. */
-const NEVER_CLOSES = 0;
-const HAS_BODY_CLOSES = 1;
-const ALWAYS_CLOSES = 2;
-
 const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
-
-/**
- * Answers in the next turn. Within the handler the addon would go on to the next request of the same packet, and forget
- * that it shall close: what stands behind a refused request could then be run (request smuggling). While an answer is
- * pending it ends a connection that brings another request.
- */
-function answerAlone(
-  connections: ClientConnections,
-  response: HttpResponse,
-  answer: () => void,
-  afterwards: 'rests' | 'closes',
-): void {
-  const request: RequestTaker = { connection: undefined, takeData: IGNORE };
-  connections.arrives(request);
-  let gone = false;
-  response.onAborted(() => {
-    gone = true;
-    request.connection?.lost();
-  });
-  setImmediate(() => {
-    if (gone) return;
-    response.cork(() => {
-      answer();
-      if (afterwards === 'rests') request.connection?.rest();
-      else request.connection?.leaveToAddon();
-    });
-  });
-}
-
-const IGNORE = (): void => {};
 
 /** As much of a text of the client as a log keeps. */
 function cut(text: string | undefined): string | undefined {

@@ -50,6 +50,7 @@ export async function erasePerson(database: Database, person: Person): Promise<E
   const labels = await changedIn(database, labelsAfter, replace);
   const windows = await changedIn(database, windowsAfter, replace);
   const alerts = await changedIn(database, alertsAfter, replace);
+  const deliveries = await changedIn(database, deliveriesAfter, replace);
   return withoutTraces(database, () =>
     database.write(async (transaction) => {
       for (const each of series) await eraseSeries(transaction, each, person, replace, replacement);
@@ -61,6 +62,8 @@ export async function erasePerson(database: Database, person: Person): Promise<E
           .execute();
       for (const { key, after } of windows) await renameGroup(transaction, 'budget_windows', key, after);
       for (const { key, after } of alerts) await renameGroup(transaction, 'budget_alerts', key, after);
+      for (const { key, after } of deliveries) await renameGroup(transaction, 'alert_deliveries', key, after);
+      await eraseRecipient(transaction, person);
       if (person.subject !== undefined) {
         await eraseFilesOf(transaction.query, person.subject, replace(person.subject), Date.now());
         await eraseResponsesOf(transaction.query, person.subject);
@@ -163,6 +166,12 @@ const alertsAfter: After = async ({ query }, after) => {
   return rows.map(({ group_value: group }) => ({ key: group, text: group }));
 };
 
+const deliveriesAfter: After = async ({ query }, after) => {
+  const select = query.selectFrom('alert_deliveries').select('group_value').distinct();
+  const rows = await select.where('group_value', '>', after).orderBy('group_value').limit(PAGE).execute();
+  return rows.map(({ group_value: group }) => ({ key: group, text: group }));
+};
+
 /** Those whose text names the person, with what takes its place. */
 async function changedIn(database: Database, table: After, replace: (text: string) => string) {
   const changed: { key: string; after: string }[] = [];
@@ -186,9 +195,16 @@ async function* pages<T extends { readonly key: string }>(page: (after: string) 
 
 async function renameGroup(
   { query }: DatabaseTransaction,
-  table: 'budget_windows' | 'budget_alerts',
+  table: 'budget_windows' | 'budget_alerts' | 'alert_deliveries',
   from: string,
   to: string,
 ): Promise<void> {
   await query.updateTable(table).set({ group_value: to }).where('group_value', '=', from).execute();
+}
+
+/** Who was told of their own budget. */
+async function eraseRecipient({ query }: DatabaseTransaction, { subject }: Person): Promise<void> {
+  if (!subject?.startsWith('user:')) return;
+  const email = subject.slice('user:'.length);
+  await query.updateTable('alert_deliveries').set({ recipient: 'erased' }).where('recipient', '=', email).execute();
 }

@@ -36,7 +36,7 @@ export async function* exportRows(database: Database, span: ExportSpan): AsyncGe
       const frames = await framesAfter(database, after, chainPosition(chain + 1, 0), span);
       for (const frame of frames) {
         const rows = readFrameRows(frame.data);
-        const known = await labels.of(rows);
+        const known = await labels.of(rows.map((row) => row.labels));
         const first = seqOf(frame.position);
         const exported: ExportedRow[] = [];
         for (const [index, row] of rows.entries()) {
@@ -79,9 +79,9 @@ export class LabelReader {
     this.#database = database;
   }
 
-  async of(rows: readonly LedgerRow[]): Promise<ReadonlyMap<string, RowLabels>> {
+  async of(names: readonly string[]): Promise<ReadonlyMap<string, RowLabels>> {
     if (this.#known.size > MOST_REMEMBERED) this.#known = new Map();
-    const missing = [...new Set(rows.map(({ labels }) => labels))].filter((name) => !this.#known.has(name));
+    const missing = [...new Set(names)].filter((name) => !this.#known.has(name));
     for (let from = 0; from < missing.length; from += LABELS_PER_QUERY) {
       const found = await this.#database.query
         .selectFrom('ledger_labels')

@@ -11,7 +11,16 @@ import { LabelBook, type Labels } from './labels.ts';
 import type { LedgerHook, LedgerSums } from './ledger-hook.ts';
 import { ledgerRow } from './ledger-row.ts';
 import { PriceTables } from './price-tables.ts';
-import { COUNTER_KEYS, COUNTER_SUMS, Rollup, USAGE_KEYS, USAGE_SUMS, type UsageAdditions } from './rollup.ts';
+import {
+  COUNTER_KEYS,
+  COUNTER_SUMS,
+  LATENCY_KEYS,
+  LATENCY_SUMS,
+  Rollup,
+  USAGE_KEYS,
+  USAGE_SUMS,
+  type UsageAdditions,
+} from './rollup.ts';
 
 export interface LedgerWriterOptions {
   readonly database: Database;
@@ -257,10 +266,11 @@ export class LedgerWriter {
 
 async function addUsage(
   span: 'hourly' | 'daily',
-  { usage, counters }: UsageAdditions,
+  { usage, counters, latencies }: UsageAdditions,
   transaction: DatabaseTransaction,
 ): Promise<void> {
   await transaction.addUp(`usage_${span}`, USAGE_KEYS, USAGE_SUMS, rowValues(USAGE_COLUMNS, usage));
+  await transaction.addUp(`usage_latencies_${span}`, LATENCY_KEYS, LATENCY_SUMS, latencies);
   if (counters.length === 0) return;
   const rows = rowValues(COUNTER_COLUMNS, counters);
   await transaction.addUp(`usage_counters_${span}`, COUNTER_KEYS, COUNTER_SUMS, rows);

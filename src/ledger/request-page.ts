@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Database } from '../store/database.ts';
-import { type LedgerRow, readFrameRows } from '../store/ledger-frame.ts';
+import { type LedgerRow, openFrame } from '../store/ledger-frame.ts';
 import type { LedgerFramesTable } from '../store/tables/ledger-tables.ts';
 import { chainOf, seqOf } from './chain-position.ts';
 import { type ExportedRow, exportedRow, LabelReader, type RowLabels } from './export-rows.ts';
@@ -37,8 +37,10 @@ const guardResults = z.array(z.object({ guardrail: z.string(), result: z.string(
 /** Larger than any id: what ended at that millisecond is still to be told. */
 const ANY_ID = '~';
 const FRAMES_PER_QUERY = 8;
-/** A page looks at so many frames at the most, so that a filter that nothing meets keeps nobody waiting. */
+/** A page looks at so many frames, for so long, at the most: a filter that nothing meets holds up neither ledger nor reader. */
 const MAX_FRAMES = 256;
+const MAX_WORK_MS = 35;
+/** With what others do meanwhile. */
 const MAX_MS = 2_000;
 
 interface Found {
@@ -61,19 +63,26 @@ export async function pageOfRequests(
   const untilMs = after === undefined ? filter.untilMs : Math.min(filter.untilMs, after.endedAt + 1);
   let found: Found[] = [];
   let seen = 0;
+  let workMs = 0;
   let last: Frame | undefined;
   for (;;) {
+    let beganAt = performance.now();
     const frames = await framesBefore(database, filter.sinceMs, untilMs, last);
+    workMs += performance.now() - beganAt;
     for (const frame of frames) {
       // No frame from here on has an exchange that ended later.
       const sure = sureOf(found, frame.ended_to);
       if (sure >= limit) return pageOf(found.slice(0, limit), cursorBehind(found[limit - 1]!), reader);
       const isAhead = after === undefined || frame.ended_to < after.endedAt;
-      if (isAhead && (seen >= MAX_FRAMES || performance.now() > stopAt)) {
+      if (isAhead && (seen >= MAX_FRAMES || workMs > MAX_WORK_MS || performance.now() > stopAt)) {
         return pageOf(found.slice(0, sure), { endedAt: frame.ended_to, id: ANY_ID }, reader);
       }
       seen += 1;
+      // A few milliseconds at a time: the ledger is written by the same thread.
+      await new Promise((resolve) => setImmediate(resolve));
+      beganAt = performance.now();
       found = found.concat(await wanted(frame, filter, untilMs, after, reader)).sort(newestFirst);
+      workMs += performance.now() - beganAt;
     }
     last = frames.at(-1);
     if (frames.length < FRAMES_PER_QUERY || last === undefined) break;
@@ -86,7 +95,7 @@ async function pageOf(
   next: RequestCursor | undefined,
   reader: LabelReader,
 ): Promise<RequestPage> {
-  const labels = await reader.of(told.map(({ row }) => row));
+  const labels = await reader.of(told.map(({ row }) => row.labels));
   const gateways = await reader.gateways();
   const rows = told.map(({ row, position, index }) =>
     exportedRow(row, labels.get(row.labels), {
@@ -108,25 +117,33 @@ async function wanted(
   after: RequestCursor | undefined,
   reader: LabelReader,
 ): Promise<Found[]> {
-  const rows = readFrameRows(data)
+  const frame = openFrame(data);
+  const labels = await wantedLabels(frame.labels, filter, reader);
+  if (labels?.size === 0) return [];
+  return frame
+    .rows()
     .map((row, index) => ({ row, position, index }))
     .filter(({ row }) => row.ended_at >= filter.sinceMs && row.ended_at < untilMs)
     .filter(({ row }) => after === undefined || row.ended_at < after.endedAt || row.id < after.id)
     .filter(({ row }) => filter.status?.(row.status) ?? true)
+    .filter(({ row }) => labels?.has(row.labels) ?? true)
     .filter(({ row }) => filter.guardrail === undefined || isGuarded(row, filter.guardrail));
-  const { labels: wants } = filter;
-  if (wants === undefined || rows.length === 0) return rows;
-  const known = await reader.of(rows.map(({ row }) => row));
-  const verdicts = new Map<string, boolean>();
-  return rows.filter(({ row }) => {
-    let verdict = verdicts.get(row.labels);
-    if (verdict === undefined) {
-      const labels = known.get(row.labels);
-      verdict = labels !== undefined && wants(labels);
-      verdicts.set(row.labels, verdict);
-    }
-    return verdict;
-  });
+}
+
+/** Undefined: nothing is asked of them. */
+async function wantedLabels(
+  names: readonly string[],
+  { labels: wants }: RequestFilter,
+  reader: LabelReader,
+): Promise<ReadonlySet<string> | undefined> {
+  if (wants === undefined) return undefined;
+  const known = await reader.of(names);
+  return new Set(
+    names.filter((name) => {
+      const labels = known.get(name);
+      return labels !== undefined && wants(labels);
+    }),
+  );
 }
 
 function isGuarded({ detail }: LedgerRow, wants: (name: string) => boolean): boolean {

@@ -123,8 +123,8 @@ export async function removeHours(
       .limit(1)
       .executeTakeFirst();
     if (hour === undefined || stopped()) return;
-    // Counters first: those of an hour without its sums would never be looked for again.
-    for (const table of ['usage_counters_hourly', 'usage_hourly'] as const)
+    // The sums last: what is left of an hour without them would never be looked for again.
+    for (const table of ['usage_counters_hourly', 'usage_latencies_hourly', 'usage_hourly'] as const)
       await database.query.deleteFrom(table).where('starts_at', '=', hour.starts_at).execute();
     await delay(STEP_PAUSE_MS);
   }

@@ -1,4 +1,6 @@
 import { type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage-counters.ts';
+import { firstContentBucket, LATENCY_COLUMNS, overheadBucket } from '../store/latency-buckets.ts';
+import type { RowValues } from '../store/row-values.ts';
 import type { UsageCountersTable, UsageTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { Series } from './labels.ts';
@@ -24,17 +26,23 @@ export const USAGE_SUMS = [
 ] as const satisfies readonly (keyof UsageTable)[];
 export const COUNTER_KEYS = ['series', 'starts_at', 'counter'] as const;
 export const COUNTER_SUMS = ['amount'] as const;
+export const LATENCY_KEYS = USAGE_KEYS;
+export const LATENCY_SUMS = LATENCY_COLUMNS;
 
 /** What one batch adds to the sums of hours or of days. */
 export interface UsageAdditions {
   readonly usage: UsageTable[];
   readonly counters: UsageCountersTable[];
+  /** In the order of LATENCY_KEYS and LATENCY_SUMS. */
+  readonly latencies: RowValues[];
 }
 
 class SeriesSums {
   readonly usage: UsageTable;
   /** Of what has no column, by counter. */
   counters: Map<CounterName, number> | undefined;
+  /** Of each of LATENCY_COLUMNS. */
+  readonly latencies = new Float64Array(LATENCY_COLUMNS.length);
 
   constructor(series: string, startsAtMs: number) {
     this.usage = noUsage(series, startsAtMs);
@@ -114,9 +122,14 @@ function merged(all: Iterable<SeriesSums>, bucket: (startsAt: number) => number)
     }
     for (const name of USAGE_SUMS) sum.usage[name] += each.usage[name];
     if (each.counters) for (const [name, count] of each.counters) sum.count(name, count);
+    for (let bucket = 0; bucket < each.latencies.length; bucket += 1) sum.latencies[bucket]! += each.latencies[bucket]!;
   }
   const added = [...sums.values()];
-  return { usage: added.map(({ usage }) => usage), counters: added.flatMap(counterRows) };
+  return {
+    usage: added.map(({ usage }) => usage),
+    counters: added.flatMap(counterRows),
+    latencies: added.map(latencyRow),
+  };
 }
 
 function counterRows({ usage: { series, starts_at }, counters }: SeriesSums): UsageCountersTable[] {
@@ -129,9 +142,14 @@ function counterRows({ usage: { series, starts_at }, counters }: SeriesSums): Us
   }));
 }
 
+/** At once as it is bound: twenty columns by their names would cost as much again. */
+function latencyRow({ usage: { series, starts_at }, latencies }: SeriesSums): RowValues {
+  return [series, starts_at, ...latencies];
+}
+
 function addRecord(sums: SeriesSums, record: RecordView): void {
   const { costNanoUsd } = record;
-  const { usage: into } = sums;
+  const { usage: into, latencies } = sums;
   into.requests += 1;
   if (record.outcome === 'error' || record.outcome === 'cut') into.errors += 1;
   // A target that refused used nothing: that nobody counted it is no gap.
@@ -145,6 +163,8 @@ function addRecord(sums: SeriesSums, record: RecordView): void {
   else if (answered) into.unknown_cost_requests += 1;
   into.duration_ms += Math.round(record.durationMs);
   into.overhead_us += Math.round(record.overheadMs * 1000);
+  latencies[overheadBucket(record.overheadMs)]! += 1;
+  if (record.firstTokenMs !== undefined) latencies[firstContentBucket(record.firstTokenMs)]! += 1;
 }
 
 /** Sums of what is known: the gaps are counted beside them. */

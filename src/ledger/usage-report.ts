@@ -1,5 +1,11 @@
 import type { Database } from '../store/database.ts';
-import type { LedgerSeriesTable, UsageCountersTable, UsageTable } from '../store/tables/ledger-tables.ts';
+import { LATENCY_COLUMNS } from '../store/latency-buckets.ts';
+import type {
+  LedgerSeriesTable,
+  UsageCountersTable,
+  UsageLatenciesTable,
+  UsageTable,
+} from '../store/tables/ledger-tables.ts';
 import { noUsage, USAGE_SUMS } from './rollup.ts';
 import { groupsOf, type UsageDimension } from './usage-groups.ts';
 
@@ -17,6 +23,8 @@ export interface UsageQuery {
   readonly untilMs: number;
   /** Whose exchanges are summed; absent: all. */
   readonly sees?: (of: Pick<LedgerSeriesTable, 'subject' | 'teams' | 'metadata'>) => boolean;
+  /** What is told beyond sums; absent: nothing. */
+  readonly beyond?: 'latencies' | undefined;
 }
 
 /** `counters`: of what has no column of its own, by the columns of USAGE_COUNTERS; those that were told. */
@@ -26,6 +34,8 @@ export interface UsageRow {
   /** Values in the order of `by`; null: it has none. */
   readonly group: readonly (string | null)[];
   readonly sums: UsageSums;
+  /** Counts of each of LATENCY_COLUMNS, where they were asked for. Exchanges of before they were kept are in none. */
+  readonly latencies: number[] | undefined;
 }
 
 export interface UsageReport {
@@ -35,6 +45,7 @@ export interface UsageReport {
   readonly rows: readonly UsageRow[];
   /** Of all exchanges, each once: rows by team may add up to more, since who is in two teams counts for both. */
   readonly total: UsageSums;
+  readonly latencies: number[] | undefined;
 }
 
 /** A text: why it cannot be said. */
@@ -47,31 +58,35 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
   const untilMs = Math.ceil(query.untilMs / step) * step;
   const sums: UsageTable[] = [];
   const counters: UsageCountersTable[] = [];
-  for (const span of spansOf(table, sinceMs, untilMs, by)) {
+  const latencies: UsageLatenciesTable[] = [];
+  for (const span of spansOf(table, sinceMs, untilMs, query)) {
     for (const sum of await sumsBySeries(database, span)) sums.push(sum);
     for (const counter of await countersBySeries(database, span)) counters.push(counter);
+    if (query.beyond === undefined) continue;
+    for (const latency of await latenciesBySeries(database, span)) latencies.push(latency);
   }
   if (sums.length > MOST_SUMS || counters.length > MOST_SUMS)
     return `There are more than ${MOST_SUMS} combinations of user, key, model and so on in that time: ask for less of it.`;
   const series = await seriesOf(database, new Set(sums.map((sum) => sum.series)));
   const hidden = hiddenOf(series, query);
-  const total = noSums();
+  const noLatencies = () => (query.beyond === undefined ? undefined : LATENCY_COLUMNS.map(() => 0));
+  const all = { sums: noSums(), latencies: noLatencies() };
   const rows = new Map<string, UsageRow>();
   let sinceTurn = 0;
-  for (const sum of [...sums, ...counters]) {
+  for (const sum of [...sums, ...counters, ...latencies]) {
     sinceTurn += 1;
     // A millisecond or two: whoever asks for much does not keep the ledger from being written.
     if (sinceTurn % TURN_SUMS === 0) await new Promise((resolve) => setImmediate(resolve));
     if (hidden?.(sum.series)) continue;
-    add(total, sum);
+    add(all, sum);
     for (const group of groupsOf(by, series.get(sum.series), sum.starts_at)) {
       const key = JSON.stringify(group);
       let row = rows.get(key);
       if (row === undefined) {
-        row = { group, sums: noSums() };
+        row = { group, sums: noSums(), latencies: noLatencies() };
         rows.set(key, row);
       }
-      add(row.sums, sum);
+      add(row, sum);
     }
   }
   return {
@@ -79,7 +94,8 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
     untilMs,
     sumsOf: table === 'usage_hourly' ? 'hours' : 'days',
     rows: sorted([...rows.values()], by),
-    total,
+    total: all.sums,
+    latencies: all.latencies,
   };
 }
 
@@ -115,54 +131,80 @@ interface Span {
   readonly untilMs: number;
   /** Hours or days apart. */
   readonly inTime: boolean;
+  /** Series apart; where it is nobody's question who it was, the database adds up a thousand rows to one. */
+  readonly inSeries: boolean;
 }
 
 /** Whole days are read from the sums of days, which are few, and what is around them from those of hours. */
-function spansOf(table: Span['table'], sinceMs: number, untilMs: number, by: readonly UsageDimension[]): Span[] {
+function spansOf(table: Span['table'], sinceMs: number, untilMs: number, { by, sees }: UsageQuery): Span[] {
   const inTime = by.includes('day') || by.includes('hour');
+  const inSeries = !inTime || sees !== undefined || by.some((dimension) => dimension !== 'day' && dimension !== 'hour');
+  const apart = { inTime, inSeries };
   const firstDay = Math.ceil(sinceMs / DAY_MS) * DAY_MS;
   const lastDay = Math.floor(untilMs / DAY_MS) * DAY_MS;
   if (table === 'usage_daily' || by.includes('hour') || firstDay >= lastDay)
-    return [{ table, sinceMs, untilMs, inTime }];
+    return [{ table, sinceMs, untilMs, ...apart }];
   const spans: Span[] = [
-    { table, sinceMs, untilMs: firstDay, inTime },
-    { table: 'usage_daily', sinceMs: firstDay, untilMs: lastDay, inTime },
-    { table, sinceMs: lastDay, untilMs, inTime },
+    { table, sinceMs, untilMs: firstDay, ...apart },
+    { table: 'usage_daily', sinceMs: firstDay, untilMs: lastDay, ...apart },
+    { table, sinceMs: lastDay, untilMs, ...apart },
   ];
   return spans.filter((span) => span.sinceMs < span.untilMs);
 }
 
-const COUNTERS_OF = { usage_hourly: 'usage_counters_hourly', usage_daily: 'usage_counters_daily' } as const;
-
-async function sumsBySeries(database: Database, { table, sinceMs, untilMs, inTime }: Span): Promise<UsageTable[]> {
-  const base = database.query
-    .selectFrom(table)
-    .where('starts_at', '>=', sinceMs)
-    .where('starts_at', '<', untilMs)
-    .limit(MOST_SUMS + 1);
-  if (inTime) return base.selectAll().execute();
-  const summed = await base
-    .select(({ fn }) => ['series' as const, ...USAGE_SUMS.map((sum) => fn.sum<number>(sum).as(sum))])
-    .groupBy('series')
-    .execute();
-  return summed.map((row) => ({ ...row, starts_at: 0 }));
+/** What was added up over. */
+function keysOf<Key extends string>({ inTime, inSeries }: Span, others: readonly Key[]) {
+  return [...(inSeries ? ['series' as const] : []), ...(inTime ? ['starts_at' as const] : []), ...others];
 }
 
-async function countersBySeries(
-  database: Database,
-  { table, sinceMs, untilMs, inTime }: Span,
-): Promise<UsageCountersTable[]> {
+async function sumsBySeries(database: Database, span: Span): Promise<UsageTable[]> {
   const base = database.query
-    .selectFrom(COUNTERS_OF[table])
-    .where('starts_at', '>=', sinceMs)
-    .where('starts_at', '<', untilMs)
+    .selectFrom(span.table)
+    .where('starts_at', '>=', span.sinceMs)
+    .where('starts_at', '<', span.untilMs)
     .limit(MOST_SUMS + 1);
-  if (inTime) return base.selectAll().execute();
+  if (span.inTime && span.inSeries) return base.selectAll().execute();
+  const keys = keysOf(span, []);
   const summed = await base
-    .select(({ fn }) => ['series', 'counter', fn.sum<number>('amount').as('amount')])
-    .groupBy(['series', 'counter'])
+    .select(({ fn }) => [...keys, ...USAGE_SUMS.map((sum) => fn.sum<number>(sum).as(sum))])
+    .groupBy(keys)
     .execute();
-  return summed.map((row) => ({ ...row, starts_at: 0 }));
+  return summed.map((row) => ({ ...NO_KEYS, ...row }));
+}
+
+/** Of what was not kept apart. */
+const NO_KEYS = { series: '', starts_at: 0 };
+const LATENCIES_OF = { usage_hourly: 'usage_latencies_hourly', usage_daily: 'usage_latencies_daily' } as const;
+const COUNTERS_OF = { usage_hourly: 'usage_counters_hourly', usage_daily: 'usage_counters_daily' } as const;
+
+async function latenciesBySeries(database: Database, span: Span): Promise<UsageLatenciesTable[]> {
+  const base = database.query
+    .selectFrom(LATENCIES_OF[span.table])
+    .where('starts_at', '>=', span.sinceMs)
+    .where('starts_at', '<', span.untilMs)
+    .limit(MOST_SUMS + 1);
+  if (span.inTime && span.inSeries) return base.selectAll().execute();
+  const keys = keysOf(span, []);
+  const summed = await base
+    .select(({ fn }) => [...keys, ...LATENCY_COLUMNS.map((column) => fn.sum<number>(column).as(column))])
+    .groupBy(keys)
+    .execute();
+  return summed.map((row) => ({ ...NO_KEYS, ...row }));
+}
+
+async function countersBySeries(database: Database, span: Span): Promise<UsageCountersTable[]> {
+  const base = database.query
+    .selectFrom(COUNTERS_OF[span.table])
+    .where('starts_at', '>=', span.sinceMs)
+    .where('starts_at', '<', span.untilMs)
+    .limit(MOST_SUMS + 1);
+  if (span.inTime && span.inSeries) return base.selectAll().execute();
+  const keys = keysOf(span, ['counter']);
+  const summed = await base
+    .select(({ fn }) => [...keys, fn.sum<number>('amount').as('amount')])
+    .groupBy(keys)
+    .execute();
+  return summed.map((row) => ({ ...NO_KEYS, ...row }));
 }
 
 async function seriesOf(database: Database, names: ReadonlySet<string>): Promise<Map<string, LedgerSeriesTable>> {
@@ -184,11 +226,17 @@ function noSums(): UsageSums {
   return { ...sums, counters: {} };
 }
 
-function add(into: UsageSums, more: UsageTable | UsageCountersTable): void {
+function add(
+  { sums, latencies }: Omit<UsageRow, 'group'>,
+  more: UsageTable | UsageCountersTable | UsageLatenciesTable,
+) {
   if ('counter' in more) {
     const { counter, amount } = more;
-    into.counters[counter] = (into.counters[counter] ?? 0) + amount;
-  } else for (const name of USAGE_SUMS) into[name] += more[name];
+    sums.counters[counter] = (sums.counters[counter] ?? 0) + amount;
+  } else if ('requests' in more) for (const name of USAGE_SUMS) sums[name] += more[name];
+  else if (latencies !== undefined) {
+    for (const [bucket, column] of LATENCY_COLUMNS.entries()) latencies[bucket]! += more[column]!;
+  }
 }
 
 /** In time where it is by time, else what cost most first. */

@@ -34,7 +34,7 @@ export interface LimitsOptions {
   /** Milliseconds since the Unix epoch, the same on all threads. */
   now(): number;
   price(target: Target): Pick<Price, 'atMostNanoUsd'>;
-  /** Of this thread; outlives a configuration. */
+  /** Forecasts of this thread; they outlive a configuration. */
   readonly forecast: TokenForecast;
   /** A budget begins to refuse requests, or to send them to a cheaper model. Once per window and configuration, about. */
   onBudgetRefuses?(window: BudgetWindowKey, action: RefusalAction): void;
@@ -65,7 +65,7 @@ class ConfiguredLimits implements Limits {
   readonly #plans: LimitPlans;
   readonly #options: LimitsOptions;
   readonly #told = new GenerationCache<true>(MAX_TOLD_WINDOWS);
-  /** Filled anew for every question about a price, which keeps nothing of it. */
+  /** Reused for every question about a price, which keeps nothing of it. */
   readonly #usage: Usage = { inputTokens: 0, outputTokens: 0, servedAs: undefined };
 
   constructor(plans: LimitPlans, options: LimitsOptions) {
@@ -110,7 +110,7 @@ class ConfiguredLimits implements Limits {
     const leg = selection.legs[answer.refusedLeg];
     if (leg === undefined) return new Refused(uncountable(answer.retryAfterMs, selection.rulesJson));
     const left = leg.limit - answer.used;
-    // Each try takes one leg down, or another request was faster.
+    // Each try lowers one leg, unless another request was faster.
     if (shrunk < 2 * selection.legs.length && this.#mayBegin(asked, leg, left)) {
       const fewer = amounts.map((amount, index) => (index === answer.refusedLeg ? Math.min(amount, left) : amount));
       return this.#reserve(asked, fewer, this.#options.now(), shrunk + 1);
@@ -131,7 +131,7 @@ class ConfiguredLimits implements Limits {
     const isCut = rule.mode === 'cut' && request.stream;
     const isGuess = request.maxOutputTokens === undefined && forecast.guesses;
     if (!isCut && !isGuess) return false;
-    // The prompt, and a first token of the answer.
+    // At least the prompt and a first token of the answer must fit.
     if (counts === 'tokens') return left > inputTokens;
     if (counts !== 'cost') return false;
     return left > 0 && left >= amountOf(this.#cost(request, inputTokens, 1, this.#options.now()));
@@ -168,7 +168,7 @@ class ConfiguredLimits implements Limits {
     });
   }
 
-  /** The most it can be: in which tier a request is served is known with its answer. */
+  /** The most it can cost: the tier that serves a request is known with its answer. */
   #cost(
     { target, servedAs, counted, costNanoUsd }: AdmissionRequest,
     inputTokens: number,
@@ -184,7 +184,7 @@ class ConfiguredLimits implements Limits {
   }
 }
 
-/** No rule applied, or only budgets that count nothing for this group. */
+/** The admission where no rule applies, or only budgets that count nothing for this group. */
 function uncounted(request: AdmissionRequest, selection: LimitSelection): Admission {
   const rulesJson = rulesOf(request, selection);
   if (rulesJson === undefined) return NOTHING_HELD;
@@ -235,7 +235,7 @@ class HeldAdmission implements Admission {
   }
 }
 
-/** A request that failed used nothing; a provider that says nonsense must not make a count that is none. */
+/** A failed request used nothing, and nonsense of a provider must not break a count. */
 function amountOf(count: number | undefined): number {
   return count !== undefined && count > 0 ? Math.min(Math.round(count), MAX_AMOUNT) : 0;
 }

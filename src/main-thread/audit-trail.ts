@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { CheckAllowance } from '../authentication/check-allowances.ts';
 import type { Log } from '../core/log.ts';
 import type { AuditedChange } from '../operator/admin/admin-api.ts';
-import type { SessionEvent } from '../operator/sessions/console-door.ts';
+import type { Refusal, SessionEvent } from '../operator/sessions/console-door.ts';
 import type { AuditEntry, DatedAuditEntry } from '../store/audit.ts';
 import type { MainService } from './main-service.ts';
 
@@ -17,11 +17,22 @@ const AT_ONCE = 50;
 const AGAIN_MS = 1_000;
 /** What is refused changes nothing, and may be tried without end. */
 const REFUSALS = { perSecond: 1, atOnce: 60 };
+/** Strangers cost them nothing: of many that are not let in the log tells some, and how many it did not. */
+const STRANGERS = { perSecond: 1 / 60, atOnce: 30 };
+const UNTOLD_MS = 60_000;
+/** Beyond so many that wait for the database, no stranger is told of: the rest is for changes. */
+const MAX_WAITING_OF_STRANGERS = 100;
+
+const UNKNOWN = 'unknown';
 
 /** Entries of the audit log on their way to the database: in order, none twice, and kept while it is away. */
 export class AuditTrail implements MainService {
   readonly #options: AuditTrailOptions;
   readonly #refusals = new CheckAllowance(REFUSALS.perSecond, REFUSALS.atOnce, performance.now());
+  readonly #strangers = new CheckAllowance(STRANGERS.perSecond, STRANGERS.atOnce, performance.now());
+  /** Of strangers: not told one by one since the last entry. */
+  #untold = 0;
+  #untoldTimer: NodeJS.Timeout | undefined;
   readonly #waiting: DatedAuditEntry[] = [];
   #work: Promise<void> | undefined;
   #again: NodeJS.Timeout | undefined;
@@ -48,8 +59,31 @@ export class AuditTrail implements MainService {
     void this.#add({ actor, by, role, action, ...place, ids: [], detail: {} });
   }
 
+  refused({ actor, by, action, path, error, address }: Refusal): void {
+    if (this.#waiting.length >= MAX_WAITING_OF_STRANGERS || !this.#strangers.take(performance.now())) {
+      this.#untold += 1;
+      this.#untoldTimer ??= setTimeout(() => this.#tellUntold(), UNTOLD_MS).unref();
+      return;
+    }
+    const detail = { address };
+    const who = { actor: actor ?? UNKNOWN, by, role: 'none' };
+    void this.#add({ ...who, action, path, outcome: error.code, status: error.status, ids: [], detail });
+  }
+
+  /** How many were refused without an entry of their own. */
+  #tellUntold(): void {
+    clearTimeout(this.#untoldTimer);
+    this.#untoldTimer = undefined;
+    if (this.#untold === 0) return;
+    const detail = { further: String(this.#untold) };
+    this.#untold = 0;
+    const what = { action: 'sign-in', path: '/console/session', outcome: 'refused_untold', status: 401 };
+    void this.#add({ actor: UNKNOWN, by: UNKNOWN, role: 'none', ...what, ids: [], detail });
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#again);
+    this.#tellUntold();
     await this.#flush();
     const { log } = this.#options;
     for (const { entry } of this.#waiting) log.error({ ...entry }, 'an entry of the audit log could not be written');

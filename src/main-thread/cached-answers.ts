@@ -1,5 +1,7 @@
+import type { MessagePort } from 'node:worker_threads';
 import { remotePrefix, spaceOf } from '../cache/cache-key.ts';
 import { aboutOf } from '../cache/cached-answer.ts';
+import { FlightClaims } from '../cache/flight-claims.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
 import { SharedVectors } from '../cache/shared-vectors.ts';
 import type { Configuration } from '../config/configuration.ts';
@@ -7,7 +9,7 @@ import type { Log } from '../core/log.ts';
 import type { RedisValues } from '../counters/redis-values.ts';
 import type { CacheSight } from '../operator/admin/cache.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
-import type { FromRelayThread } from '../threads/messages.ts';
+import type { FromRelayThread, ToRelayThread } from '../threads/messages.ts';
 import type { MainService } from './main-service.ts';
 
 /** Of a list that people read. */
@@ -16,6 +18,7 @@ const MAX_NAMESPACES = 1_000;
 export interface CachedAnswersOptions {
   readonly configuration: () => Configuration;
   readonly log: Log;
+  tell(thread: number, message: ToRelayThread, transfer: readonly MessagePort[]): void;
 }
 
 /** The main thread's side of cached answers: the memory that relay threads share, and what operators see and flush of it. */
@@ -23,6 +26,7 @@ export class CachedAnswers implements MainService, CacheSight {
   readonly #options: CachedAnswersOptions;
   readonly #memory: SharedAnswers;
   readonly #vectors: SharedVectors;
+  readonly #claims: FlightClaims;
   readonly #away = new Set<number>();
   #redis: RedisValues | undefined;
 
@@ -31,10 +35,15 @@ export class CachedAnswers implements MainService, CacheSight {
     const { cache, threads } = options.configuration().server;
     this.#memory = new SharedAnswers(cache.maxBytes, threads);
     this.#vectors = new SharedVectors(cache.semantic, threads);
+    this.#claims = new FlightClaims(threads);
   }
 
   get vectorBuffer(): SharedArrayBuffer {
     return this.#vectors.buffer;
+  }
+
+  get claimBuffer(): SharedArrayBuffer {
+    return this.#claims.buffer;
   }
 
   get buffer(): SharedArrayBuffer {
@@ -104,7 +113,10 @@ export class CachedAnswers implements MainService, CacheSight {
   }
 
   hear(message: FromRelayThread): void {
-    if (message.type === 'cache-away') {
+    if (message.type === 'flight-port-to') {
+      const { to, port } = message;
+      this.#options.tell(to, { type: 'flight-port', port }, [port]);
+    } else if (message.type === 'cache-away') {
       if (this.#away.size === 0) {
         this.#options.log.warn(
           { reason: message.reason },
@@ -121,6 +133,7 @@ export class CachedAnswers implements MainService, CacheSight {
     this.#memory.release(thread);
     this.#vectors.release(thread);
     this.#away.delete(thread);
+    this.#claims.releaseAll(thread);
   }
 
   close(): void {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
+import type { WorkerPool } from '../offload/worker-pool.ts';
 import { aboutRoutes } from '../operator/admin/about.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
+import { type ConfigurationSource, configurationRoutes } from '../operator/admin/configuration.ts';
 import { type DataPort, playgroundRoutes } from '../operator/admin/playground.ts';
-import { type ConfigurationSource, configurationRoutes } from './configuration-routes.ts';
 import { hostInUrl } from './start-fault.ts';
 
 export interface ConsoleRouteSources {
@@ -14,10 +15,12 @@ export interface ConsoleRouteSources {
   /** Of clients: the one that was found free. */
   readonly port: number;
   readonly source: ConfigurationSource;
+  /** In which files of the configuration are read and checked. */
+  readonly pool: Pick<WorkerPool, 'run'>;
 }
 
 /** What the console asks of the main thread beyond what others answer. */
-export function consoleRoutes({ configuration, tokens, port, source }: ConsoleRouteSources): AdminRoute[] {
+export function consoleRoutes({ configuration, tokens, port, source, pool }: ConsoleRouteSources): AdminRoute[] {
   return [
     ...aboutRoutes({
       models: async () => {
@@ -29,9 +32,8 @@ export function consoleRoutes({ configuration, tokens, port, source }: ConsoleRo
           `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${port}/v1`,
         );
       },
-      rateLimits: () => configuration().rateLimits,
     }),
-    ...configurationRoutes(source),
+    ...configurationRoutes(source, pool),
     ...playgroundRoutes(() => dataPort(configuration(), port)),
   ];
 }

@@ -7,7 +7,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
-import type { ConsoleDoor, SessionEvent } from '../operator/sessions/console-door.ts';
+import type { ConsoleDoor, Refusal, SessionEvent } from '../operator/sessions/console-door.ts';
 import type { SessionOwner, Sessions, Standing } from '../operator/sessions/sessions.ts';
 import type { StartToken } from '../operator/sessions/start-token.ts';
 import { consoleRoleOf, isAmong, scopeOf, type Viewer } from '../policy/data-access.ts';
@@ -22,6 +22,7 @@ export interface ConsoleServiceOptions {
   /** A token of this provider names a key that is not known. */
   readonly onUnknownIssuerKey: (provider: string) => void;
   readonly tell: (event: SessionEvent) => void;
+  readonly tellRefusal: (refusal: Refusal) => void;
   readonly http: HttpClient;
   readonly log: Log;
 }
@@ -62,11 +63,12 @@ export class ConsoleService implements MainService {
   }
 
   async #opened(): Promise<ConsoleDoor> {
-    const { configuration, startToken, tell, http, log } = this.#options;
-    const [{ ConsoleDoor }, { Sessions }, { OidcSignIn }] = await Promise.all([
+    const { configuration, startToken, tell, tellRefusal, http, log } = this.#options;
+    const [{ ConsoleDoor }, { Sessions }, { OidcSignIn }, { RemoteSides }] = await Promise.all([
       import('../operator/sessions/console-door.ts'),
       import('../operator/sessions/sessions.ts'),
       import('../operator/sessions/oidc-sign-in.ts'),
+      import('../operator/sessions/remote-sides.ts'),
     ]);
     const settings = () => configuration().server.console;
     this.#sessions = new Sessions({ standingOf: (owner) => this.#standingOf(owner), settings, now: Date.now });
@@ -78,7 +80,9 @@ export class ConsoleService implements MainService {
       startToken,
       ownerOf: (key, address) => this.#ownerOf(key, address),
       oidc: new OidcSignIn({ configuration, http, log, now: Date.now }),
+      sides: new RemoteSides(configuration().server.listen.trustedProxies),
       tell,
+      tellRefusal,
     });
   }
 

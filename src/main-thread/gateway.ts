@@ -1,9 +1,9 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { ServerSettings } from '../config/server/server-settings.ts';
+import type { ConfigurationSource } from '../operator/admin/configuration.ts';
 import { claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';
-import type { ConfigurationSource } from './configuration-routes.ts';
 import { DatabaseThread } from './database-thread.ts';
 import type { Gateway } from './running-gateway.ts';
 import { StartFault } from './start-fault.ts';
@@ -29,8 +29,9 @@ export async function startGateway({ configuration, source, setVariable }: Gatew
   // The other half of all code, which this thread loads while the others load theirs.
   const { openGateway } = await import('./open-gateway.ts');
   const [mcpEntry, otelEntry] = [entryOf('mcp-thread'), entryOf('otel-thread')];
-  const requestLogEntry = entryOf('request-log-thread');
-  return openGateway({ configuration, source, port, relayThreads, database, mcpEntry, otelEntry, requestLogEntry });
+  const [requestLogEntry, configEntry] = [entryOf('request-log-thread'), entryOf('config-thread')];
+  const entries = { mcpEntry, otelEntry, requestLogEntry, configEntry };
+  return openGateway({ configuration, source, port, relayThreads, database, ...entries });
 }
 
 async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<number> {

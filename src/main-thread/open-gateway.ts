@@ -1,5 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
+import { WorkerPool } from '../offload/worker-pool.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
+import type { ConfigurationSource } from '../operator/admin/configuration.ts';
 import { StartToken } from '../operator/sessions/start-token.ts';
 import { dialects, tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
@@ -11,7 +13,6 @@ import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { CachedAnswers } from './cached-answers.ts';
-import type { ConfigurationSource } from './configuration-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { ConsoleService } from './console-service.ts';
 import type { DatabaseThread } from './database-thread.ts';
@@ -28,6 +29,9 @@ import { RequestTail } from './request-tail.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
+/** Of the thread that reads a configuration: YAML of ten megabytes with all that is known of its places. */
+const MAX_CONFIG_HEAP_MB = 1_024;
+
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
   readonly source: ConfigurationSource;
@@ -43,6 +47,8 @@ export interface OpenGatewayOptions {
   readonly otelEntry: URL;
   /** Of the thread of the request log, which begins with the first bodies that are kept. */
   readonly requestLogEntry: URL;
+  /** Of the thread that reads files of the configuration for the console, begun by the first that is looked at. */
+  readonly configEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -55,6 +61,7 @@ export async function openGateway({
   mcpEntry,
   otelEntry,
   requestLogEntry,
+  configEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -80,7 +87,11 @@ export async function openGateway({
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const healthShare = new HealthShare({ memory: health, configuration: () => inForce.configuration, log });
   healthShare.register(registry);
-  const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
+  const cachedAnswers = new CachedAnswers({
+    configuration: () => inForce.configuration,
+    log,
+    tell: (thread, message, transfer) => relayThreads.tell(thread, message, transfer),
+  });
   cachedAnswers.register(registry);
   const hasConsoleToken =
     server.console.enabled && server.operator.adminKey === undefined && LOOPBACK.test(server.operator.host);
@@ -93,6 +104,7 @@ export async function openGateway({
     identity: () => database.identityFor(threads),
     onUnknownIssuerKey: (provider) => database.hear({ type: 'issuer-key-unknown', provider }),
     tell: (event) => audit.told(event),
+    tellRefusal: (refusal) => audit.refused(refusal),
     http,
     log,
   });
@@ -154,6 +166,7 @@ export async function openGateway({
   });
   requestLog.register(registry);
   requestLog.reconfigure(configuration);
+  const configPool = new WorkerPool({ entry: configEntry, maxHeapMb: MAX_CONFIG_HEAP_MB });
   const tail = new RequestTail({ access: () => inForce.configuration });
   const state = {
     relayThreads: threads,
@@ -184,6 +197,7 @@ export async function openGateway({
         tokens: () => accountTokens.tokens(),
         port,
         source,
+        pool: configPool,
       }),
     ],
     console: { door: () => consoleService.door() },
@@ -212,6 +226,7 @@ export async function openGateway({
       requestLog,
       tail,
       consoleService,
+      configPool,
       audit,
       { close: () => database.closeLedger() },
       operatorPort,
@@ -230,6 +245,7 @@ export async function openGateway({
     counts: limitCounters.buffer,
     health: health.buffers,
     answers: cachedAnswers.buffer,
+    claims: cachedAnswers.claimBuffer,
     vectors: cachedAnswers.vectorBuffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),

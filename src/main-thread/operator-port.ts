@@ -4,6 +4,7 @@ import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import type { DocumentedDialect } from '../operator/openapi-dialects.ts';
 import { type ConsoleOptions, type GatewayState, startOperator } from '../operator/operator.ts';
+import { RemoteSides } from '../operator/sessions/remote-sides.ts';
 import type { StartToken } from '../operator/sessions/start-token.ts';
 import type { OpenApiMessage } from '../threads/messages.ts';
 import type { DatabaseThread } from './database-thread.ts';
@@ -47,12 +48,14 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
   const known = adminKey === undefined ? undefined : await made();
   const routes = async () => known ?? made();
   const hasAdmin = adminKey !== undefined || hasConsole;
-  const admin = { key: adminKey, routes, audit: options.audit, ...(hasConsole && { console: options.console.door }) };
+  const sides = new RemoteSides(configuration().server.listen.trustedProxies);
+  const { audit } = options;
+  const admin = { key: adminKey, routes, audit, sides, ...(hasConsole && { console: options.console.door }) };
   // Made when somebody first asks, on either port: it is the only use of many modules.
   let document: Promise<Buffer> | undefined;
   const openapi = (): Promise<Buffer> => {
     document ??= import('../operator/openapi.ts').then(({ openapiJson }) =>
-      openapiJson(options.dialects(), known && { routes: known, operatorUrl: url }),
+      openapiJson(options.dialects(), known && { routes: known, operatorUrl: url, hasConsole }),
     );
     return document;
   };

@@ -3,6 +3,7 @@ import { ADMIN_SCHEME, ADMIN_TAG, adminPaths } from './openapi-admin.ts';
 import { agentPaths, agentTag } from './openapi-agents.ts';
 import { answerComponents, response } from './openapi-answers.ts';
 import { batchObject, batchPaths } from './openapi-batches.ts';
+import { CONSOLE_TAG, consolePaths } from './openapi-console.ts';
 import { type DescribedPaths, type DocumentedDialect, dialectParts } from './openapi-dialects.ts';
 import { fileObject, filePaths } from './openapi-files.ts';
 import { headerComponents, inferenceParameters } from './openapi-headers.ts';
@@ -62,6 +63,8 @@ const securitySchemes = {
 export interface DocumentedAdmin {
   readonly routes: readonly AdminRoute[];
   readonly operatorUrl: string;
+  /** People sign in there. */
+  readonly hasConsole: boolean;
 }
 
 /**
@@ -90,6 +93,7 @@ export async function openapiDocument(dialects: readonly DocumentedDialect[], ad
       ...mcpTags,
       passedTag,
       ...(admin ? [ADMIN_TAG] : []),
+      ...(admin?.hasConsole ? [CONSOLE_TAG] : []),
     ],
     paths: {
       ...withOtherRefusals({
@@ -103,6 +107,7 @@ export async function openapiDocument(dialects: readonly DocumentedDialect[], ad
         ...modelPaths,
       }),
       ...(admin && adminPaths(admin.routes, admin.operatorUrl)),
+      ...(admin?.hasConsole && consolePaths(admin.operatorUrl)),
     },
     components: {
       securitySchemes: { ...securitySchemes, ...(admin && { AdminKey: ADMIN_SCHEME }) },

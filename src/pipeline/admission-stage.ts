@@ -1,7 +1,8 @@
 import { GatewayError } from '../core/errors.ts';
 import { type Admission, type AdmissionRequest, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { type AskedOfAny, askedOf, StepAdmissions } from '../limits/step-admissions.ts';
-import type { Route, RoutePlan, Step } from '../routing/route-plan.ts';
+import type { Complexity, Route, RoutePlan, Step } from '../routing/route-plan.ts';
+import { inputGuardNames } from './guard-stage.ts';
 import type { RequestContext } from './request-context.ts';
 
 /** A step that limits are asked about before it is the first attempt. */
@@ -55,8 +56,24 @@ export class AdmissionStage {
   /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
   begin(to: Route, downgradedBy: Refused | undefined): void {
     const request = this.#request;
-    const { maxOutputTokens, choices, servedAs, counted, stream } = request.peeked;
     request.model = to.model;
+    const asked = classified(request, to);
+    if (asked instanceof Promise) {
+      asked
+        .then((told) => {
+          request.classified = told;
+          this.#plan(to, downgradedBy);
+        })
+        .catch((cause) => this.#owner.refusedByRule(new GatewayError('internal_error', { cause })));
+      return;
+    }
+    request.classified = asked;
+    this.#plan(to, downgradedBy);
+  }
+
+  #plan(to: Route, downgradedBy: Refused | undefined): void {
+    const request = this.#request;
+    const { maxOutputTokens, choices, servedAs, counted, stream } = request.peeked;
     const plan = to.plan(request);
     if (plan instanceof GatewayError) {
       this.#owner.refusedByRule(plan);
@@ -130,4 +147,16 @@ export class AdmissionStage {
     if (cheaper instanceof GatewayError) this.#owner.refusedByRule(error);
     else this.begin(cheaper, refused);
   }
+}
+
+/** How hard a model says the request is, where its route asks one and it matters. Undefined: signs in it tell. */
+function classified(request: RequestContext, to: Route): Promise<Complexity> | Complexity | undefined {
+  const { exchange, dialect, options } = request;
+  if (to.classifier === undefined || options.classifier === undefined) return undefined;
+  const isWhole = exchange.arriving === undefined && exchange.spooled === undefined;
+  if (!isWhole || !to.needsComplexity?.(request)) return undefined;
+  const guards = inputGuardNames(request);
+  // Its guards would refuse the request later on, in its own words.
+  if (guards instanceof GatewayError) return undefined;
+  return options.classifier.classify(exchange, dialect, to.classifier, guards);
 }

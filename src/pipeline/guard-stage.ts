@@ -25,6 +25,17 @@ export function openGuards(request: RequestContext): OrError<GuardSession | unde
   return guardrails.open({ caller, metadata, model }, about, asked);
 }
 
+/** Guards of the input that apply to a request, by name: whoever else is asked about its words asks these first. */
+export function inputGuardNames(request: RequestContext): OrError<readonly string[]> {
+  const session = openGuards(request);
+  if (session === undefined || session instanceof GatewayError) return session ?? [];
+  const plan = session.hook('llm-input');
+  session.close();
+  return plan === undefined
+    ? []
+    : [...plan.local, ...plan.mutators, ...plan.validators].map(({ guard }) => guard.config.name);
+}
+
 /** What guards of the input say; undefined: there is nothing for them to read. */
 export function askInputGuards(
   { dialect, exchange }: RequestContext,

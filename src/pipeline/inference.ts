@@ -272,6 +272,7 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   refusedByRule(error: GatewayError): void {
     const { model, caller, metadataJson } = this.#request;
     const guard = this.#guard;
+    this.#cacheUse?.over(error);
     guard?.close();
     this.#refuse(error, { model, teamsJson: caller.teamsJson, metadataJson, guardrailsJson: guard?.json });
   }

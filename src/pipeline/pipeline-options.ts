@@ -1,5 +1,5 @@
 import type { AnswerCache } from '../cache/answer-cache.ts';
-import type { ShadowSettings } from '../config/rules/routing-settings.ts';
+import type { ClassifierSettings, ShadowSettings } from '../config/rules/routing-settings.ts';
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
@@ -19,6 +19,7 @@ import type { HeavyTranslator } from '../relay/request-translation.ts';
 import type { BodyPlan, BodyPolicy } from '../request-log/body-policy.ts';
 import type { Capture } from '../request-log/capture.ts';
 import type { ModelRoutes } from '../routing/model-routes.ts';
+import type { Complexity } from '../routing/route-plan.ts';
 import type { Estimator } from '../settlement/settlement.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
@@ -69,8 +70,21 @@ export interface PipelineOptions {
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
   /** Sends a copy of a request that is about to be sent; never throws. */
   readonly shadow?: (exchange: Exchange, dialect: Dialect, shadow: ShadowSettings) => void;
+  /** Absent: signs in requests tell how hard they are. */
+  readonly classifier?: ComplexityClassifier;
   /** Absent: no bodies are kept. */
   readonly requestLog?: CaptureTaker;
+}
+
+/** Asks a model how hard requests are. */
+export interface ComplexityClassifier {
+  /** `guards`: names of those of the input, which hold for the question too. Undefined: there are no words to ask about. */
+  classify(
+    exchange: Exchange,
+    dialect: Dialect,
+    settings: ClassifierSettings,
+    guards: readonly string[],
+  ): Promise<Complexity> | Complexity | undefined;
 }
 
 /** Takes bodies that are to be kept. */

@@ -1,4 +1,3 @@
-import type { ComplexityTier } from '../config/rules/routing-settings.ts';
 import type { ConditionValues } from '../config/rules/target-condition.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
@@ -11,7 +10,7 @@ import type { Target } from '../providers/provider.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { mountFor } from '../relay/choose-mount.ts';
 import { complexityOf } from '../routing/complexity.ts';
-import type { PlanContext, Route, StepRetry, StepWaits } from '../routing/route-plan.ts';
+import type { Complexity, PlanContext, Route, StepRetry, StepWaits } from '../routing/route-plan.ts';
 import type { PipelineOptions, Snapshot } from './pipeline-options.ts';
 
 export const NO_FILTERS: readonly AnswerFilterMaker[] = [];
@@ -42,6 +41,8 @@ export class RequestContext implements PlanContext {
   readonly metadata: Readonly<Record<string, string>>;
   /** Canonical id of the model that is asked. */
   model = '';
+  /** What a classifier told; undefined: signs in the body tell. */
+  classified: Complexity | undefined;
   /** Made where a target asks for it. */
   #conditionValues: ConditionValues | undefined;
 
@@ -124,8 +125,8 @@ export class RequestContext implements PlanContext {
     return this.#conditionValues;
   }
 
-  tier(): ComplexityTier {
-    return complexityOf(this.exchange.body);
+  complexity(): Complexity {
+    return this.classified ?? { tier: complexityOf(this.exchange.body), cause: 'signs' };
   }
 }
 

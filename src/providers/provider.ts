@@ -153,8 +153,8 @@ export interface ReadBatches {
   readonly path: string;
   /** Undefined: it is no batch. */
   read(batch: JsonObject): ProviderBatch | undefined;
-  /** Its results are the objects of the first array of this name in an answer. Absent: the answer is a line for each. */
-  readonly resultsIn?: string;
+  /** Batches may hold their own results, as the objects of an array of this name, which may be large. Absent: they hold none. */
+  readonly itemsIn?: string;
   /** One of its results; undefined: it is none. */
   result(line: JsonObject): ProviderResult | undefined;
 }
@@ -189,13 +189,20 @@ export interface ProviderBatch {
   readonly status: string;
   /** It goes no further. */
   readonly isOver: boolean;
-  /** Paths of its results, if it has some, at the account's address. */
-  readonly results: readonly string[];
+  /** Where its results are, if it has some. */
+  readonly results: readonly BatchResults[];
   readonly createdAt: number | null;
   readonly expiresAt: number | null;
   readonly endedAt: number | null;
   readonly cancellingAt: number | null;
   readonly counts: { readonly total: number; readonly completed: number; readonly failed: number };
+}
+
+export interface BatchResults {
+  /** At the account's address. */
+  readonly path: string;
+  /** `lines`: one of JSON for each; `items`: objects of the first array of the name `itemsIn`. */
+  readonly as: 'lines' | 'items';
 }
 
 export interface ProviderResult {

@@ -9,8 +9,16 @@ import { runInference } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import type { AgentRequest, AgentServer, Message } from './agent-request.ts';
-import { listedTools, meantTools, unknownToolName } from './agent-tools.ts';
-import { type AgentEnd, type AgentVoice, asToolCall, type NamedCall, type ToolCall } from './agent-voice.ts';
+import { AgentTools } from './agent-tools.ts';
+import {
+  type AgentEnd,
+  type AgentVoice,
+  asToolCall,
+  callsOf,
+  gatherCalls,
+  type NamedCall,
+  type ToolCall,
+} from './agent-voice.ts';
 import { McpFailure, type McpGate } from './mcp-gate.ts';
 
 export interface AgentOptions {
@@ -22,12 +30,6 @@ export interface AgentOptions {
   onRun(run: AgentRun): void;
 }
 
-interface KnownTool {
-  readonly from: AgentServer;
-  readonly name: string;
-  readonly needsApproval: boolean;
-}
-
 interface Turn {
   readonly content: string;
   readonly calls: NamedCall[];
@@ -35,8 +37,6 @@ interface Turn {
 
 /** Events of a turn that are not whole yet. */
 const MAX_EVENT_BYTES = 16_777_216;
-const MAX_TOOLS = 128;
-const MAX_CALLS = 64;
 const MAX_NAME = 64;
 
 /**
@@ -48,11 +48,10 @@ export class AgentLoop {
   readonly #request: AgentRequest;
   readonly #voice: AgentVoice;
   readonly #options: AgentOptions;
-  readonly #tools = new Map<string, KnownTool>();
+  readonly #tools = new AgentTools();
   readonly #usage = { inputTokens: 0, outputTokens: 0 };
   readonly #run = { turnMs: [] as number[], calls: [] as AgentRun['calls'][number][], connectMs: [] as number[] };
   readonly #cancels = new Set<() => void>();
-  #forModel: readonly object[] = [];
   #turn: LocalExchange | undefined;
   #spentNanoUsd = 0;
   #reachedLimit = false;
@@ -130,7 +129,7 @@ export class AgentLoop {
     return undefined;
   }
 
-  /** Tools of all servers as functions of the model. A server that cannot be asked fails the whole: the model would lack it. */
+  /** A server that cannot be asked fails the whole: the model would lack its tools. */
   async #learnTools(): Promise<void> {
     const { servers } = this.#request;
     const lists = await Promise.all(
@@ -141,45 +140,17 @@ export class AgentLoop {
         return list;
       }),
     );
-    const functions: object[] = [];
     for (const [index, list] of lists.entries()) {
-      const from = servers[index]!;
       if (list instanceof McpFailure) {
         const { message: detail, code } = list;
         if (code !== 'mcp_server_not_found') throw new GatewayError('mcp_call_failed', { detail });
         throw new GatewayError(code, { param: `mcp_servers.${index}`, detail });
       }
-      const isEnabled = from.tools && meantTools(from.tools);
-      const wantsApproval = meantTools(from.approval);
-      const known: (readonly string[])[] = [];
-      for (const { name, names: own, entry } of listedTools(list)) {
-        known.push(own);
-        if (isEnabled?.(own, entry) === false) continue;
-        const shown = this.#freeName(name);
-        // Whoever reads the events knows it by the name that the model has.
-        const names = [...own, shown];
-        known.push(names);
-        this.#tools.set(shown, { from, name, needsApproval: wantsApproval(names, entry) });
-        const { description, inputSchema } = entry;
-        const parameters = isObject(inputSchema) ? inputSchema : { type: 'object' };
-        functions.push({ type: 'function', function: { name: shown, description, parameters } });
-      }
-      const unknown = unknownToolName(from, index, known);
+      const unknown = this.#tools.learn(servers[index]!, index, list);
       if (unknown) throw unknown;
     }
-    if (functions.length > MAX_TOOLS) {
-      const detail = `The servers have ${functions.length} tools; name those to use, at most ${MAX_TOOLS}.`;
-      throw new GatewayError('invalid_parameter', { param: 'mcp_servers', detail });
-    }
-    this.#forModel = functions;
-  }
-
-  /** As models take names, and no two alike. */
-  #freeName(name: string): string {
-    const plain = name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, MAX_NAME);
-    let free = plain;
-    for (let count = 2; this.#tools.has(free); count += 1) free = `${plain.slice(0, MAX_NAME - 4)}_${count}`;
-    return free;
+    const tooMany = this.#tools.tooMany();
+    if (tooMany) throw tooMany;
   }
 
   #named(call: ToolCall): NamedCall {
@@ -193,7 +164,8 @@ export class AgentLoop {
   /** One turn of the model; what it says goes to the client as it comes, and no faster than the client takes it. */
   #ask(): Promise<Turn> {
     const { forModel, messages } = this.#request;
-    const tools = this.#forModel.length > 0 ? { tools: this.#forModel } : {};
+    const { functions } = this.#tools;
+    const tools = functions.length > 0 ? { tools: functions } : {};
     const { dialect } = this.#options;
     const { principal, requestId, headers } = this.#exchange;
     const startedAt = performance.now();
@@ -214,7 +186,7 @@ export class AgentLoop {
         if (!choice) return;
         const delta = objectOf(choice['delta']) ?? {};
         content += stringOf(delta['content']) ?? '';
-        fault ??= gather(calls, delta['tool_calls']);
+        fault ??= gatherCalls(calls, delta['tool_calls']);
         this.#tell((voice) => voice.said(data, delta));
       }, MAX_EVENT_BYTES);
       const asked = {
@@ -401,30 +373,6 @@ export class AgentLoop {
     this.#cancels.clear();
     this.#onRoom?.();
   }
-}
-
-/** Joins the pieces of calls; an error where there are too many. */
-function gather(calls: ToolCall[], pieces: unknown): GatewayError | undefined {
-  for (const piece of isArray(pieces) ? pieces : []) {
-    const { index, id, function: called } = objectOf(piece) ?? {};
-    const place = typeof index === 'number' ? index : calls.length;
-    if (place < 0 || place >= MAX_CALLS) {
-      return new GatewayError('upstream_protocol', { detail: `The model makes more than ${MAX_CALLS} calls at once.` });
-    }
-    const { name, arguments: text } = objectOf(called) ?? {};
-    const call = calls[place] ?? { id: stringOf(id) ?? `call_${place}`, name: '', arguments: '' };
-    calls[place] = call;
-    call.name ||= stringOf(name) ?? '';
-    call.arguments += stringOf(text) ?? '';
-  }
-  return undefined;
-}
-
-function callsOf(message: Message): ToolCall[] {
-  const calls: ToolCall[] = [];
-  const written = message['tool_calls'];
-  gather(calls, isArray(written) ? written.map((each, index) => ({ ...objectOf(each), index })) : []);
-  return calls;
 }
 
 /** They are for MCP servers, and no business of the model's turn. */

@@ -1,19 +1,76 @@
-import { isArray, type JsonObject, objectOf } from '../codec/json-value.ts';
+import { isArray, isObject, type JsonObject, objectOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import { OWN_NAMES } from '../mcp/servers/joint-server.ts';
 import { isSelected } from '../mcp/servers/tool-policy.ts';
 import { compilePatterns } from '../policy/model-pattern.ts';
 import type { AgentServer } from './agent-request.ts';
 
+const MAX_TOOLS = 128;
+/** As OpenAI bounds the name of a function. */
+const MAX_NAME = 64;
+
+/** A tool by the name that the model has for it. */
+interface KnownTool {
+  readonly from: AgentServer;
+  readonly name: string;
+  readonly needsApproval: boolean;
+}
+
+/** Tools of the servers of one run, and the functions that the model knows them by. */
+export class AgentTools {
+  /** As a chat declares them. */
+  readonly functions: object[] = [];
+  readonly #known = new Map<string, KnownTool>();
+
+  get(name: string): KnownTool | undefined {
+    return this.#known.get(name);
+  }
+
+  /** `list`: what the server with this index in the request answered. An error where the request names a tool that it lacks. */
+  learn(from: AgentServer, index: number, list: JsonObject): GatewayError | undefined {
+    const isEnabled = from.tools && meantTools(from.tools);
+    const wantsApproval = meantTools(from.approval);
+    const known: (readonly string[])[] = [];
+    for (const { name, names: own, entry } of listedTools(list)) {
+      known.push(own);
+      if (isEnabled?.(own, entry) === false) continue;
+      const shown = this.#freeName(name);
+      // Whoever reads the events knows it by the name that the model has.
+      const names = [...own, shown];
+      known.push(names);
+      this.#known.set(shown, { from, name, needsApproval: wantsApproval(names, entry) });
+      const { description, inputSchema } = entry;
+      const parameters = isObject(inputSchema) ? inputSchema : { type: 'object' };
+      this.functions.push({ type: 'function', function: { name: shown, description, parameters } });
+    }
+    return unknownToolName(from, index, known);
+  }
+
+  tooMany(): GatewayError | undefined {
+    const { length } = this.functions;
+    if (length <= MAX_TOOLS) return undefined;
+    const detail = `The servers have ${length} tools; name those to use, at most ${MAX_TOOLS}.`;
+    return new GatewayError('invalid_parameter', { param: 'mcp_servers', detail });
+  }
+
+  /** As models take names, and no two alike. */
+  #freeName(name: string): string {
+    const plain = name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, MAX_NAME);
+    let free = plain;
+    for (let count = 2; this.#known.has(free); count += 1) free = `${plain.slice(0, MAX_NAME - 4)}_${count}`;
+    return free;
+  }
+}
+
 /** A tool as its server lists it. */
-export interface ListedTool {
+interface ListedTool {
   readonly name: string;
   /** By which a request may mean it: the listed one, and of a virtual server those of the servers behind it. */
   readonly names: readonly string[];
   readonly entry: JsonObject;
 }
 
-export function listedTools({ tools }: JsonObject): ListedTool[] {
+function listedTools({ tools }: JsonObject): ListedTool[] {
   return (isArray(tools) ? tools : []).flatMap((each) => {
     const entry = objectOf(each);
     const name = entry?.['name'];

@@ -1,5 +1,7 @@
-import type { JsonObject } from '../codec/json-value.ts';
-import type { GatewayError } from '../core/errors.ts';
+import { isArray, type JsonObject, objectOf, stringOf } from '../codec/json-value.ts';
+import { GatewayError } from '../core/errors.ts';
+
+const MAX_CALLS = 64;
 
 export interface ToolCall {
   readonly id: string;
@@ -107,4 +109,29 @@ export class ChatVoice implements AgentVoice {
 
 export function asToolCall({ id, name, arguments: text }: ToolCall): object {
   return { id, type: 'function', function: { name, arguments: text } };
+}
+
+/** Joins the pieces of calls; an error where there are too many. */
+export function gatherCalls(calls: ToolCall[], pieces: unknown): GatewayError | undefined {
+  for (const piece of isArray(pieces) ? pieces : []) {
+    const { index, id, function: called } = objectOf(piece) ?? {};
+    const place = typeof index === 'number' ? index : calls.length;
+    if (place < 0 || place >= MAX_CALLS) {
+      return new GatewayError('upstream_protocol', { detail: `The model makes more than ${MAX_CALLS} calls at once.` });
+    }
+    const { name, arguments: text } = objectOf(called) ?? {};
+    const call = calls[place] ?? { id: stringOf(id) ?? `call_${place}`, name: '', arguments: '' };
+    calls[place] = call;
+    call.name ||= stringOf(name) ?? '';
+    call.arguments += stringOf(text) ?? '';
+  }
+  return undefined;
+}
+
+/** The calls that a message of the conversation makes. */
+export function callsOf(message: JsonObject): ToolCall[] {
+  const calls: ToolCall[] = [];
+  const written = message['tool_calls'];
+  gatherCalls(calls, isArray(written) ? written.map((each, index) => ({ ...objectOf(each), index })) : []);
+  return calls;
 }

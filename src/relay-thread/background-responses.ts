@@ -3,9 +3,9 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import { runInference } from '../pipeline/pipeline.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
+import { answerJson } from './answered-route.ts';
 import { BackgroundRun, type BackgroundRunOptions, LEASE_MS } from './background-run.ts';
 import type { Turn } from './conversation-items.ts';
-import { answerJson } from './files-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { startEvents, tellEvents } from './response-events.ts';
 
@@ -36,19 +36,19 @@ export class BackgroundResponses {
   async begin(exchange: Exchange, dialect: Dialect, peeked: PeekedRequest, turn: Turn): Promise<void> {
     const refusal = await this.#begin(exchange, dialect, peeked, turn);
     if (refusal) {
-      exchange.refuse(refusal, refusal.context.headers);
       this.#o.records.refused(exchange, refusal);
-      exchange.finish();
+      refuse(exchange, refusal);
     }
   }
 
+  /** Why it was not begun, and so has no record. */
   async #begin(
     exchange: Exchange,
     dialect: Dialect,
     peeked: PeekedRequest,
     turn: Turn,
   ): Promise<GatewayError | undefined> {
-    const { pipeline, counters, records } = this.#o;
+    const { pipeline, counters } = this.#o;
     const form = dialect.conversation?.background;
     if (form === undefined || this.#stops) return new GatewayError('draining', { retryAfterMs: 1_000 });
     const { limits, responses } = pipeline.snapshot().settings;
@@ -71,8 +71,9 @@ export class BackgroundResponses {
     });
     this.#runs.add(run);
     this.#timer ??= setInterval(() => void this.#renew(), RENEW_MS).unref();
-    const { principal, requestId, headers } = exchange;
-    const request = { path: exchange.path, principal, requestId, headers, body: asked.body, scan: dialect.scan };
+    const { id, path, principal, requestId, headers } = exchange;
+    // One record for both: what the client was told of the exchange leads to the tokens and the cost of its answer.
+    const request = { id, path, principal, requestId, headers, body: asked.body, scan: dialect.scan };
     const local = run.start(request);
     const createdAt = Date.now();
     const queued = form.queued(exchange.body, peeked, run.id, Math.floor(createdAt / 1000));
@@ -81,15 +82,14 @@ export class BackgroundResponses {
     if (run.refusal) {
       // It was refused at once: there is nothing to ask for later.
       run.drop();
-      return run.refusal;
+      return refuse(exchange, run.refusal);
     }
     const unkept = await run.keep(queued, createdAt);
-    if (unkept) return unkept;
+    if (unkept) return refuse(exchange, unkept);
     if (peeked.stream && exchange.aborted === undefined) {
       startEvents(exchange);
       await tellEvents(exchange, run.key, -1, { ...this.#o, form });
     } else if (exchange.aborted === undefined) answerJson(exchange, queued);
-    records.answered(exchange);
     exchange.finish();
     return undefined;
   }
@@ -118,4 +118,10 @@ export class BackgroundResponses {
   cut(): void {
     for (const run of this.#runs) run.cut();
   }
+}
+
+/** Its record is that of the answer. */
+function refuse(exchange: Exchange, error: GatewayError): undefined {
+  exchange.refuse(error, error.context.headers);
+  exchange.finish();
 }

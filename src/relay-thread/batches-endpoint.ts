@@ -11,9 +11,10 @@ import { CollectedBody } from '../proxy/collected-body.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import type { StoredBatch } from '../store/batches.ts';
 import type { NewBatch } from '../threads/batch-messages.ts';
+import { answeredRoutes, answerJson } from './answered-route.ts';
 import { type BatchEndpoints, callerJson } from './batch-endpoints.ts';
 import type { BatchRows } from './batch-rows.ts';
-import { answered, answerJson, type FileEndpoints, ownerOf, ownersOf, sendContent } from './files-endpoint.ts';
+import { type FileEndpoints, ownerOf, ownersOf, sendContent } from './files-endpoint.ts';
 
 export interface BatchRoutes {
   readonly rows: BatchRows;
@@ -53,21 +54,7 @@ type BatchRequest = z.output<ReturnType<typeof requestSchema>>;
 
 /** `/batches`: https://platform.openai.com/docs/api-reference/batch */
 export function batchRoutes(batches: BatchRoutes, errorBody: Route['errorBody']): Route[] {
-  const route = (
-    method: Route['method'],
-    pattern: string,
-    answer: (exchange: Exchange) => Promise<OrError<number>>,
-    more: Partial<Route> = {},
-  ): Route => ({
-    method,
-    pattern,
-    needsKey: true,
-    body: 'none',
-    yieldsToProvider: true,
-    errorBody,
-    handle: (exchange) => void answered(batches.files.records, exchange, answer),
-    ...more,
-  });
+  const route = answeredRoutes(batches.files.records, errorBody, { yieldsToProvider: true });
   return [
     route('POST', '/batches', (exchange) => create(batches, exchange), { body: 'whole' }),
     route('GET', '/batches', (exchange) => list(batches, exchange), { readsQuery: true }),

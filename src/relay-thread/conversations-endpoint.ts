@@ -5,8 +5,8 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import type { DialectConversation } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
 import type { Conversation, ConversationItem, ConversationKey } from '../store/conversations.ts';
+import { answeredRoutes, answerJson } from './answered-route.ts';
 import { conversationItems, shownItem } from './conversation-items.ts';
-import { answered, answerJson } from './files-endpoint.ts';
 import { itemList, pageOf, type ResponseEndpoints } from './responses-endpoint.ts';
 
 /** As OpenAI bounds them. */
@@ -24,26 +24,21 @@ export function conversationRoutes(
   errorBody: Route['errorBody'],
 ): Route[] {
   const { records, pipeline, rows } = endpoints;
+  const made = answeredRoutes(records, errorBody);
   const route = (
     method: Route['method'],
     pattern: string,
     answer: (exchange: Exchange, key: ConversationKey) => Promise<OrError<object>>,
-  ): Route => ({
-    method,
-    pattern,
-    needsKey: true,
-    body: method === 'POST' ? 'whole' : 'none',
-    readsQuery: true,
-    errorBody,
-    handle: (exchange) =>
-      void answered(records, exchange, async () => {
-        const key = { owner: exchange.principal.subject, id: exchange.params['conversation_id'] ?? '' };
-        const told = keepsNothing() ?? (await answer(exchange, key));
-        if (told instanceof GatewayError) return told;
-        answerJson(exchange, told);
-        return 200;
-      }),
-  });
+  ): Route => {
+    const told = async (exchange: Exchange): Promise<OrError<number>> => {
+      const key = { owner: exchange.principal.subject, id: exchange.params['conversation_id'] ?? '' };
+      const value = keepsNothing() ?? (await answer(exchange, key));
+      if (value instanceof GatewayError) return value;
+      answerJson(exchange, value);
+      return 200;
+    };
+    return made(method, pattern, told, { body: method === 'POST' ? 'whole' : 'none', readsQuery: true });
+  };
   const keepsNothing = (): GatewayError | undefined => {
     if (pipeline.snapshot().settings.responses.keep) return undefined;
     return new GatewayError('not_found', { detail: 'Nothing is kept here.', setting: 'responses.keep: false' });

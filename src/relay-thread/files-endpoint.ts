@@ -3,11 +3,12 @@ import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import type { Route } from '../edge/routes.ts';
-import { BlobFault, type BlobStore } from '../files/blob-store.ts';
+import type { BlobStore } from '../files/blob-store.ts';
 import { byteRange } from '../files/byte-range.ts';
 import { MAX_WAITING_BYTES, Upload, type UploadedFile } from '../files/upload.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { FileFilter, StoredFile } from '../store/files.ts';
+import { abortError, answeredRoutes, answerJson } from './answered-route.ts';
 import type { FileRows } from './file-rows.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { sendBlob } from './send-blob.ts';
@@ -24,21 +25,7 @@ const LIMIT = { usual: 1_000, most: 10_000 };
 
 /** `/files`: https://platform.openai.com/docs/api-reference/files */
 export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']): Route[] {
-  const route = (
-    method: Route['method'],
-    pattern: string,
-    answer: (exchange: Exchange) => Promise<OrError<number>>,
-    more: Partial<Route> = {},
-  ): Route => ({
-    method,
-    pattern,
-    needsKey: true,
-    body: 'none',
-    yieldsToProvider: true,
-    errorBody,
-    handle: (exchange) => void answered(files.records, exchange, answer),
-    ...more,
-  });
+  const route = answeredRoutes(files.records, errorBody, { yieldsToProvider: true });
   return [
     route('POST', '/files', (exchange) => upload(files, exchange), { body: 'stream' }),
     route('GET', '/files', (exchange) => list(files, exchange), { readsQuery: true }),
@@ -46,36 +33,6 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
     route('GET', '/files/{file_id}/content', (exchange) => content(files, exchange)),
     route('DELETE', '/files/{file_id}', (exchange) => remove(files, exchange)),
   ];
-}
-
-/** `answer` gives the status that it sent, or why there is none. */
-export async function answered(
-  records: RefusalRecords,
-  exchange: Exchange,
-  answer: (exchange: Exchange) => Promise<OrError<number>>,
-): Promise<void> {
-  let left: GatewayError | undefined;
-  exchange.onAbort = (reason) => {
-    left = abortError(reason);
-  };
-  const outcome = await answer(exchange).catch(faultOf);
-  const error = left ?? outcome;
-  if (typeof error === 'number') records.answered(exchange, error);
-  else {
-    records.refused(exchange, error);
-    if (!exchange.sink.started) exchange.refuse(error, error.context.headers);
-  }
-  exchange.finish();
-}
-
-function abortError(reason: NonNullable<Exchange['aborted']>): GatewayError {
-  if (reason === 'drain') return new GatewayError('draining', { retryAfterMs: 1_000 });
-  return new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout');
-}
-
-function faultOf(cause: unknown): GatewayError {
-  if (!(cause instanceof BlobFault)) return new GatewayError('internal_error', { cause });
-  return new GatewayError('blobs_unavailable', { detail: cause.message, retryAfterMs: 5_000, cause });
 }
 
 /** Whose a new file is, and whose files are seen. */
@@ -269,11 +226,4 @@ function fileObject(file: StoredFile) {
     // What is undefined is left out.
     expires_at: file.expiresAt === undefined ? undefined : Math.floor(file.expiresAt / 1000),
   };
-}
-
-export function answerJson(exchange: Exchange, value: object): void {
-  const headers = ['content-type', 'application/json'];
-  exchange.pushOwnHeaders(headers, 0);
-  exchange.sink.start(200, headers);
-  exchange.sink.end(Buffer.from(JSON.stringify(value)));
 }

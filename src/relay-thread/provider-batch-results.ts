@@ -35,9 +35,9 @@ export async function sendResults(
     exchange.pushOwnHeaders(headers, 0);
     sink.start(200, headers);
   };
-  for (const path of results) {
+  for (const each of results) {
     const error = await requests.results(
-      { method: 'GET', path },
+      each,
       form,
       (line) => {
         start();

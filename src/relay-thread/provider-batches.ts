@@ -6,8 +6,9 @@ import type { ProviderAccount, ProviderBatch, ReadBatches, TranslatedBatches } f
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { queryParameter, withoutOwnBase } from '../proxy/proxy-path.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
+import { answered, answerJson } from './answered-route.ts';
 import { type BatchRoutes, pageLimit, readBatchRequest, windowOf } from './batches-endpoint.ts';
-import { answered, answerJson, ownersOf } from './files-endpoint.ts';
+import { ownersOf } from './files-endpoint.ts';
 import { linesForProvider, RUN_HERE } from './provider-batch-lines.ts';
 import { lineRewriter, sendResults, USUAL_ENDPOINT } from './provider-batch-results.ts';
 import { chargeOnce } from './provider-charge.ts';

@@ -63,8 +63,8 @@ export async function chargeOnce(charge: ProviderCharge): Promise<GatewayError |
 
 async function usageOf({ account, form, batch, requests }: ProviderCharge): Promise<Map<string, Usage> | GatewayError> {
   const used = new Map<string, Usage>();
-  for (const path of batch.results) {
-    const error = await requests.results({ method: 'GET', path }, form, (line) => {
+  for (const results of batch.results) {
+    const error = await requests.results(results, form, (line) => {
       const object = parseObject(line.toString());
       const result = object && form.result(object);
       const usage = result && usageIn(result, account);

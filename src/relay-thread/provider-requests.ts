@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Usage } from '../inference/usage.ts';
-import type { ProviderAccount, ReadBatches, Target } from '../providers/provider.ts';
+import type { BatchResults, ProviderAccount, ReadBatches, Target } from '../providers/provider.ts';
 import { runProxy } from '../proxy/proxy.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 
@@ -56,7 +56,7 @@ export class ProviderRequests {
   }
 
   /** As `whole`, without results that stand in it. */
-  async batch(request: ProviderRequest, { resultsIn: key }: ReadBatches): Promise<OrError<Buffer>> {
+  async batch(request: ProviderRequest, { itemsIn: key }: ReadBatches): Promise<OrError<Buffer>> {
     if (key === undefined) return this.whole(request);
     const { maxTranslateBytes } = this.#options.snapshot().settings.limits;
     const around: Buffer[] = [];
@@ -77,14 +77,15 @@ export class ProviderRequests {
     return error ?? Buffer.concat(around);
   }
 
-  /** The results in an answer, one after the other. `begun` is given what lets a pause end. */
+  /** One after the other. `begun` is given what lets a pause end. */
   async results(
-    request: ProviderRequest,
-    { resultsIn: key }: ReadBatches,
+    { path, as }: BatchResults,
+    { itemsIn: key }: ReadBatches,
     take: TakeLine,
     begun: (exchange: LocalExchange) => void = () => {},
   ): Promise<GatewayError | undefined> {
-    if (key === undefined) return this.#lines(request, take, begun);
+    const request = { method: 'GET', path } as const;
+    if (as === 'lines' || key === undefined) return this.#lines(request, take, begun);
     const { maxTranslateBytes } = this.#options.snapshot().settings.limits;
     let wantsMore = true;
     const items = new ArrayItems({

@@ -2,7 +2,7 @@ import { epochMs } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
-import type { Refusal } from '../edge/edge.ts';
+import type { Refusal } from '../edge/head-answers.ts';
 import type { RefusedRequest } from '../pipeline/pipeline-options.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 

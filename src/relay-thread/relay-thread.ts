@@ -1,11 +1,12 @@
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { parentPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { tokenSchemas } from '../authentication/key-verdict.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
+import { FlightClaims } from '../cache/flight-claims.ts';
+import { RemoteFlights } from '../cache/remote-flights.ts';
 import { SemanticIndex } from '../cache/semantic-index.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
 import { SharedVectors } from '../cache/shared-vectors.ts';
@@ -14,8 +15,6 @@ import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
-import type { RedisCounters } from '../counters/redis-counters.ts';
-import type { RedisValues } from '../counters/redis-values.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
@@ -25,7 +24,7 @@ import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import { dialects as allDialects, forwardable, PASSED_AT } from '../plugs.ts';
+import { dialects as allDialects, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
@@ -41,8 +40,11 @@ import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
-import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
+import { headersOfInterest } from './headers-of-interest.ts';
+import { LedgerRoom } from './ledger-room.ts';
+import { McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
+import { ModelClassifier } from './model-classifier.ts';
 import { addressAsked } from './oauth-routes.ts';
 import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
@@ -54,6 +56,7 @@ import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
+import { openAnswersInRedis, openCountsInRedis } from './thread-redis.ts';
 
 /** How often a relay thread says how it is doing. */
 const STATS_MS = 500;
@@ -76,7 +79,7 @@ const data = await new Promise<RelayThreadData>((resolve) => {
     else hear(message);
   });
 });
-const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
+const send = (message: FromRelayThread, transfer: readonly (ArrayBuffer | MessagePort)[] = []): void =>
   port.postMessage(message, transfer);
 
 const log = createLog(
@@ -111,10 +114,8 @@ const keyRing = new KeyRing({
 });
 const refusals = new RefusalRecords({ thread: data.thread, log, add: (record) => records.add(record) });
 const counts = new MemoryCounters(data.counts, data.thread);
-const redisCounts = server.store.counters === 'memory' ? undefined : await countInRedis();
-let ledgerFull = data.journal?.full ?? false;
-records.pauseJournal(ledgerFull && !refusesWhenFull());
-if (server.ledger.sync !== 'batched') runBeforeLastByte(() => records.writeJournal() || !refusesWhenFull());
+const redis = { data, send, settings: () => snapshot.settings };
+const redisCounts = await openCountsInRedis(redis, counts);
 const tokens = new Map(data.tokens.map((token) => [token.id, token]));
 const lasting: Lasting = {
   counters: redisCounts ?? counts,
@@ -126,11 +127,26 @@ const lasting: Lasting = {
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
+const ledgerRoom = new LedgerRoom(records, () => snapshot.settings.ledger, data.journal?.full ?? false);
+if (server.ledger.sync !== 'batched') runBeforeLastByte(() => records.writeJournal() || !ledgerRoom.refuses);
 let { identityProviders } = data.configuration.identities;
 let { semanticCacheModel } = data.configuration;
 
-const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
+const answersInRedis = await openAnswersInRedis(redis);
+const elsewhere =
+  data.threads === 1
+    ? undefined
+    : new RemoteFlights({
+        thread: data.thread,
+        claims: new FlightClaims(data.thread, data.claims),
+        connect(to) {
+          const { port1, port2 } = new MessageChannel();
+          send({ type: 'flight-port-to', to, port: port2 }, [port2]);
+          return port1;
+        },
+      });
 const cache = new AnswerCache({
+  elsewhere,
   memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
   remote: answersInRedis,
   sharedMemory: counters,
@@ -172,14 +188,16 @@ const pipeline: PipelineOptions = {
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,
-  refusal: () => {
-    const fits = records.hasRoom() && !ledgerFull;
-    return fits || !refusesWhenFull() ? undefined : ledgerFullError();
-  },
+  refusal: () => ledgerRoom.refusal(),
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
   requestLog,
   shadow: shadows.copy,
+  classifier: new ModelClassifier({
+    dialect: dialects.find(({ operation }) => operation === 'chat')!,
+    pipeline: () => pipeline,
+    memory: lasting.health.tiers,
+  }),
 };
 
 /** Of one thread alone. */
@@ -332,8 +350,10 @@ function onMessage(message: LaterMessage): void {
       batches.wake();
       return;
     case 'ledger-full':
-      ledgerFull = message.full;
-      records.pauseJournal(ledgerFull && !refusesWhenFull());
+      ledgerRoom.setFull(message.full);
+      return;
+    case 'flight-port':
+      elsewhere?.serve(message.port);
       return;
     case 'mcp':
       mcp.connect(message.port);
@@ -360,30 +380,13 @@ function reconfigure(configuration: ThreadConfiguration): void {
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
   pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
-  records.pauseJournal(ledgerFull && !refusesWhenFull());
+  ledgerRoom.reconfigure();
 }
 
 /** Whose tokens may be meant for addresses of MCP alone. */
 function resourcesOf({ server: { mcp: settings } }: Pick<ThreadConfiguration, 'server'>): TokenResources | undefined {
   const { publicUrl: base, authorizationServers: providers } = settings;
   return base === undefined ? undefined : { base, providers };
-}
-
-/** What providers take, what sets sessions apart, and what tells coding agents to the semantic cache. */
-function headersOfInterest(configuration: ThreadConfiguration): readonly string[] {
-  const { virtualModels, loadBalancing, semanticCacheModel: model } = configuration;
-  const routings = [
-    ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
-    ...loadBalancing.map(({ routing }) => routing),
-  ];
-  const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
-  const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
-  const ofAgents = model === undefined ? [] : ['user-agent'];
-  return [...new Set([...forwardable(configuration), ...MCP_HEADERS, ...ofSessions, ...ofAgents])];
-}
-
-function refusesWhenFull(): boolean {
-  return snapshot.settings.ledger.whenFull === 'refuse';
 }
 
 async function drain(): Promise<void> {
@@ -400,44 +403,6 @@ async function drain(): Promise<void> {
   reportStats();
   pools.destroy();
   send({ type: 'drained' });
-}
-
-async function keepInRedis(): Promise<RedisValues> {
-  const { RedisValues } = await import('../counters/redis-values.ts');
-  const { thread } = data;
-  return new RedisValues({
-    url: server.store.cache,
-    timeoutMs: () => snapshot.settings.cache.timeoutMs,
-    onAway: (reason) => send({ type: 'cache-away', thread, reason }),
-    onBack: () => send({ type: 'cache-back', thread }),
-  });
-}
-
-async function countInRedis(): Promise<RedisCounters> {
-  const { RedisCounters } = await import('../counters/redis-counters.ts');
-  const { thread, threads } = data;
-  return new RedisCounters({
-    url: server.store.counters,
-    gatewayId: server.gatewayId ?? `${hostname()}-${process.pid}`,
-    thread,
-    threads,
-    settings: server.counters,
-    machine: counts,
-    budgetTruth: server.ledger.enabled ? 'database' : 'redis',
-    onAway: (reason) => send({ type: 'counters-away', thread, reason }),
-    onBack: () => send({ type: 'counters-back', thread }),
-  });
-}
-
-/** Either the journal holds all that it may, or the disk has no room for more of it. */
-function ledgerFullError(): GatewayError {
-  const { maxJournalBytes } = snapshot.settings.ledger;
-  return new GatewayError('ledger_full', {
-    ...(ledgerFull
-      ? { setting: `ledger.max_journal_bytes: ${maxJournalBytes}` }
-      : { detail: 'The disk of data_dir has no room for it, or no file can be opened there: the log says which.' }),
-    retryAfterMs: 5_000,
-  });
 }
 
 function reportStats(): void {

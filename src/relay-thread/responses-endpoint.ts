@@ -5,9 +5,9 @@ import type { DialectBackground } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { KeptResponse } from '../store/responses.ts';
+import { answeredRoutes, answerJson, answerText } from './answered-route.ts';
 import type { BackgroundResponses } from './background-responses.ts';
 import { shownItem } from './conversation-items.ts';
-import { answered, answerJson } from './files-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { startEvents, type ToldEvents, tellEvents } from './response-events.ts';
 import type { ResponseRows } from './response-rows.ts';
@@ -25,20 +25,16 @@ export function responseRoutes(
   form: DialectBackground,
   errorBody: Route['errorBody'],
 ): Route[] {
+  const made = answeredRoutes(responses.records, errorBody);
   const route = (
     method: Route['method'],
     pattern: string,
     answer: (exchange: Exchange, id: string) => Promise<OrError<number>>,
-  ): Route => ({
-    method,
-    pattern,
-    needsKey: true,
-    body: method === 'POST' ? 'whole' : 'none',
-    readsQuery: true,
-    errorBody,
-    handle: (exchange) =>
-      void answered(responses.records, exchange, () => answer(exchange, exchange.params['response_id'] ?? '')),
-  });
+  ): Route =>
+    made(method, pattern, (exchange) => answer(exchange, exchange.params['response_id'] ?? ''), {
+      body: method === 'POST' ? 'whole' : 'none',
+      readsQuery: true,
+    });
   const { rows } = responses;
   return [
     route('GET', '/responses/{response_id}', async (exchange, id) => {
@@ -64,13 +60,6 @@ export function responseRoutes(
     }),
     route('GET', '/responses/{response_id}/input_items', (exchange, id) => inputItems(rows, exchange, id)),
   ];
-}
-
-function answerText(exchange: Exchange, json: string): void {
-  const headers = ['content-type', 'application/json'];
-  exchange.pushOwnHeaders(headers, 0);
-  exchange.sink.start(200, headers);
-  exchange.sink.end(Buffer.from(json));
 }
 
 async function events(

@@ -26,9 +26,16 @@ const PLACES = ['index', 'output_index', 'content_index', 'item_id'] as const;
 const MAX_TEXTS = 256;
 const MAX_DEPTH = 8;
 
-/** The texts of an event stream, whatever its form, each put together in the order of its pieces. */
+/** Responses tell each text in pieces, and then several times whole: in the events that end it, its part, item and answer. */
+const WHOLE_EVENT = /^response\.(?!.*\.delta$)/;
+
+/**
+ * The texts of an event stream, whatever its form, each put together in the order of its pieces. What such a form tells
+ * whole is left out where it repeats a text that is there.
+ */
 export function streamedTexts(stream: string): StreamedText[] {
-  const texts = new Map<string, string>();
+  const pieces = new Map<string, string>();
+  const whole = new Map<string, string>();
   for (const line of stream.split(/\r\n|\n|\r/)) {
     if (!line.startsWith('data:')) continue;
     let event: unknown;
@@ -38,9 +45,16 @@ export function streamedTexts(stream: string): StreamedText[] {
       // The end of a stream, or an event that was cut.
       continue;
     }
-    collect(event, '', texts, 0);
+    const type = objectOf(event)?.['type'];
+    const isWhole = typeof type === 'string' && WHOLE_EVENT.test(type);
+    collect(event, '', isWhole ? whole : pieces, 0);
   }
-  return Array.from(texts, ([at, text]) => ({ at, text }));
+  const known = new Set(pieces.values());
+  for (const [at, text] of whole) {
+    if (!known.has(text)) pieces.set(at, text);
+    known.add(text);
+  }
+  return Array.from(pieces, ([at, text]) => ({ at, text }));
 }
 
 function collect(value: unknown, at: string, texts: Map<string, string>, depth: number): void {

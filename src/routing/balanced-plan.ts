@@ -2,7 +2,7 @@ import type { ComplexityTier, RoutingSettings, RoutingStrategy } from '../config
 import type { Blamed } from './blame.ts';
 import type { HedgeCap } from './hedge-cap.ts';
 import type { Candidate, RouteEntry } from './route-entry.ts';
-import type { PlanContext, RoutePlan, Step } from './route-plan.ts';
+import type { Complexity, PlanContext, RoutePlan, Step } from './route-plan.ts';
 import { belonging, hashOf, isAmong, sessionOf } from './session.ts';
 
 /** Not asked in this exchange again, or at all. */
@@ -43,7 +43,7 @@ export class BalancedPlan implements RoutePlan {
   /** By candidate; made with the first that is passed over. */
   #flags: Uint8Array | undefined;
   #latest: Candidate | undefined;
-  #tier: ComplexityTier | undefined;
+  #complexity: Complexity | undefined;
   /** The next step begins beside the latest, which has not failed. */
   #hedges = false;
 
@@ -147,8 +147,8 @@ export class BalancedPlan implements RoutePlan {
 
   /** The tier itself, then harder ones, then easier ones. */
   #tierRank(tier: ComplexityTier): number {
-    this.#tier ??= this.#context.tier();
-    const above = TIER_NUMBER[tier] - TIER_NUMBER[this.#tier];
+    this.#complexity ??= this.#context.complexity();
+    const above = TIER_NUMBER[tier] - TIER_NUMBER[this.#complexity.tier];
     return above >= 0 ? above : 2 - above;
   }
 
@@ -200,7 +200,10 @@ export class BalancedPlan implements RoutePlan {
     if (this.#latest !== undefined) return this.#latest.entry === entry ? 'other-credential' : 'fallback';
     if (entry.canaryPercent !== undefined) return 'canary';
     if (this.#session !== undefined) return 'sticky';
-    return this.#tier === undefined ? this.#route.strategy : `complexity ${this.#tier}`;
+    if (this.#route.strategy === 'latency') return entry.latencyReason;
+    if (this.#complexity === undefined) return this.#route.strategy;
+    const { tier, cause } = this.#complexity;
+    return cause === 'signs' ? `complexity ${tier}` : `complexity ${tier} (${cause})`;
   }
 
   /** Nothing can be asked in the ordinary way: what would be back first is, where nobody else does so already. */

@@ -1,4 +1,5 @@
 import type {
+  ClassifierSettings,
   HedgeSettings,
   RetrySettings,
   RouteTarget,
@@ -51,6 +52,7 @@ export class BalancedRoute implements Route, PlannedRoute {
   readonly strategy: RoutingStrategy;
   readonly sticky: RoutingSettings['sticky'];
   readonly shadow: RoutingSettings['shadow'];
+  readonly classifier: ClassifierSettings | undefined;
   readonly entries: readonly RouteEntry[];
   readonly description: string;
   readonly hedgeCap: HedgeCap | undefined;
@@ -68,6 +70,7 @@ export class BalancedRoute implements Route, PlannedRoute {
     this.strategy = routing.strategy;
     this.sticky = routing.sticky;
     this.shadow = routing.shadow;
+    this.classifier = routing.classifier;
     this.memory = memory;
     this.#hedgeAfter = hedgeAfter(routing.hedge);
     this.hedgeCap = routing.hedge && new HedgeCap(model, routing.hedge.maxRatePercent, memory);
@@ -115,6 +118,15 @@ export class BalancedRoute implements Route, PlannedRoute {
 
   mayAsk(targetId: string, context: PlanContext): boolean {
     return this.entries.some((entry) => entry.targetId === targetId && entry.matches(context));
+  }
+
+  needsComplexity(context: PlanContext): boolean {
+    if (this.strategy !== 'complexity') return false;
+    const tiers = this.entries
+      .filter(({ written, place }) => written.tier !== undefined && context.canAsk(place.target))
+      .filter((entry) => entry.matches(context))
+      .map(({ written }) => written.tier);
+    return new Set(tiers).size > 1;
   }
 
   plan(context: PlanContext): OrError<RoutePlan> {

@@ -4,13 +4,13 @@ import type { SharedSlots } from './shared-slots.ts';
 /** Words of a slot. Times are the low 32 bits of milliseconds: differences hold for spans below 24 days. */
 const OUT = 0;
 const UNTIL = 1;
-/** 0: nobody probes; else when the probe that was let through is taken for lost. */
+/** When the probe that was let through is taken for lost; 0: nobody probes. */
 const PROBE = 2;
 const CONSECUTIVE = 3;
 const WINDOW_START = 4;
 const REQUESTS = 5;
 const FAILURES = 6;
-/** How often in a row it was taken out: each time for twice as long. */
+/** How often in a row the circuit was opened: each time for twice as long. */
 const TIMES_OUT = 7;
 /** 0: it never was out. */
 const RECOVERED = 8;
@@ -19,7 +19,7 @@ const SINCE = 10;
 const RETRY_START = 11;
 const RETRY_REQUESTS = 12;
 const RETRIES = 13;
-/** Counts what other gateways should hear of. */
+/** Counts changes that other gateways should hear of. */
 const CHANGED = 14;
 /** When a request last met it while it was out; 0: never. */
 const WANTED = 15;
@@ -99,7 +99,7 @@ export class Circuit {
     return this.#get(OUT) === 0 ? 0 : Math.max(0, -this.#since(UNTIL, now));
   }
 
-  /** Its part of what it would get: it grows from a tenth after it came back. */
+  /** The part of its share that it gets: it grows from a tenth after it came back. */
   share(now: number): number {
     const recovered = this.#get(RECOVERED);
     const { slowStartMs } = this.#laws;
@@ -168,7 +168,7 @@ export class Circuit {
   takeOut(now: number, reason: number, outMs: number, probing: Probing): void {
     const { maxOutMs } = this.#laws;
     if (this.#get(OUT) !== 0 && probing !== 'due') {
-      // It was asked before its time, or before it was taken out: what is known of it stands.
+      // The request was sent before its time, or before the circuit opened: what is known stands.
       this.release(probing);
       return;
     }
@@ -187,12 +187,12 @@ export class Circuit {
     this.#changed();
   }
 
-  /** The request that was let through told nothing of it. */
+  /** The request that was let through told nothing about it. */
   release(probing: Probing): void {
     if (probing === 'due' || probing === 'early') this.#set(PROBE, 0);
   }
 
-  /** An operator says that it can be asked. */
+  /** Closes the circuit: an operator says that it can be asked. */
   reset(): void {
     for (let word = 0; word < CIRCUIT_WORDS; word += 1) if (word !== CHANGED) this.#set(word, 0);
     this.#changed();
@@ -210,12 +210,12 @@ export class Circuit {
     return this.#isProbed(now) || (wanted !== 0 && this.#since(WANTED, now) <= wantedWithinMs);
   }
 
-  /** Of the gateway, for so long; 0: another one has it. */
+  /** Gives this gateway the permit to probe for so many milliseconds; 0: another one has it. */
   permit(now: number, forMs: number): void {
     this.#set(PERMIT, forMs === 0 ? 0 : (now + forMs) | 1);
   }
 
-  /** For other gateways. */
+  /** The state as other gateways are told it. */
   told(now: number): SharedCircuit {
     return {
       out: this.#get(OUT) !== 0,
@@ -227,7 +227,7 @@ export class Circuit {
     };
   }
 
-  /** As another gateway says; what is counted stays of this one. */
+  /** Takes over what another gateway tells; the counts stay those of this one. */
   hear(shared: SharedCircuit, now: number): void {
     const { out, forMs, outSinceMs, reason, timesOut, recoveredSinceMs } = shared;
     this.#set(UNTIL, now + forMs);
@@ -261,7 +261,7 @@ export class Circuit {
     return probe !== 0 && ((probe - now) | 0) > 0;
   }
 
-  /** Alone, a gateway needs nobody's permit. */
+  /** A gateway that is alone needs nobody's permit. */
   #isPermitted(now: number): boolean {
     if (this.#agreement === undefined || Atomics.load(this.#agreement, 0) === ALONE) return true;
     const permit = this.#get(PERMIT);
@@ -272,7 +272,7 @@ export class Circuit {
     Atomics.add(this.#words, this.#at + CHANGED, 1);
   }
 
-  /** A window that never began is over, too. */
+  /** Whether the window is over; one that never began is over, too. */
   #isOver(start: number, spanMs: number, now: number): boolean {
     const age = this.#since(start, now);
     return age < 0 || age > spanMs;

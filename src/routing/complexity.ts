@@ -1,9 +1,9 @@
 import type { ComplexityTier } from '../config/rules/routing-settings.ts';
 
-/** Of a longer request so much is read, from its end: what is asked last. */
+/** A longer one is complex, and not read. */
 const MAX_READ_BYTES = 65_536;
 const MEDIUM_BYTES = 2_000;
-const COMPLEX_BYTES = 24_000;
+const LONG_BYTES = 24_000;
 const COMPLEX_SCORE = 4;
 const MEDIUM_SCORE = 2;
 
@@ -22,8 +22,10 @@ const SIGNS: readonly (readonly [RegExp, number])[] = [
  * what made it hard stays in it: within one session the tier only rises.
  */
 export function complexityOf(body: Buffer): ComplexityTier {
-  const text = body.toString('latin1', Math.max(0, body.length - MAX_READ_BYTES));
-  let score = body.length > COMPLEX_BYTES ? 3 : body.length > MEDIUM_BYTES ? 1 : 0;
+  // What stood before that may have been hard.
+  if (body.length > MAX_READ_BYTES) return 'complex';
+  const text = body.toString('latin1');
+  let score = body.length > LONG_BYTES ? 3 : body.length > MEDIUM_BYTES ? 1 : 0;
   for (const [sign, points] of SIGNS) if (sign.test(text)) score += points;
   if (score >= COMPLEX_SCORE) return 'complex';
   return score >= MEDIUM_SCORE ? 'medium' : 'simple';

@@ -6,18 +6,20 @@ import { type Availability, CIRCUIT_WORDS, Circuit, type Probing } from './circu
 import { LATENCY_WORDS, LatencyWindow } from './latency-window.ts';
 import type { StepObserver } from './route-plan.ts';
 import { SharedSlots } from './shared-slots.ts';
+import { TierMemory } from './tier-memory.ts';
 
-/** A credential that was refused is hardly mended at once. */
+/** A refused credential stays out this long at first: it is hardly mended at once. */
 const REFUSED_OUT_MS = 60_000;
 const MAX_CIRCUITS = 4_096;
 const MAX_TARGETS = 1_024;
 
-/** Health and latencies of everything that routes lead to, in memory that all threads share. */
+/** What is known of everything that routes lead to, and of what asks for it, in memory that all threads share. */
 export class HealthMemory {
   readonly circuits: SharedSlots;
   readonly latencies: SharedSlots;
   /** One word: `ALONE` or `AGREED`, whether gateways that share Redis agree on who probes. */
   readonly agreement: Int32Array;
+  readonly tiers: TierMemory;
   readonly now: () => number;
 
   /** `now`: milliseconds, the same on all threads. */
@@ -26,11 +28,17 @@ export class HealthMemory {
     this.circuits = new SharedSlots(MAX_CIRCUITS, CIRCUIT_WORDS, shared?.circuits);
     this.latencies = new SharedSlots(MAX_TARGETS, LATENCY_WORDS, shared?.latencies);
     this.agreement = new Int32Array(shared?.agreement ?? new SharedArrayBuffer(4));
+    this.tiers = new TierMemory(shared?.tiers);
   }
 
   get buffers(): HealthBuffers {
-    const { circuits, latencies, agreement } = this;
-    return { circuits: circuits.buffer, latencies: latencies.buffer, agreement: agreement.buffer as SharedArrayBuffer };
+    const { circuits, latencies, agreement, tiers } = this;
+    return {
+      circuits: circuits.buffer,
+      latencies: latencies.buffer,
+      agreement: agreement.buffer as SharedArrayBuffer,
+      tiers: tiers.buffer,
+    };
   }
 }
 
@@ -38,6 +46,7 @@ export interface HealthBuffers {
   readonly circuits: SharedArrayBuffer;
   readonly latencies: SharedArrayBuffer;
   readonly agreement: SharedArrayBuffer;
+  readonly tiers: SharedArrayBuffer;
 }
 
 type Outcome = Parameters<StepObserver['failed']>[1];
@@ -49,7 +58,7 @@ type Outcome = Parameters<StepObserver['failed']>[1];
 export class Place {
   readonly target: Target;
   readonly latency: LatencyWindow | undefined;
-  /** By whose fault. Undefined: there was no room for it, and it is never out. */
+  /** Circuits by whose fault it is. Undefined: there was no room for one, and the place is never out by it. */
   readonly circuits: Readonly<Record<'target' | 'credential' | 'limited', Circuit | undefined>>;
   readonly #now: () => number;
   readonly #observers: Readonly<Record<Probing, StepObserver>>;
@@ -65,7 +74,7 @@ export class Place {
     this.circuits = {
       target: circuit(`target ${target.id}`, memory.agreement),
       credential: circuit(`credential ${target.account} ${key}`, memory.agreement),
-      // When its instant came anybody may ask: there is no probe to agree upon.
+      // Once its instant has come anybody may ask: there is no probe to agree upon.
       limited: circuit(`limited ${target.id} ${key}`),
     };
     const at = memory.latencies.claim(target.id);
@@ -80,7 +89,7 @@ export class Place {
 
   availability(now: number): Availability {
     const { target, credential, limited } = this.circuits;
-    // Until its instant nobody asks; then anybody may.
+    // Nobody asks before its instant, and anybody may afterwards.
     if (limited !== undefined && limited.availability(now) === 'out') return 'out';
     const ofTarget = target?.availability(now) ?? 'open';
     const ofCredential = credential?.availability(now) ?? 'open';
@@ -99,7 +108,7 @@ export class Place {
     return this.circuits.limited?.availability(now) === 'out';
   }
 
-  /** Of what it would get, while it comes back. */
+  /** The part of its share that the place gets while it comes back, 0 to 1. */
   share(now: number): number {
     return this.circuits.target?.share(now) ?? 1;
   }
@@ -119,7 +128,7 @@ export class Place {
     return this.#observers[probing];
   }
 
-  /** Of a request that needs no claim. */
+  /** The observer of a request that needs no claim. */
   observer(probing: 'none' | 'panic'): StepObserver {
     return this.#observers[probing];
   }
@@ -141,7 +150,7 @@ export class Place {
         const { target, credential, limited } = this.circuits;
         target?.succeeded(now, probing);
         credential?.succeeded(now, probing);
-        // One that was asked before the limit says nothing of it.
+        // A request that was sent before the limit says nothing about it.
         if (limited?.availability(now) === 'probe') limited.succeeded(now, 'due');
       },
       answered: (firstContentMs, perTokenMs) => {
@@ -169,7 +178,7 @@ export class Place {
     const reason = reasonNumber(error, status);
     const { target, credential, limited } = this.circuits;
     const whose = blamed(error, status);
-    // It answered at least: whatever it let nobody through for before is over where it is not to blame now.
+    // The place answered: circuits that are not to blame now are closed again.
     if (whose !== 'target') target?.release(probing);
     if (whose !== 'credential') credential?.release(probing);
     if (whose === 'target') target?.failed(now, reason, probing);

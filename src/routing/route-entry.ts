@@ -62,6 +62,8 @@ export class RouteEntry {
   hedgeAfterMs: number | undefined;
   /** Milliseconds until so many tokens came, at the median; undefined: too few answers tell. */
   expectedMs: number | undefined;
+  /** Why latency-based routing asks it, with what it takes. */
+  latencyReason = 'latency unknown';
   readonly #description: string;
   readonly #retry: StepRetry;
   readonly #overrides: StepOverrides | undefined;
@@ -152,11 +154,21 @@ export class RouteEntry {
       (firstContent ?? 0) > (sla?.firstTokenMs ?? Number.POSITIVE_INFINITY) ||
       (perToken ?? 0) > (sla?.perTokenMs ?? Number.POSITIVE_INFINITY);
     this.expectedMs = firstContent === undefined ? undefined : firstContent + TOKENS * (perToken ?? 0);
+    this.#explain();
     // Were it below the true percentile, the cap would be spent before the slowest had their turn.
     this.hedgeAfterMs =
       hedgeAfter === undefined || hedgeAfter >= 1
         ? hedgeAfter
         : latency?.percentileBound('first-content', hedgeAfter, now);
+  }
+
+  /** In two digits: each is a step of its own, and a step is made once. */
+  #explain(): void {
+    const { expectedMs } = this;
+    const reason = expectedMs === undefined ? 'latency unknown' : `latency ${Number(expectedMs.toPrecision(2))} ms`;
+    if (reason === this.latencyReason) return;
+    this.latencyReason = reason;
+    this.#steps.clear();
   }
 
   /** The share falls with the square of the time: steady, and even a slow target is asked often enough to be known. */

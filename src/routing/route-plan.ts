@@ -1,4 +1,4 @@
-import type { ComplexityTier, ShadowSettings } from '../config/rules/routing-settings.ts';
+import type { ClassifierSettings, ComplexityTier, ShadowSettings } from '../config/rules/routing-settings.ts';
 import type { ConditionValues } from '../config/rules/target-condition.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -113,7 +113,14 @@ export interface PlanContext {
   /** What conditions of targets are about. */
   conditionValues(): ConditionValues;
   /** How hard the request is. */
-  tier(): ComplexityTier;
+  complexity(): Complexity;
+}
+
+/** How hard a request is, and who says so. */
+export interface Complexity {
+  readonly tier: ComplexityTier;
+  /** Signs in the request; the classifier; what it said of the conversation before; signs, since it failed. */
+  readonly cause: 'signs' | 'classifier' | 'conversation' | 'classifier failed' | 'classifier late' | 'classifier busy';
 }
 
 /** A client's model name, resolved. Rules, labels and records use `model`. */
@@ -129,6 +136,10 @@ export interface Route {
   readonly targets: readonly Target[];
   /** Who gets copies of its requests; absent: nobody. */
   readonly shadow?: ShadowSettings | undefined;
+  /** Who is asked how hard a request is; absent: signs in it tell. */
+  readonly classifier?: ClassifierSettings | undefined;
+  /** Whether who is asked first depends on how hard the request is. Absent: it does not. */
+  needsComplexity?(context: PlanContext): boolean;
   /** What it changes of requests, by target; absent: nothing. */
   readonly changes?: string;
   /** Whether a plan in this context could ask the target. Absent: each of them. */

@@ -203,14 +203,30 @@ function countOf(id: string): number | undefined {
   return count;
 }
 
+export interface OpenFrame {
+  /** Hashes of all labels in it, each once. */
+  readonly labels: readonly string[];
+  /** Once. */
+  rows(): LedgerRow[];
+}
+
 /** All exchanges of a frame. Throws where the bytes are none of a form that this version knows. */
 export function readFrameRows(data: Uint8Array): LedgerRow[] {
+  return openFrame(data).rows();
+}
+
+/** The same for whoever may be content with its labels: rows are four fifths of the work. */
+export function openFrame(data: Uint8Array): OpenFrame {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   if (bytes[0] !== FORM) throw new RangeError(`a frame of the unknown form ${bytes[0]}`);
   const plain = zstdDecompressSync(bytes.subarray(2), { maxOutputLength: MAX_FRAME_BYTES });
   const sections = new Sections(plain, bytes[1]!);
   const stems = sections.next().toString().split('\n');
   const labels = sections.next().toString().split('\n');
+  return { labels, rows: () => rowsOf(sections, stems, labels) };
+}
+
+function rowsOf(sections: Sections, stems: readonly string[], labels: readonly string[]): LedgerRow[] {
   const details: string[] = JSON.parse(sections.next().toString());
   const columns = Object.fromEntries(COLUMNS.map((name) => [name, new NumberReader(sections.next())])) as Record<
     Column,

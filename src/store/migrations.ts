@@ -16,6 +16,8 @@ import { requestLog } from './migrations/0014-request-log.ts';
 import { conversations } from './migrations/0015-conversations.ts';
 import { audit } from './migrations/0018-audit.ts';
 import { batchBlocks } from './migrations/0019-batch-blocks.ts';
+import { requestLogBlobs } from './migrations/0020-request-log-blobs.ts';
+import { latenciesAndDeliveries } from './migrations/0023-latencies-and-deliveries.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -36,4 +38,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0015-conversations': conversations,
   '0018-audit': audit,
   '0019-batch-blocks': batchBlocks,
+  '0020-request-log-blobs': requestLogBlobs,
+  '0023-latencies-and-deliveries': latenciesAndDeliveries,
 };

@@ -30,14 +30,17 @@ export interface RelayThreadData {
   readonly counters: SharedArrayBuffer;
   /** Of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
-  /** Of health and latencies of targets: routing/place. */
+  /** Of health and latencies of targets, and tiers of requests: routing/place. */
   readonly health: {
     readonly circuits: SharedArrayBuffer;
     readonly latencies: SharedArrayBuffer;
     readonly agreement: SharedArrayBuffer;
+    readonly tiers: SharedArrayBuffer;
   };
   /** Of cached answers: cache/shared-answers. */
   readonly answers: SharedArrayBuffer;
+  /** Of those that are on their way: cache/flight-claims. */
+  readonly claims: SharedArrayBuffer;
   /** Of the questions that they answered: cache/shared-vectors. */
   readonly vectors: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
@@ -79,6 +82,8 @@ export type ToRelayThread =
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
   | { type: 'ledger-full'; full: boolean }
+  /** Of another relay thread that wants answers which are on their way here; the port is transferred. */
+  | { type: 'flight-port'; port: MessagePort }
   /** To the thread of MCP; the port is transferred. */
   | { type: 'mcp'; port: MessagePort }
   /** Accept nothing new; answer `drained` when the last exchange has ended. */
@@ -111,6 +116,8 @@ export type FromRelayThread =
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   /** A request of MCP is there: a port to its thread is wanted. */
   | { type: 'mcp-wanted'; thread: number }
+  /** For relay thread `to`; the port is transferred. */
+  | { type: 'flight-port-to'; to: number; port: MessagePort }
   /** A run of an agent is over. */
   | { type: 'agent-over'; run: AgentRun }
   | { type: 'log'; line: string }

@@ -52,6 +52,7 @@ const CALM_SHARE = 0.05;
  * open, else a number that differs whenever one was served in between.
  */
 export function collectWhenIdle(mark: () => number | undefined): void {
+  const untouched = mark();
   let before: number | undefined;
   let busy = performance.eventLoopUtilization();
   let wasCalm = false;
@@ -68,8 +69,8 @@ export function collectWhenIdle(mark: () => number | undefined): void {
     const worthBytes = isIdle ? idleWorthBytes : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
     wasCalm = isCalm;
     if (heldBytes() - leftBytes < worthBytes) return;
-    // It stops the thread twice as long, which somebody who is being served would notice.
-    collectAll(isIdle && leftBytes === 0 ? 'last-resort' : 'regular');
+    // It stops the thread twice as long, which somebody who is being served would notice, and who comes next as well.
+    collectAll(isIdle && leftBytes === 0 && now === untouched ? 'last-resort' : 'regular');
     leftBytes = heldBytes();
   }, LOOK_MS).unref();
 }

@@ -37,7 +37,7 @@ export interface OutboundRequest {
 /** How long, and with how many bytes, a transfer may go on whose answer is whole: its last chunk is due at once. */
 const MAX_LINGER_MS = 1_000;
 const MAX_LINGER_BYTES = 65_536;
-/** Of this thread. Looked at by one timer, which runs only while there are any. */
+/** Lingering transfers of this thread; one timer looks at them, and runs only while there are any. */
 const lingering = new Sweeper<UpstreamAttempt>();
 
 /**
@@ -57,7 +57,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   diedReused = false;
   readonly #handler: AttemptHandler;
   readonly #pool: OriginPool;
-  /** From its turn until it is given back. */
+  /** The connection, from the attempt's turn until it is given back. */
   #connection: OriginConnection | undefined;
   #controller: TransferControl | undefined;
   #request: OutboundRequest | undefined;
@@ -70,7 +70,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   /** What the provider declared as the length of its body, and how much of it came. */
   #declared: string | string[] | undefined;
   #received = 0;
-  /** Where the provider compressed its answer. */
+  /** Decodes the answer where the provider compressed it. */
   #decoded: DecodedAnswer | undefined;
   #paused = false;
   /** performance.now(); 0: it was not. */
@@ -81,7 +81,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#handler = handler;
   }
 
-  /** False: as many wait for this origin already as may, and nothing was begun. */
+  /** False: as many attempts wait for this origin as may, and nothing was begun. */
   send(request: OutboundRequest): boolean {
     this.#request = request;
     const entered = this.#pool.enter(this);
@@ -149,14 +149,14 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   abort(): void {
-    // It may still be decoding what came before the end.
+    // The decoder may still be at work on bytes that came before the end.
     this.#decoded?.destroy();
     if (this.#done) return;
     this.#end();
     this.#request = undefined;
     if (!this.#dispatched) this.#pool.leaveLine(this);
     else if (this.#controller) this.#cut(this.#controller);
-    // Else undici is connecting for it and cannot be told; its connection is given back when undici lets go.
+    // Otherwise undici is connecting and cannot be told; the connection is given back when undici lets go.
   }
 
   onRequestStart(controller: TransferControl): void {
@@ -181,7 +181,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     if (this.#done) return;
     if (status === SWITCHING_PROTOCOLS)
       this.passFailure(new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH }));
-    // 1xx are for the connection, not for the client.
+    // A 1xx answer is about the connection and not for the client.
     if (status < 200) return;
     this.answered = true;
     this.#declared = headers['content-length'];
@@ -241,11 +241,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
       if (isInvalid(error)) this.#pool.free(connection);
       else this.#pool.broken(connection);
     }
-    // Given up while connecting, or aborted: undici reports that too.
+    // undici also reports attempts that were given up while connecting, or aborted.
     if (this.#done) return;
     this.#end();
     if (this.#lingersSince > 0) return;
-    // Paused at the last byte, undici did not get to say so before the provider closed.
+    // The attempt was paused at the last byte: undici could not report the end before the provider closed.
     if (this.answered && this.#declared === String(this.#received)) {
       this.#ended();
       return;
@@ -325,7 +325,7 @@ function isInvalid(error: Error): boolean {
   return Reflect.get(error, 'code') === 'UND_ERR_INVALID_ARG';
 }
 
-/** What this machine or process has no more of: not the provider's fault. */
+/** This machine or process has run out of something: the provider is not at fault. */
 const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
@@ -352,7 +352,7 @@ function toGatewayError(error: Error, answered: boolean): GatewayError {
   if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new GatewayError('upstream_protocol', { detail, cause: error });
   }
-  // Not the provider's doing: what we wanted to send cannot be sent, or undici's own checks failed on its answer.
+  // The provider is not at fault: our request cannot be sent, or undici's own checks failed on the answer.
   if (isInvalid(error)) return new GatewayError('internal_error', { cause: error });
   if (code === 'ERR_ASSERTION') return new GatewayError('upstream_protocol', { cause: error });
   return new GatewayError('upstream_cut', { detail, cause: error });

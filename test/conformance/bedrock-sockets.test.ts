@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { answerOfStream, type BedrockAnswer, expected, told } from '../support/bedrock-answers.ts';
 import { fixtureAnswers, fixtureStreams } from '../support/bedrock-fixtures.ts';
 import { fromStream, fromWhole } from '../support/chat-answer.ts';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';
 import { decodeChat } from '../support/sdk-streams.ts';
@@ -23,10 +24,7 @@ before(async () => {
   const account = { type: 'provider-account/aws-bedrock', name: 'aws', region: 'eu-west-1', auth_data };
   gateway = await startGateway({ manifests: [{ ...account, base_url: provider.origin }] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 interface Recorded {
   readonly label: string;

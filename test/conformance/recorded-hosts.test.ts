@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import type { Usage } from '../../src/inference/usage.ts';
 import { hostOf } from '../../src/providers/openai-compatible/hosts.ts';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { noRecordings } from '../support/recordings.ts';
 import { type RecordedChat, recordedChats, usageIn } from './recorded-chats.ts';
@@ -35,10 +36,7 @@ before(async () => {
   const ids = [...new Set([...RECORDED, ...fixtures])];
   gateway = await startGateway({ manifests: ids.map((id) => accountOf(id, `${provider.origin}/v1`)) });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 let count = 0;
 

@@ -5,42 +5,12 @@ import { test } from 'node:test';
 import { anthropicMessages } from '../../src/dialects/anthropic-messages/index.ts';
 import type { Usage } from '../../src/inference/usage.ts';
 import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
-import { StreamPassthrough } from '../../src/relay/stream-passthrough.ts';
-import { WholePassthrough } from '../../src/relay/whole-passthrough.ts';
-import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { cuttings, pieces } from '../support/cuttings.ts';
-import { heldMemory } from '../support/held-memory.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';
-import { exampleTarget } from '../support/targets.ts';
-import { FakeRelayHost } from '../unit/relay/fake-relay-host.ts';
+import { carryAnswer } from './carry-answer.ts';
 import { splitEvents } from './recorded-chats.ts';
 
-/** A message that its client and its provider speak alike: nothing is translated. */
-function carry(kind: 'sse' | 'json', chunks: Iterable<Buffer>, end: 'ended' | 'open' = 'ended') {
-  const host = new FakeRelayHost();
-  const meter = new UsageMeter();
-  const shared = {
-    host,
-    meter,
-    wire: anthropicWire,
-    target: { ...exampleTarget, wire: anthropicWire },
-    form: anthropicMessages.answers,
-    holdBytes: 65_536,
-  };
-  const mode =
-    kind === 'json'
-      ? new WholePassthrough({ ...shared, contentType: 'application/json', endsWithConnection: false })
-      : new StreamPassthrough({
-          ...shared,
-          expected: { choices: 1, usageEvent: 'keep' },
-          memory: heldMemory(),
-          contentType: 'text/event-stream',
-          maxEventBytes: 1_048_576,
-        });
-  for (const chunk of chunks) mode.chunk(chunk);
-  if (end === 'ended') mode.ended();
-  return { host, meter };
-}
+const carry = carryAnswer.bind(undefined, anthropicWire, anthropicMessages.answers);
 
 interface MessageUsage {
   input_tokens?: number;

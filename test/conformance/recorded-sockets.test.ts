@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import type { Usage } from '../../src/inference/usage.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { noRecordings } from '../support/recordings.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -36,10 +37,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 interface Case {
   readonly chat: RecordedChat;

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { before, it } from 'node:test';
 import { type Kysely, sql } from 'kysely';
 import { type Database, openDatabase, openExistingDatabase } from '../../src/store/database.ts';
+import { FixedStatement } from '../../src/store/fixed-statement.ts';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { rowValues } from '../../src/store/row-values.ts';
 import { DatabaseAbsent, isRowFault, StoreFault } from '../../src/store/store-fault.ts';
@@ -146,6 +147,55 @@ forEachEngine('a transaction', (engine) => {
     assert.equal(answer, 42);
     assert.deepEqual(await hashes(database), ['kept']);
   });
+});
+
+forEachEngine('a transaction that need not wait for the disk', (engine) => {
+  const INSERT = new FixedStatement('insert into price_tables (hash, rates, version) values (?, ?, ?)');
+  const HASHES = new FixedStatement<{ hash: string }>('select hash from price_tables where rates = ? order by hash');
+  let database: Database;
+  before(async () => {
+    database = await engine.open();
+  });
+  const insert = (hash: string) => database.writeSoon(({ run }) => run(INSERT, [hash, '{}', '1']));
+
+  it('it returns what its work returns, which sees what it wrote, and others see it afterwards', async () => {
+    const seen = await database.writeSoon(async ({ run }) => {
+      await run(INSERT, ['kept', '{}', '1']);
+      return run(HASHES, ['{}']);
+    });
+    assert.deepEqual(
+      seen.map(({ hash }) => hash),
+      ['kept'],
+    );
+    assert.deepEqual(await hashes(database), ['kept']);
+  });
+
+  it('one that fails is rolled back whole, and those that wait for their turn go on', async () => {
+    const failing = database.writeSoon(async ({ run }) => {
+      await run(INSERT, ['lost', '{}', '1']);
+      await run(INSERT, ['lost', '{}', '1']);
+    });
+    const behind = insert('behind');
+    const other = database.write(({ query }) => query.insertInto('price_tables').values(price('other')).execute());
+    await assert.rejects(failing);
+    await Promise.all([behind, other]);
+    assert.deepEqual(await hashes(database), ['behind', 'kept', 'other']);
+  });
+
+  if (engine.name === 'SQLite') {
+    it('it leaves the file waiting for the disk, as others need it', async () => {
+      const mode = new FixedStatement<{ synchronous: number }>('pragma synchronous');
+      let during: readonly { synchronous: number }[] = [];
+      // One behind a rest waits for the disk, and so does the next where the machine is slow.
+      for (let tries = 0; tries < 50 && during[0]?.synchronous !== 1; tries += 1) {
+        await insert(`one of many ${tries}`);
+        during = await database.writeSoon(({ run }) => run(mode, []));
+      }
+      const { rows } = await sql<{ synchronous: number }>`pragma synchronous`.execute(database.query);
+      // 1: NORMAL, 2: FULL.
+      assert.deepEqual([during[0]?.synchronous, rows[0]?.synchronous], [1, 2]);
+    });
+  }
 });
 
 forEachEngine('rows inserted at once', (engine) => {

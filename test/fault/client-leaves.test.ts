@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ChatStream, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { chunkEvent, type FakeProvider, startProvider } from '../support/provider.ts';
 import { chatHead, RawClient } from '../support/raw-client.ts';
@@ -53,11 +54,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-  await listener?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider, listener]);
 
 interface Case {
   readonly model: string;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import OpenAI, { APIError } from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, selfHosted, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, startProvider } from '../support/provider.ts';
 import { byModel } from '../support/scripted-provider.ts';
@@ -67,10 +68,7 @@ before(async () => {
   gateway = await startGateway({ manifests: [selfHosted('lab', provider.origin, Object.keys(all), { cost })] });
   client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: KEY, maxRetries: 0 });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 /** What the SDK raises, with the pieces of content that came before. */
 async function raisedBy(model: string, stream: boolean, id: string): Promise<{ raised: unknown; pieces: number }> {

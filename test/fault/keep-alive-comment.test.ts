@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { brokenOff } from '../support/broken-off.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { byModel, gate, openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -57,10 +58,7 @@ before(async () => {
     manifests: [openAccount('p', `${provider.origin}/v1`)],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 /** The data of each event that openai-python would hand on: it dispatches at every empty line once an event had an id. */
 function dispatched(text: string): string[] {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { openDatabase } from '../../src/store/database.ts';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type EndedExchange, startCountingProvider, startLoad } from '../support/ledger-load.ts';
 import { type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
@@ -17,10 +18,7 @@ describe('the ledger while PostgreSQL is away', { skip: postgresSkip, timeout: 1
     server = await startPostgres();
     provider = await startCountingProvider();
   });
-  after(async () => {
-    await provider?.[Symbol.asyncDispose]();
-    await server?.[Symbol.asyncDispose]();
-  });
+  disposeAfter(() => [provider, server]);
 
   const start = (database: string, ledger: object = {}): Promise<RunningGateway> =>
     startGateway({

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { byModel, openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -47,10 +48,7 @@ describe('rate limits over two relay threads', () => {
       ],
     });
   });
-  after(async () => {
-    await gateway?.[Symbol.asyncDispose]();
-    await provider?.[Symbol.asyncDispose]();
-  });
+  disposeAfter(() => [gateway, provider]);
 
   for (const limit of [1, 10, 100]) {
     test(`exactly ${limit} of ${REQUESTS} concurrent requests pass`, { timeout: 60_000 }, async () => {
@@ -146,10 +144,7 @@ describe('a storm of all ways out', () => {
       ],
     });
   });
-  after(async () => {
-    await gateway?.[Symbol.asyncDispose]();
-    await provider?.[Symbol.asyncDispose]();
-  });
+  disposeAfter(() => [gateway, provider]);
 
   const plain = async (model: string, stream = false): Promise<void> => {
     const response = await ask(gateway, { model: `p/${model}`, messages, stream });

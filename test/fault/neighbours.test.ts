@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type HeavyNeighbour, startHeavyNeighbour } from '../support/heavy-neighbour.ts';
 import { watchOtherPrograms } from '../support/other-programs.ts';
@@ -26,11 +27,7 @@ before(async () => {
     manifests: [openAccount('p', `${provider.origin}/v1`), openAccount('heavy', `${heavy.origin}/v1`)],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await heavy?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, heavy, provider]);
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 const body = Buffer.from(JSON.stringify({ model: 'p/m', messages }));
@@ -100,7 +97,7 @@ async function addsLittle(load: (url: string, model: string) => Promise<unknown>
   assert.fail(`added ${told.join(', ')}`);
 }
 
-describe('no traffic starves its neighbours', { timeout: 150_000 }, () => {
+describe('no traffic starves its neighbours', { timeout: 170_000 }, () => {
   before(async () => {
     // Compiled and grown before anything is measured.
     await p99During(heavy.stream(`${gateway.url}/v1`, 'heavy/m', STREAM_BYTES));

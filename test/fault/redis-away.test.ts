@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { afterEach, before, describe, it } from 'node:test';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
@@ -53,10 +54,7 @@ describe('limits while Redis is away', { skip: redisSkip }, () => {
     await Promise.all(running.map((each) => each[Symbol.asyncDispose]()));
     running = [];
   });
-  after(async () => {
-    await provider?.[Symbol.asyncDispose]();
-    await redis?.[Symbol.asyncDispose]();
-  });
+  disposeAfter(() => [provider, redis]);
 
   async function start(counters: object): Promise<RunningGateway> {
     const gateway = await startGateway({

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { completion } from '../support/provider.ts';
 import { type RawProvider, startRawProvider, wholeAnswer } from '../support/raw-provider.ts';
@@ -35,11 +36,7 @@ before(async () => {
     startGateway({ server: { retry_reused_connection: false }, manifests }),
   ]);
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await careful?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, careful, provider]);
 
 /** Leaves one idle connection of this account behind. */
 async function warm(at: RunningGateway, account: string): Promise<void> {

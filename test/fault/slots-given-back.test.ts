@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT } from '../support/provider.ts';
 import { chatHead, chatRequest, RawClient } from '../support/raw-client.ts';
@@ -48,10 +49,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const status = async (asked: Promise<Response>): Promise<number> => {
   const response = await asked;

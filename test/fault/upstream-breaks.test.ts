@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { brokenOff } from '../support/broken-off.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT } from '../support/provider.ts';
 import { chatRequest, RawClient } from '../support/raw-client.ts';
@@ -79,10 +80,7 @@ before(async () => {
   });
   gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 describe('an upstream that dies in the middle of a stream', { concurrency: true }, () => {
   for (const model of ['stream-fin', 'stream-reset', 'stream-half-event', 'stream-bad-chunk']) {

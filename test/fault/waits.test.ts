@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { brokenOff } from '../support/broken-off.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { chatHead, RawClient } from '../support/raw-client.ts';
@@ -105,12 +106,7 @@ before(async () => {
     startGateway({ server: { timeouts: { total_ms: 800, write_ms: 600 } }, manifests }),
   ]);
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await impatient?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-  await listener?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, impatient, provider, listener]);
 
 async function refusedWith(asked: Promise<Response>) {
   const startedAt = performance.now();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 
@@ -19,10 +20,7 @@ before(async () => {
   provider = await startProvider((_request, response) => sendJson(response, 200, completion('yes')));
   gateway = await startGateway({ keys, manifests: manifests() });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 function manifests(closedTo: string = 'user:bob@example.com'): object[] {
   const account = (name: string, more: object) => ({

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
 import { generateText, type LanguageModel, Output, stepCountIs, streamText, tool } from 'ai';
 import { z } from 'zod';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { fiveAccounts, startFiveProviders, TRANSLATED } from '../support/five-providers.ts';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import type { FakeProvider } from '../support/provider.ts';
@@ -17,10 +18,7 @@ before(async () => {
   provider = await startFiveProviders();
   gateway = await startGateway({ manifests: fiveAccounts(provider) });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const FORMS: Readonly<Record<string, (model: string) => LanguageModel>> = {
   'Responses, its default': (model) => createOpenAI({ baseURL: `${gateway.url}/v1`, apiKey: KEY })(model),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI, { APIError, toFile } from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -28,10 +29,7 @@ before(async () => {
   client = sdk(gateway, KEY);
   other = sdk(gateway, OTHER_KEY);
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const CHAT = '/v1/chat/completions';
 const chat = (custom_id: string, more: object = {}) => ({

@@ -1,25 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ADMIN_KEY, startBudgetGateway } from '../support/budgets.ts';
+import { cacheHeaders, cacheStatus, numberedChats } from '../support/cached-chats.ts';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
-import {
-  chunkEvent,
-  completion,
-  DONE_EVENT,
-  type FakeProvider,
-  sendJson,
-  startProvider,
-  USAGE_EVENT,
-} from '../support/provider.ts';
+import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { withRedis } from '../support/redis-counting.ts';
 import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 
-const EXACT = { 'x-tfy-cache-config': '{"type":"exact-match","ttl":60}' };
-const statusOf = (response: Response): string | null => response.headers.get('x-tfy-cache-status');
+const EXACT = cacheHeaders({ ttl: 60 });
 
 let count = 0;
+const chat = numberedChats();
 let provider: FakeProvider;
 let gateway: RunningGateway;
 
@@ -44,9 +37,9 @@ const MESSAGE_EVENTS = [
 ];
 
 before(async () => {
-  provider = await startProvider((request, response) => {
+  provider = await startProvider((request, response, incoming) => {
     count += 1;
-    const { stream, model, messages: sent } = JSON.parse(request.body.toString());
+    const { model, messages: sent } = JSON.parse(request.body.toString());
     if (model === 'echo') sendJson(response, 200, completion(sent[0].content));
     else if (request.path.endsWith('/messages')) {
       startEvents(response);
@@ -58,12 +51,7 @@ before(async () => {
     } else if (request.path === '/v1/completions') {
       const choices = [{ index: 0, text: `answer ${count}`, finish_reason: 'stop', logprobs: null }];
       sendJson(response, 200, { id: 'cmpl-1', object: 'text_completion', created: 1, model: 'm', choices });
-    } else if (stream) {
-      startEvents(response);
-      response.end(
-        chunkEvent({ role: 'assistant', content: `${count}` }) + chunkEvent({}, 'stop') + USAGE_EVENT + DONE_EVENT,
-      );
-    } else sendJson(response, 200, completion(`answer ${count}`));
+    } else chat(request, response, incoming);
   });
   gateway = await startBudgetGateway({
     server: { operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY }, demo: true, threads: 2 },
@@ -148,9 +136,9 @@ describe('a replay gives what the original gave, by form', () => {
       const first = await ask(gateway, body, { path, headers: EXACT });
       const said = Buffer.from(await first.arrayBuffer());
       assert.equal(first.status, 200, said.toString());
-      assert.equal(statusOf(first), 'miss');
+      assert.equal(cacheStatus(first), 'miss');
       const second = await ask(gateway, body, { path, headers: EXACT });
-      assert.equal(statusOf(second), 'hit');
+      assert.equal(cacheStatus(second), 'hit');
       assert.deepEqual(Buffer.from(await second.arrayBuffer()), said);
       assert.equal(second.headers.get('content-type'), first.headers.get('content-type'));
     });
@@ -167,7 +155,7 @@ test('what is stored to be asked for later, or goes on from it, is not cached', 
     for (const _ of [1, 2]) {
       const response = await ask(gateway, body, { path, headers: EXACT });
       await response.text();
-      assert.equal(statusOf(response), 'bypass', JSON.stringify(body));
+      assert.equal(cacheStatus(response), 'bypass', JSON.stringify(body));
     }
   }
 });
@@ -185,10 +173,10 @@ test('who a coding agent says it is makes no other request, and another beta doe
     ask(gateway, body(line, user), { path: '/v1/messages', headers: { ...EXACT, ...headers } });
   await (await send('1', 'a')).text();
   const again = await send('2', 'b', { 'x-claude-code-session-id': 'other' });
-  assert.equal(statusOf(again), 'hit');
+  assert.equal(cacheStatus(again), 'hit');
   await again.text();
   const beta = await send('1', 'a', { 'anthropic-beta': 'other' });
-  assert.equal(statusOf(beta), 'miss');
+  assert.equal(cacheStatus(beta), 'miss');
   await beta.text();
 });
 
@@ -221,7 +209,7 @@ test('an operator sees what is cached, and flushes a namespace', async () => {
   const flushed = await admin('DELETE', '/admin/cache?namespace=flushed');
   assert.deepEqual(JSON.parse(await flushed.text()), { flushed: { memory: 1 } });
   const after = await ask(gateway, body, { headers });
-  assert.equal(statusOf(after), 'miss');
+  assert.equal(cacheStatus(after), 'miss');
   await after.text();
   assert.ok((await gateway.metric('ai_gateway_cache_requests_total', { status: 'hit' })) > 0);
 });
@@ -256,10 +244,10 @@ describe('with Redis', { skip: redisSkip }, () => {
     const said = await (await at(first, 1)).text();
     await withRedis(redis.url, (client) => eventually('it is in Redis', async () => (await client.dbSize()) === 1));
     const found = await at(second, 1);
-    assert.deepEqual([statusOf(found), await found.text()], ['hit', said]);
+    assert.deepEqual([cacheStatus(found), await found.text()], ['hit', said]);
     const flushed = JSON.parse(await (await admin('DELETE', '/admin/cache?namespace=default', second)).text());
     assert.deepEqual(flushed, { flushed: { memory: 1, redis: 1 } });
-    assert.equal(statusOf(await at(second, 1)), 'miss');
+    assert.equal(cacheStatus(await at(second, 1)), 'miss');
   });
 
   test('without Redis an answer is asked for, the status says error, and it is kept in memory', async () => {
@@ -267,12 +255,12 @@ describe('with Redis', { skip: redisSkip }, () => {
     await eventually('it is noticed', async () => {
       const response = await at(first, Math.floor(1e6 * Math.random()));
       await response.text();
-      return statusOf(response) === 'error';
+      return cacheStatus(response) === 'error';
     });
     const response = await at(first, 3);
     assert.equal(response.status, 200);
     await response.text();
-    assert.equal(statusOf(await at(first, 3)), 'hit');
+    assert.equal(cacheStatus(await at(first, 3)), 'hit');
     const refused = await admin('DELETE', '/admin/cache', first);
     assert.equal(refused.status, 503);
     assert.match(await refused.text(), /"cache_away"/);

@@ -1,55 +1,30 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { ADMIN_KEY, pricedAccount, startBudgetGateway } from '../support/budgets.ts';
+import { pricedAccount, startBudgetGateway } from '../support/budgets.ts';
+import { cacheHeaders, cacheStatus, numberedChats } from '../support/cached-chats.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway } from '../support/gateway.ts';
 import {
   type Answer,
   chunkEvent,
-  completion,
   DONE_EVENT,
   type FakeProvider,
   sendJson,
   startProvider,
   USAGE_EVENT,
 } from '../support/provider.ts';
+import { receiptOf } from '../support/receipts.ts';
 import { gate, openAccount, startEvents } from '../support/scripted-provider.ts';
 
 /** By model. */
 const answers: Record<string, Answer> = {};
-let count = 0;
-const plain: Answer = (request, response) => {
-  count += 1;
-  const { stream } = JSON.parse(request.body.toString());
-  if (!stream) {
-    sendJson(response, 200, completion(`answer ${count}`));
-    return;
-  }
-  startEvents(response);
-  response.end(
-    chunkEvent({ role: 'assistant', content: `answer ${count}` }) + chunkEvent({}, 'stop') + USAGE_EVENT + DONE_EVENT,
-  );
-};
-
-async function receiptOf(id: string) {
-  let text = '';
-  await eventually('the receipt is there', async () => {
-    const response = await fetch(`${gateway.operatorUrl}/admin/receipts/${id}`, {
-      headers: { authorization: `Bearer ${ADMIN_KEY}` },
-    });
-    text = await response.text();
-    return response.status === 200;
-  });
-  return JSON.parse(text);
-}
+const plain = numberedChats();
 
 let provider: FakeProvider;
 let gateway: RunningGateway;
 
-const exact = (more: object = {}) => ({ 'x-tfy-cache-config': JSON.stringify({ type: 'exact-match', ...more }) });
 const asked = (body: object, more: { headers?: Record<string, string>; key?: string; path?: string } = {}) =>
-  ask(gateway, { model: 'main/m', messages, ...body }, { headers: exact(), ...more });
-const statusOf = (response: Response): string | null => response.headers.get('x-tfy-cache-status');
+  ask(gateway, { model: 'main/m', messages, ...body }, { headers: cacheHeaders(), ...more });
 
 before(async () => {
   provider = await startProvider((request, response, incoming) => {
@@ -57,6 +32,7 @@ before(async () => {
     (answers[model] ?? plain)(request, response, incoming);
   });
   gateway = await startBudgetGateway({
+    server: { threads: 2 },
     keys: [
       { name: 'test', key: KEY, subject: 'virtualaccount:test', teams: ['blue'] },
       { name: 'mate', key: 'mate', subject: 'user:mate@example.com', teams: ['blue'] },
@@ -120,15 +96,15 @@ after(async () => {
 test('a second equal request is answered from the cache with the same bytes and no cost', async () => {
   const first = await asked({ seed: 1 });
   const said = await first.text();
-  assert.equal(statusOf(first), 'miss');
+  assert.equal(cacheStatus(first), 'miss');
   const second = await asked({ seed: 1 });
-  assert.equal(statusOf(second), 'hit');
+  assert.equal(cacheStatus(second), 'hit');
   assert.equal(await second.text(), said);
   assert.equal(provider.requests.length, 1);
   assert.equal(second.headers.get('x-tfy-resolved-model'), 'main/m');
   assert.match(second.headers.get('server-timing') ?? '', /cache;dur=\d+\.\d;desc="hit"/);
   const id = second.headers.get('x-sluice-exchange-id');
-  const receipt = await receiptOf(id ?? '');
+  const receipt = await receiptOf(gateway, id ?? '');
   assert.equal(receipt.cost.nano_usd, 0);
   assert.equal(receipt.route.attempts, 0);
   assert.equal(receipt.route.cache.status, 'hit');
@@ -139,7 +115,7 @@ test('a second equal request is answered from the cache with the same bytes and 
 test('a request without the header and without a rule is not cached', async () => {
   for (const _ of [1, 2]) {
     const response = await ask(gateway, { model: 'main/m', messages, seed: 2 });
-    assert.equal(statusOf(response), null);
+    assert.equal(cacheStatus(response), null);
     await response.text();
   }
   assert.equal(provider.requests.length, 2);
@@ -148,8 +124,8 @@ test('a request without the header and without a rule is not cached', async () =
 test('the order of keys and white space in JSON make no other request, and who asks makes none either', async () => {
   await (await asked({ seed: 3, temperature: 0, user: 'a' })).text();
   const body = `{ "user": "b", "temperature":0,\n"messages": [{"content":"h\\u0069","role":"user"}], "seed":3, "model":"main/m"}`;
-  const second = await ask(gateway, body, { headers: exact() });
-  assert.equal(statusOf(second), 'hit');
+  const second = await ask(gateway, body, { headers: cacheHeaders() });
+  assert.equal(cacheStatus(second), 'hit');
   await second.text();
 });
 
@@ -164,19 +140,19 @@ test('a changed parameter, model, form of the answer or namespace is another req
   ];
   for (const each of others) {
     const response = await asked(each);
-    assert.equal(statusOf(response), 'miss', JSON.stringify(each));
+    assert.equal(cacheStatus(response), 'miss', JSON.stringify(each));
     await response.text();
   }
-  const elsewhere = await asked({ seed: 4 }, { headers: exact({ namespace: 'elsewhere' }) });
-  assert.equal(statusOf(elsewhere), 'miss');
+  const elsewhere = await asked({ seed: 4 }, { headers: cacheHeaders({ namespace: 'elsewhere' }) });
+  assert.equal(cacheStatus(elsewhere), 'miss');
   await elsewhere.text();
 });
 
 test('a key of JSON that stands twice is not cached, since nobody knows which a provider reads', async () => {
   const body = `{"model":"main/m","messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}`;
   for (const _ of [1, 2]) {
-    const response = await ask(gateway, body, { headers: exact() });
-    if (response.status === 200) assert.equal(statusOf(response), 'bypass');
+    const response = await ask(gateway, body, { headers: cacheHeaders() });
+    if (response.status === 200) assert.equal(cacheStatus(response), 'bypass');
     await response.text();
   }
 });
@@ -184,33 +160,33 @@ test('a key of JSON that stands twice is not cached, since nobody knows which a 
 test('an answer never goes to another principal unless a rule says so', async () => {
   await (await asked({ seed: 6 })).text();
   const other = await asked({ seed: 6 }, { key: 'mate' });
-  assert.equal(statusOf(other), 'miss');
+  assert.equal(cacheStatus(other), 'miss');
   await other.text();
 });
 
 test('a rule shares answers with everyone or within a team, and needs no header', async () => {
   const everyone = { model: 'main/shared', messages };
   await (await ask(gateway, everyone)).text();
-  assert.equal(statusOf(await ask(gateway, everyone, { key: 'other' })), 'hit');
+  assert.equal(cacheStatus(await ask(gateway, everyone, { key: 'other' })), 'hit');
   const team = { model: 'main/team', messages };
   await (await ask(gateway, team)).text();
-  assert.equal(statusOf(await ask(gateway, team, { key: 'mate' })), 'hit');
-  assert.equal(statusOf(await ask(gateway, team, { key: 'other' })), 'miss');
+  assert.equal(cacheStatus(await ask(gateway, team, { key: 'mate' })), 'hit');
+  assert.equal(cacheStatus(await ask(gateway, team, { key: 'other' })), 'miss');
 });
 
 test('a client that names another namespace than the rule shares its answers with nobody', async () => {
   const body = { model: 'main/shared', messages, seed: 60 };
-  const headers = exact({ namespace: 'mine' });
+  const headers = cacheHeaders({ namespace: 'mine' });
   await (await ask(gateway, body, { headers })).text();
   const other = await ask(gateway, body, { headers, key: 'other' });
-  assert.equal(statusOf(other), 'miss');
+  assert.equal(cacheStatus(other), 'miss');
   await other.text();
 });
 
 test('a rule of type off caches nothing, whatever the client asks', async () => {
   for (const _ of [1, 2]) {
     const response = await asked({ model: 'main/off' });
-    assert.equal(statusOf(response), null);
+    assert.equal(cacheStatus(response), null);
     await response.text();
   }
   assert.equal(provider.requests.length, 2);
@@ -222,7 +198,7 @@ test('a hit is for nobody who may not use the target that answered', async () =>
   assert.equal(first.headers.get('x-tfy-resolved-model'), 'second/two');
   await first.text();
   const narrow = await ask(gateway, body, { key: 'narrow' });
-  assert.equal(statusOf(narrow), 'miss');
+  assert.equal(cacheStatus(narrow), 'miss');
   assert.equal(narrow.headers.get('x-tfy-resolved-model'), 'main/m');
   await narrow.text();
 });
@@ -232,7 +208,7 @@ test('a stream is replayed byte by byte as it came', async () => {
   const said = await first.text();
   assert.ok(said.endsWith(DONE_EVENT));
   const second = await asked({ stream: true, seed: 7 });
-  assert.equal(statusOf(second), 'hit');
+  assert.equal(cacheStatus(second), 'hit');
   assert.equal(second.headers.get('content-type'), 'text/event-stream');
   assert.equal(await second.text(), said);
 });
@@ -251,7 +227,7 @@ test('answers that were cut, filtered or refused are not kept', async () => {
     provider.requests.length = 0;
     for (const _ of [1, 2]) {
       const response = await asked({ model, stream: true });
-      assert.notEqual(statusOf(response), 'hit');
+      assert.notEqual(cacheStatus(response), 'hit');
       await response.text().catch(() => 'cut');
     }
     assert.equal(provider.requests.length, 2, model);
@@ -259,13 +235,13 @@ test('answers that were cut, filtered or refused are not kept', async () => {
 });
 
 test('an answer is good for its time to live and no longer', async () => {
-  const headers = exact({ ttl: 1 });
+  const headers = cacheHeaders({ ttl: 1 });
   await (await asked({ seed: 8 }, { headers })).text();
-  assert.equal(statusOf(await asked({ seed: 8 }, { headers })), 'hit');
+  assert.equal(cacheStatus(await asked({ seed: 8 }, { headers })), 'hit');
   await eventually('it is not good any more', async () => {
     const response = await asked({ seed: 8 }, { headers });
     await response.text();
-    return statusOf(response) === 'miss';
+    return cacheStatus(response) === 'miss';
   });
 });
 
@@ -284,7 +260,7 @@ test('a hundred equal streams at once make one call, and each gets the whole ans
   assert.equal(provider.requests.length, 1);
   assert.equal(texts.size, 1);
   assert.ok([...texts][0]?.endsWith(DONE_EVENT));
-  assert.equal(responses.filter((response) => statusOf(response) === 'hit').length, 99);
+  assert.equal(responses.filter((response) => cacheStatus(response) === 'hit').length, 99);
 });
 
 test('the one that asked first may leave without the others, and its provider is asked on', async () => {
@@ -296,9 +272,9 @@ test('the one that asked first may leave without the others, and its provider is
     response.end(chunkEvent({ content: 'done' }) + chunkEvent({}, 'stop') + USAGE_EVENT + DONE_EVENT);
   };
   const body = { model: 'main/slow', messages, stream: true, seed: 10 };
-  const first = new ChatStream(gateway, body, { headers: exact() });
+  const first = new ChatStream(gateway, body, { headers: cacheHeaders() });
   await first.until('begun');
-  const second = new ChatStream(gateway, body, { headers: exact() });
+  const second = new ChatStream(gateway, body, { headers: cacheHeaders() });
   await second.until('begun');
   first.request.destroy();
   await first.ended().catch(() => 'left');
@@ -315,7 +291,7 @@ test('the provider is left when the last client leaves', async () => {
     response.write(chunkEvent({ role: 'assistant', content: 'begun' }));
   };
   const body = { model: 'main/slow', messages, stream: true, seed: 11 };
-  const clients = [1, 2].map(() => new ChatStream(gateway, body, { headers: exact() }));
+  const clients = [1, 2].map(() => new ChatStream(gateway, body, { headers: cacheHeaders() }));
   for (const client of clients) await client.until('begun');
   assert.equal(provider.requests.length, 1);
   for (const client of clients) client.request.destroy();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ADMIN_KEY, pricedAccount, startBudgetGateway } from '../support/budgets.ts';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway } from '../support/gateway.ts';
 import { type Answer, completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 
@@ -50,10 +51,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const chat = (model: string, key = KEY) => ask(gateway, { model, messages }, { key });
 

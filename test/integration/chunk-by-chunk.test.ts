@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ChatStream, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider } from '../support/provider.ts';
 import { byModel, gate, openAccount } from '../support/scripted-provider.ts';
@@ -31,10 +32,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 async function open(body: object): Promise<{ client: ChatStream; response: ServerResponse }> {
   const opened = gate<ServerResponse>();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { fiveAccounts, startFiveProviders, TRANSLATED } from '../support/five-providers.ts';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import type { FakeProvider } from '../support/provider.ts';
@@ -17,10 +18,7 @@ before(async () => {
   provider = await startFiveProviders();
   gateway = await startGateway({ manifests: fiveAccounts(provider) });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const SESSION = '0b291548-34cb-46a4-be0e-32c82d397294';
 const schema = {

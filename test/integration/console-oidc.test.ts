@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { cookieOf, sessionOf } from '../support/console-session.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { oauthIssuer, type TestIssuer } from '../support/oauth-servers.ts';
 
@@ -44,10 +45,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await issuer?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, issuer]);
 
 async function registered(redirectUri: string): Promise<string> {
   const answer = await fetch(`${issuer.url}/reg`, {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
@@ -17,6 +18,19 @@ describe('what the console asks of the admin API', () => {
         {
           type: 'gateway-rate-limiting-config',
           rules: [{ id: 'all', when: {}, limit_to: 600, unit: 'requests_per_minute' }],
+        },
+        {
+          type: 'gateway-rate-limiting-config',
+          name: 'each',
+          rules: [
+            {
+              id: 'each',
+              when: {},
+              limit_to: 5,
+              unit: 'requests_per_hour',
+              rate_limit_applies_per: ['virtualaccount', 'model'],
+            },
+          ],
         },
       ],
     });
@@ -46,6 +60,75 @@ describe('what the console asks of the admin API', () => {
     const { errors } = await json('/admin/errors');
     assert.equal(errors.rate_limited.status, 429);
     assert.ok(errors.rate_limited.remedy.length > 10);
+  });
+
+  it('the window of a rate limit tells what is used, what is left and when all is free, for each group', async () => {
+    const body = JSON.stringify({ model: 'demo/chat', messages: [{ role: 'user', content: 'hello' }] });
+    for (let asked = 0; asked < 2; asked += 1) {
+      const headers = { 'content-type': 'application/json' };
+      await (await client('/chat/completions', { method: 'POST', headers, body })).text();
+    }
+    for (;;) {
+      const { data } = await json('/admin/rate-limits');
+      const [all, each] = data;
+      assert.deepEqual([all.windows[0].group, all.windows[0].used, all.windows[0].left], [{}, 2, 598]);
+      // Groups are those that the ledger saw, a moment later.
+      if (each.windows.length === 0) continue;
+      const [{ group, used, left, percent, free_at }] = each.windows;
+      assert.deepEqual(group, { virtualaccount: 'virtualaccount:test', model: 'demo/chat' });
+      assert.deepEqual([used, left, percent], [2, 3, 40]);
+      const inMs = Date.parse(free_at) - Date.now();
+      assert.ok(inMs > 3_000_000 && inMs < 3_700_000, `${inMs}`);
+      break;
+    }
+  });
+
+  it('the help of the editor knows the keys of every kind of manifest, their meaning and what is allowed', async () => {
+    const { types } = await json('/admin/configuration/keys');
+    assert.ok(types.includes('sluice/server') && types.includes('provider-account/openai'));
+    const { keys } = await json('/admin/configuration/keys?type=gateway-rate-limiting-config');
+    const unit = keys.find(({ path }: Json) => path === 'rules[].unit');
+    assert.match(unit.allowed, /requests_per_minute/);
+    assert.equal(unit.required, true);
+    assert.ok(keys.every(({ meaning, allowed }: Json) => meaning !== null || allowed !== ''));
+    assert.equal((await send('GET', '/admin/configuration/keys?type=nonsense')).status, 404);
+  });
+
+  it('a large configuration is checked in a thread of its own: probes are answered meanwhile', async () => {
+    const { files } = await json('/admin/configuration');
+    const [{ file, text }] = files;
+    const users = Array.from({ length: 2_000 }, (_, at) => `---\ntype: user\nemail: u${at}@example.com\n`).join('');
+    let isDone = false;
+    const checking = send('POST', '/admin/configuration/check', { file, text: `${text}${users}` }).then((answer) => {
+      isDone = true;
+      return answer;
+    });
+    let slowestMs = 0;
+    while (!isDone) {
+      const before = performance.now();
+      assert.equal((await fetch(`${gateway.operatorUrl}/livez`)).status, 200);
+      slowestMs = Math.max(slowestMs, performance.now() - before);
+      await delay(20);
+    }
+    const answer = await checking;
+    assert.equal(answer.status, 200);
+    assert.deepEqual(((await answer.json()) as Json).faults, []);
+    assert.ok(slowestMs < 1_000, `a probe waited ${slowestMs.toFixed(0)} ms`);
+  });
+
+  it('a check tells what would take effect with a restart alone', async () => {
+    const { files } = await json('/admin/configuration');
+    const [{ file, text }] = files;
+    const checked: Json = await (
+      await send('POST', '/admin/configuration/check', {
+        file,
+        text: text.replace(/threads: \d+/, 'threads: 3'),
+      })
+    ).json();
+    assert.ok(
+      checked.warnings.some(({ path }: Json) => path === 'threads'),
+      JSON.stringify(checked),
+    );
   });
 
   it('files of all callers are listed in pages, and nothing of what is in them', async () => {

@@ -18,15 +18,15 @@ const PAGES = [
   ['/tail', 'Live tail', 'Pause'],
   ['/models', 'Models and targets', 'demo/chat'],
   ['/keys', 'Keys', 'New key'],
-  ['/limits', 'Limits and budgets', 'cost per month'],
+  ['/limits', 'Limits and budgets', 'All free at'],
   ['/playground', 'Playground', 'Send'],
   ['/guardrails', 'Guardrail hits', 'secrets'],
   ['/mcp', 'MCP servers', 'No MCP server'],
   ['/batches', 'Batches and files', 'No batch'],
   ['/cache', 'Cache', 'Drop cached answers'],
-  ['/alerts', 'Alerts', 'Budgets above 80 percent'],
+  ['/alerts', 'Alerts', 'No message was sent'],
   ['/configuration', 'Configuration', 'Check'],
-  ['/audit', 'Audit log', 'chain'],
+  ['/audit', 'Audit log', 'sign-in'],
   ['/clients', 'Set up a client', 'OPENAI'.toLowerCase()],
 ] as const;
 
@@ -157,6 +157,23 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  it('the first view takes less than four tenths of a second of the browser, so less than one where that is slow', async () => {
+    const session = await page.createCDPSession();
+    await session.send('Performance.setTimeDomain', { timeDomain: 'threadTicks' });
+    await session.send('Performance.enable');
+    const spentMs = async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN);
+    };
+    await page.goto('about:blank');
+    const before = await spentMs();
+    await page.goto(`${gateway.operatorUrl}/console/`);
+    await shown('Tokens in');
+    const ms = (await spentMs()) - before;
+    await session.detach();
+    assert.ok(ms > 0 && ms < 400, `${ms.toFixed(0)} ms of the main thread`);
+  });
+
   it('texts of others are shown as they are and run nowhere', async () => {
     await open('/requests', ATTACK.slice(0, 20));
     await open(`/requests/${idOf(EXCHANGES - 1)}`, ATTACK);
@@ -172,8 +189,32 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     await open('/?by=user', 'ann@example.com');
     await page.click('::-p-text(ann@example.com)');
     await shown('user:ann@example.com');
-    assert.match(page.url(), /#\/requests\?since=24h&user=ann/);
+    assert.match(page.url(), /#\/requests\?since=2\S+Z&until=2\S+Z&user=user%3Aann/);
     assert.doesNotMatch(await page.$eval('main tbody', (body) => body.innerText), /virtualaccount:ci/);
+  });
+
+  it('the numbers of the overview are those of the requests that they lead to, errors and cuts among them', async () => {
+    const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+    const get = async (path: string) => JSON.parse(await (await fetch(gateway.operatorUrl + path, { headers })).text());
+    const { since, until, rows } = await get('/admin/usage?by=model&since=24h');
+    const row = rows.find(({ errors }: { errors: number }) => errors > 0);
+    const found = new Set<string>();
+    let after: string | null = '';
+    while (after !== null) {
+      const filter = `since=${since}&until=${until}&asked=${encodeURIComponent(row.model)}&outcome=failed&limit=500`;
+      const page: { requests: { id: string }[]; next: string | null } = await get(
+        `/admin/requests?${filter}${after === '' ? '' : `&after=${after}`}`,
+      );
+      for (const { id } of page.requests) found.add(id);
+      after = page.next;
+    }
+    assert.equal(found.size, row.errors);
+  });
+
+  it('a filter that little meets is looked for further back, until it is stopped or all was seen', async () => {
+    await open('/requests?guardrail=own%2Fsecrets', 'guardrail_blocked');
+    await shown('These are the oldest of this time');
+    assert.equal(await page.$$eval('main tbody tr', (found) => found.length), 1);
   });
 
   it('one request tells why it was refused, what to do, its attempts and its guards', async () => {
@@ -249,6 +290,27 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     await shown('Written');
     const written = await readFile(gateway.configFile, 'utf8');
     assert.ok(written.includes(ADMIN_KEY) && written.includes(KEY) && written.includes('limit_to: 700'));
+  });
+
+  it('the editor tells what the key under the cursor means, and leads from a fault to its line', async () => {
+    await open('/configuration', 'Check');
+    await page.waitForFunction('document.querySelector("textarea").value.includes("limit_to: 700")');
+    const textArea = 'const area = document.querySelector("textarea");';
+    await page.evaluate(`(() => { ${textArea} area.focus(); const at = area.value.indexOf('limit_to: 700') + 2;
+      area.setSelectionRange(at, at); })()`);
+    await page.keyboard.press('ArrowRight');
+    await shown('How much of the unit.');
+    await shown('a number, 0 or more');
+    const text = await page.$eval('textarea', (area) => area.value);
+    await fill('Text', text.replace('limit_to: 700', 'limit_to: many'));
+    await press('Check');
+    await shown('It would not be taken');
+    await page.click('main td button');
+    const selected = await page.evaluate(
+      `(() => { ${textArea} return area.value.slice(area.selectionStart, area.selectionEnd); })()`,
+    );
+    assert.match(String(selected), /limit_to: many/);
+    assert.deepEqual(await axeFaults(page), []);
   });
 
   it('every page is reached by keys alone, and the heading has the focus then', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, recordOf, selfHosted, startGateway } from '../support/gateway.ts';
 import { chunkEvent, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { startEvents } from '../support/scripted-provider.ts';
@@ -52,10 +53,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 describe('our credential never comes back', () => {
   for (const model of ['oai/gpt-4o', 'claude/claude-opus-4-5', 'own/m']) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -108,11 +109,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-  await other?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider, other]);
 
 const call = (path: string, init: RequestInit = {}, key = KEY): Promise<Response> =>
   fetch(`${gateway.url}/proxy-api/${path}`, {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, recordOf, selfHosted, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -138,12 +139,7 @@ before(async () => {
   });
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-  await gemini?.[Symbol.asyncDispose]();
-  await bedrock?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider, gemini, bedrock]);
 
 const post = (body: unknown, headers: Record<string, string> = {}, base = '/v1'): Promise<Response> =>
   fetch(`${gateway.url}${base}/embeddings`, {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ask } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -76,11 +77,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-  await service?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider, service]);
 
 /** What is kept of an exchange, and what its client got. */
 async function kept(content: string, more: object = {}): Promise<{ bodies: Json; status: number; told: string }> {

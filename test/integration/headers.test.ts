@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -39,10 +40,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 describe('header leaks', () => {
   test('a provider gets the headers of the allow-list and nothing else of the client', async () => {

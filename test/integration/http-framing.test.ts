@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { chatHead, chatRequest, parseAnswer, RawClient } from '../support/raw-client.ts';
@@ -19,10 +20,7 @@ before(async () => {
     manifests: [openAccount('p', `${provider.origin}/v1`)],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const body = JSON.stringify({ model: 'p/m', messages });
 const length = `content-length: ${body.length}`;

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI, { APIError, toFile } from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { sdkRefusal } from '../support/sdk-refusal.ts';
 
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -112,10 +114,7 @@ before(async () => {
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
 
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const last = () => {
   const { path, body } = provider.requests.at(-1)!;
@@ -142,15 +141,6 @@ async function edited(model: string, more: object = {}) {
   return { answer, ...last() };
 }
 
-async function refusal(asked: Promise<unknown>): Promise<[number | undefined, string | null | undefined]> {
-  const error = await asked.then(
-    () => assert.fail('it was answered'),
-    (cause: unknown) => cause,
-  );
-  assert.ok(error instanceof APIError);
-  return [error.status, error.param];
-}
-
 describe('images of vendors with forms of their own', () => {
   test('Gemini is asked for an image in the shape that the size has, and its tokens are told', async () => {
     const { answer, path, body } = await made('google-gemini/gemini-2.5-flash-image', {
@@ -169,7 +159,10 @@ describe('images of vendors with forms of their own', () => {
     );
     const large = await made('google-gemini/gemini-3-pro-image', { size: '2048x2048' });
     assert.deepEqual(large.body.generationConfig.imageConfig, { aspectRatio: '1:1', imageSize: '2K' });
-    assert.deepEqual(await refusal(made('google-gemini/gemini-2.5-flash-image', { size: '1000x10' })), [400, 'size']);
+    assert.deepEqual(await sdkRefusal(made('google-gemini/gemini-2.5-flash-image', { size: '1000x10' })), [
+      400,
+      'size',
+    ]);
   });
 
   test('several images of a model that makes one at a time are asked for one by one, and joined', async () => {
@@ -208,7 +201,7 @@ describe('images of vendors with forms of their own', () => {
     ]);
     assert.equal(answer.data?.[0]?.b64_json, MADE);
     const mask = await toFile(PNG, 'mask.png', { type: 'image/png' });
-    assert.deepEqual(await refusal(edited('google-gemini/gemini-2.5-flash-image', { mask })), [400, 'mask']);
+    assert.deepEqual(await sdkRefusal(edited('google-gemini/gemini-2.5-flash-image', { mask })), [400, 'mask']);
   });
 
   test('Amazon’s models are asked by size and quality, edit and vary', async () => {

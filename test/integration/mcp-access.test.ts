@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 import { legacyHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
@@ -53,10 +54,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, server]);
 
 async function toolsOf(name: string, path: string, headers = {}): Promise<string[]> {
   const { client } = await modernClient(`${gateway.url}${path}`, { key: keyOf(name), headers });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 import { legacyHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
@@ -64,10 +65,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, server]);
 
 for (const [era, connect] of Object.entries({ legacy: legacyClient, modern: modernClient })) {
   test(`a ${era} client’s call of a guarded tool is changed on its way in, and its result on its way out`, async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { isObject, type JsonObject, objectOf, parseObject, stringOf } from '../../src/codec/json-value.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 import { remote } from '../support/mcp-servers.ts';
@@ -117,10 +118,7 @@ before(async () => {
   late = await lateServer();
   gateway = await startGateway({ manifests: [remote('late', late.url)] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await late?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, late]);
 
 for (const [era, connect] of Object.entries({ legacy: legacyClient, modern: modernClient })) {
   test(`a tool of an old server that asks at once is heard by a ${era} client, however late its stream opens`, async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { byModel, gate, givenUp, openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -96,10 +97,7 @@ before(async () => {
   });
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 describe('the openai SDK against the gateway', () => {
   test('the openai SDK creates a completion', async () => {

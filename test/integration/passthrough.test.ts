@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import {
   chunkEvent,
@@ -25,10 +26,7 @@ before(async () => {
   });
   gateway = await startGateway({ manifests: [selfHosted('local', `${provider.origin}/v1`, ['m', 'metered'])] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const ask = (body: object, base = '/v1'): Promise<Response> =>
   fetch(`${gateway.url}${base}/chat/completions`, {

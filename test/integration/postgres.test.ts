@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, NotStarted, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { POSTGRES_PASSWORD, type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
 
@@ -29,10 +30,7 @@ describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
     url = await server.newDatabase();
     gateway = await startGateway({ server: { store: { database: url }, demo: true } });
   });
-  after(async () => {
-    await gateway?.[Symbol.asyncDispose]();
-    await server?.[Symbol.asyncDispose]();
-  });
+  disposeAfter(() => [gateway, server]);
 
   const statusWith = async (key: string): Promise<number> => {
     const answer = await fetch(`${gateway.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });

@@ -167,7 +167,13 @@ const answer: Answer = (request, response) => {
     const data = mistralJobs.slice(page * size, (page + 1) * size);
     sendJson(response, 200, { object: 'list', data, total: mistralJobs.length });
   } else if (pathname === '/v1/batch/jobs/job-1') sendJson(response, 200, mistralJob('job-1', 'SUCCESS'));
-  else if (pathname === '/v1/batch/jobs/job-2/cancel')
+  else if (pathname === '/v1/batch/jobs/job-3') {
+    const outputs = mistralOutput
+      .trimEnd()
+      .split('\n')
+      .map((each) => JSON.parse(each));
+    sendJson(response, 200, { ...mistralJob('job-3', 'SUCCESS'), output_file: null, error_file: null, outputs });
+  } else if (pathname === '/v1/batch/jobs/job-2/cancel')
     sendJson(response, 200, mistralJob('job-2', 'CANCELLATION_REQUESTED'));
   else if (pathname === '/v1/files/out/content') text('application/octet-stream', mistralOutput);
   else if (pathname === '/v1/files/err/content') text('application/octet-stream', mistralErrors);
@@ -400,6 +406,20 @@ describe('a batch that Mistral runs', () => {
     assert.equal(others.length, 0);
     assert.equal(record?.['gen_ai.usage.output_tokens'], 200);
     assert.ok(Number(record?.['sluice.cost.usd']) > 0, String(record?.['sluice.cost.usd']));
+  });
+
+  test('results that stand in the job are read as those of files are', async () => {
+    const batch = await sdk('mistral').batches.retrieve('job-3');
+    assert.equal(batch.status, 'completed');
+    const output = await outputOf('mistral', batch.output_file_id);
+    assert.deepEqual(
+      output.map(({ custom_id, response }) => [custom_id, response.body.usage.total_tokens]),
+      [
+        ['l0', 1_100],
+        ['l1', 1_100],
+      ],
+    );
+    await eventually('it is charged', async () => charged(`mistral/${MISTRAL}`).length === 2);
   });
 
   test('its jobs are listed behind any of them, though it counts pages, and are cancelled', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { chunkEvent, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -23,10 +24,7 @@ before(async () => {
   });
   gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 /** Log lines of one whole answer and of one stream that failed, by the label of their requests. */
 async function failed(label: string, status: number): Promise<string> {

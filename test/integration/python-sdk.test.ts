@@ -20,7 +20,9 @@ test('the Python SDK of OpenAI drives every endpoint', { skip }, async (t) => {
   assert.deepEqual(driven, ['chats', 'images', 'speech', 'transcripts', 'vectors', 'files_and_batches']);
 });
 
-test('LangChain for Python embeds', { skip: hasLangChain ? false : `it is not there: ${skip || python}` }, async (t) => {
+test('LangChain for Python embeds', {
+  skip: hasLangChain ? false : `it is not there: ${skip || python}`,
+}, async (t) => {
   const gateway = await startGateway();
   t.after(() => gateway[Symbol.asyncDispose]());
   const { stdout } = await promisify(execFile)(python!, ['-W', 'ignore', langChain, `${gateway.url}/v1`, KEY]);

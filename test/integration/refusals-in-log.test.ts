@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -18,10 +19,7 @@ before(async () => {
     manifests: [openAccount('p', `${provider.origin}/v1`)],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const client = { 'user-agent': 'curl/8.0 "x"', 'x-forwarded-for': '198.51.100.1, 203.0.113.9' };
 

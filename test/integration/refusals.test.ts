@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { chatHead, RawClient } from '../support/raw-client.ts';
@@ -23,10 +24,7 @@ before(async () => {
     manifests: [openAccount('p', url), selfHosted('listed', url, ['m', 'other'])],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const get = (path: string, init: RequestInit = {}) =>
   fetch(gateway.url + path, { headers: { authorization: `Bearer ${KEY}` }, ...init });

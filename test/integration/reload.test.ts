@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { gate, openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -24,11 +25,7 @@ before(async () => {
   second = await startProvider((_request, response) => sendJson(response, 200, completion('second')));
   gateway = await startGateway({ server: { threads: 2 }, manifests: [account(first)] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await first?.[Symbol.asyncDispose]();
-  await second?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, first, second]);
 
 const account = (provider: FakeProvider) => openAccount('p', `${provider.origin}/v1`);
 const content = async (model = 'p/m') => {

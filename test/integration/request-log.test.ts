@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
+import { before, type TestContext, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import {
   chunkEvent,
@@ -121,11 +122,7 @@ before(async () => {
     ],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-  await receiver?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider, receiver]);
 
 async function exchange(body: object, headers: Record<string, string> = {}, key = KEY): Promise<string> {
   const response = await ask(gateway, { model: 'p/m', messages, ...body }, { headers, key });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { ResponsesWS } from 'openai/resources/responses/ws';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { fiveAccounts, startFiveProviders, TRANSLATED } from '../support/five-providers.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import type { FakeProvider } from '../support/provider.ts';
@@ -19,10 +20,7 @@ before(async () => {
   gateway = await startGateway({ manifests: fiveAccounts(provider) });
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 type Turn = Omit<Extract<OpenAI.Responses.ResponsesClientEvent, { type: 'response.create' }>, 'type'>;
 

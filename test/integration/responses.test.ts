@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { z } from 'zod';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { fiveAccounts, passed, startFiveProviders, TRANSLATED } from '../support/five-providers.ts';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import type { FakeProvider } from '../support/provider.ts';
@@ -24,10 +25,7 @@ before(async () => {
   });
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const lastRequest = () => JSON.parse(provider.requests.at(-1)!.body.toString());
 const weather = {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { awsException, awsMessage } from '../support/aws-events.ts';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import {
   chunkEvent,
@@ -90,10 +91,7 @@ before(async () => {
     manifests: [{ type, name: 'sm', region: 'eu-west-1', base_url: provider.origin, auth_data }],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const stream = { stream: true, stream_options: { include_usage: true } };
 const asked = (endpoint: string, more: object = {}) => ask(gateway, { model: `sm/${endpoint}`, messages, ...more });

@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { ADMIN_KEY, pricedAccount, startBudgetGateway } from '../support/budgets.ts';
+import { cacheHeaders, cacheStatus, numberedChats } from '../support/cached-chats.ts';
 import { ask } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway } from '../support/gateway.ts';
-import {
-  type Answer,
-  chunkEvent,
-  completion,
-  DONE_EVENT,
-  type FakeProvider,
-  sendJson,
-  startProvider,
-  USAGE_EVENT,
-} from '../support/provider.ts';
+import { type Answer, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { receiptOf } from '../support/receipts.ts';
 import { withRedis } from '../support/redis-counting.ts';
 import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
-import { openAccount, startEvents } from '../support/scripted-provider.ts';
+import { openAccount } from '../support/scripted-provider.ts';
 
 const DIMENSIONS = 32;
 const vector = (...numbers: number[]): number[] =>
@@ -34,7 +27,7 @@ const NEAR = 'what is the way to reset my password';
 
 /** What the model for embeddings does; undefined: it answers at once. */
 let embedding: Answer | undefined;
-let count = 0;
+const chat = numberedChats();
 let provider: FakeProvider;
 let gateway: RunningGateway;
 
@@ -48,15 +41,7 @@ const answer: Answer = (request, response, incoming) => {
     }
     return;
   }
-  count += 1;
-  if (!body.stream) {
-    sendJson(response, 200, completion(`answer ${count}`));
-    return;
-  }
-  startEvents(response);
-  response.end(
-    chunkEvent({ role: 'assistant', content: `answer ${count}` }) + chunkEvent({}, 'stop') + USAGE_EVENT + DONE_EVENT,
-  );
+  chat(request, response, incoming);
 };
 
 const GLOBAL = {
@@ -64,7 +49,7 @@ const GLOBAL = {
   name: 'settings',
   semantic_cache_settings: { semantic_cache_embedding_model: 'vectors/small' },
 };
-const semantic = (more: object = {}) => ({ 'x-tfy-cache-config': JSON.stringify({ type: 'semantic', ...more }) });
+const semantic = (more: object = {}) => cacheHeaders({ type: 'semantic', ...more });
 const user = (content: string) => [{ role: 'user', content }];
 
 interface Asked {
@@ -82,26 +67,12 @@ const asked = (text: string, body: object = {}, { of = gateway, headers, ...more
     { model: 'main/m', messages: user(text), ...body },
     { headers: { ...semantic({ namespace: `test-${space}` }), ...headers }, ...more },
   );
-const statusOf = (response: Response): string | null => response.headers.get('x-tfy-cache-status');
 const chats = (): number => provider.requests.filter(({ path }) => path.endsWith('/chat/completions')).length;
 const embeddings = (): number => provider.requests.filter(({ path }) => path.endsWith('/embeddings')).length;
 
 async function said(response: Promise<Response>): Promise<{ status: string | null; text: string; response: Response }> {
   const got = await response;
-  return { status: statusOf(got), text: await got.text(), response: got };
-}
-
-async function receiptOf(response: Response, of = gateway) {
-  const id = response.headers.get('x-sluice-exchange-id') ?? '';
-  let text = '';
-  await eventually('the receipt is there', async () => {
-    const found = await fetch(`${of.operatorUrl}/admin/receipts/${id}`, {
-      headers: { authorization: `Bearer ${ADMIN_KEY}` },
-    });
-    text = await found.text();
-    return found.status === 200;
-  });
-  return JSON.parse(text);
+  return { status: cacheStatus(got), text: await got.text(), response: got };
 }
 
 before(async () => {
@@ -153,7 +124,7 @@ test('a question that is like another gets its answer, at no cost, and is told h
   assert.equal(chats(), 1);
   assert.equal(second.response.headers.get('x-tfy-cache-similarity-score'), '0.9600');
   assert.equal(second.response.headers.get('x-tfy-resolved-model'), 'main/m');
-  const { cost, route } = await receiptOf(second.response);
+  const { cost, route } = await receiptOf(gateway, second.response);
   assert.equal(cost.nano_usd, 0);
   assert.deepEqual([route.cache.status, route.cache.type, route.cache.similarity], ['hit', 'semantic', 0.96]);
   assert.equal(route.cache.from, first.response.headers.get('x-sluice-exchange-id'));
@@ -195,7 +166,7 @@ test('a question below the threshold is asked, and the record tells the nearest'
   await said(asked(RESET));
   const { status, response } = await said(asked('how do i choose my password'));
   assert.equal(status, 'miss');
-  assert.equal((await receiptOf(response)).route.cache.nearest, 0.8);
+  assert.equal((await receiptOf(gateway, response)).route.cache.nearest, 0.8);
   const low = await said(
     asked(
       'how do i choose my password',
@@ -210,7 +181,7 @@ test('a literal that differs keeps two questions apart however near they are, an
   await said(asked(RESET));
   const { status, response } = await said(asked('how do i not reset my password'));
   assert.equal(status, 'miss');
-  const { cache } = (await receiptOf(response)).route;
+  const { cache } = (await receiptOf(gateway, response)).route;
   assert.deepEqual([cache.guard, cache.nearest], ['negation', 0.99]);
 });
 
@@ -252,7 +223,7 @@ test('requests with tools, results of tools, long conversations and coding agent
     provider.requests.length = 0;
     const first = await said(asked(RESET, body, { headers }));
     assert.equal(embeddings(), 0, reason);
-    assert.equal((await receiptOf(first.response)).route.cache.exact_only, reason);
+    assert.equal((await receiptOf(gateway, first.response)).route.cache.exact_only, reason);
     assert.equal((await said(asked(RESET, body, { headers }))).status, 'hit', reason);
     space += 1;
   }
@@ -276,7 +247,7 @@ test('a rule that only looks serves nothing, and header, record and metric tell 
   assert.notEqual(would.text, first.text);
   assert.equal(would.response.headers.get('x-sluice-cache-shadow'), 'hit');
   assert.equal(would.response.headers.get('x-tfy-cache-similarity-score'), '0.9600');
-  const { shadow } = (await receiptOf(would.response)).route.cache;
+  const { shadow } = (await receiptOf(gateway, would.response)).route.cache;
   const from = first.response.headers.get('x-sluice-exchange-id');
   assert.deepEqual(shadow, { status: 'hit', from, saved_nano_usd: 19_000_000, similarity: 0.96 });
   const equal = await look(RESET);
@@ -320,11 +291,11 @@ test('a model for embeddings that fails or hangs costs a bounded wait, and the p
     const late = await said(asked(RESET, {}, { of: slow }));
     assert.equal(late.status, 'error');
     assert.match(late.text, /answer/);
-    assert.equal((await receiptOf(late.response, slow)).route.cache.vector, 'late');
+    assert.equal((await receiptOf(slow, late.response)).route.cache.vector, 'late');
     embedding = (_request, response) => sendJson(response, 500, { error: { message: 'no' } });
     const failed = await said(asked(NEAR, {}, { of: slow }));
     assert.equal(failed.status, 'error');
-    assert.equal((await receiptOf(failed.response, slow)).route.cache.vector, 'failed');
+    assert.equal((await receiptOf(slow, failed.response)).route.cache.vector, 'failed');
     // What came of them is kept for equal requests.
     assert.equal((await said(asked(NEAR, {}, { of: slow }))).status, 'hit');
   } finally {
@@ -339,7 +310,7 @@ test('without a model for embeddings only equal requests are hits', async () => 
   });
   try {
     const first = await said(asked(RESET, {}, { of: bare }));
-    assert.equal((await receiptOf(first.response, bare)).route.cache.exact_only, 'model');
+    assert.equal((await receiptOf(bare, first.response)).route.cache.exact_only, 'model');
     assert.equal((await said(asked(NEAR, {}, { of: bare }))).status, 'miss');
     assert.equal((await said(asked(RESET, {}, { of: bare }))).status, 'hit');
   } finally {

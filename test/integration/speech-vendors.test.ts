@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI, { APIError } from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { vendorAccount } from '../support/scripted-provider.ts';
 
 const AUDIO = Buffer.from(Array.from({ length: 100_000 }, (_, at) => (at * 13 + (at >> 6)) & 0xff));
 const SAMPLES = AUDIO.subarray(0, 48_000);
@@ -45,13 +47,7 @@ before(async () => {
     response.writeHead(200, { 'content-type': 'audio/mpeg' });
     response.end(AUDIO);
   });
-  const account = (vendor: string, more: object = {}) => ({
-    type: `provider-account/${vendor}`,
-    name: vendor,
-    base_url: provider.origin,
-    auth_data: { type: 'api-key', api_key: `sk-${vendor}` },
-    ...more,
-  });
+  const account = (vendor: string, more?: object) => vendorAccount(vendor, provider.origin, more);
   const priced = {
     name: 'thalia',
     type: 'integration/model/deepgram',
@@ -73,10 +69,7 @@ before(async () => {
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
 
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const speak = (model: string, more: object = {}) =>
   client.audio.speech.create({ model, input: 'Hi 🎵', voice: 'zeus', ...more });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI, { APIError, toFile } from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -56,10 +57,7 @@ before(async () => {
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
 
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const wav = (bytes = Buffer.from('RIFF\r\n--not a boundary\r\n\u0000')) =>
   toFile(bytes, 'a.wav', { type: 'audio/wav' });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI, { APIError, toFile } from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
+import { vendorAccount } from '../support/scripted-provider.ts';
 
 /** Of every byte, with what a careless reader would take for the end of the form. */
 const RECORDING = Buffer.concat([
@@ -88,13 +90,7 @@ before(async () => {
     if (request.body.includes('fault')) sendJson(response, 400, { message: 'the file is no audio' });
     else sendJson(response, answer === undefined ? 404 : 200, answer ?? { error: 'no such path' });
   });
-  const account = (vendor: string, more: object = {}) => ({
-    type: `provider-account/${vendor}`,
-    name: vendor,
-    base_url: provider.origin,
-    auth_data: { type: 'api-key', api_key: `sk-${vendor}` },
-    ...more,
-  });
+  const account = (vendor: string, more?: object) => vendorAccount(vendor, provider.origin, more);
   const priced = {
     name: 'nova',
     type: 'integration/model/deepgram',
@@ -117,10 +113,7 @@ before(async () => {
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
 
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const wav = () => toFile(RECORDING, 'ruby.wav', { type: 'audio/wav' });
 

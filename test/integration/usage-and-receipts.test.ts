@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ask, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { startCountingProvider } from '../support/ledger-load.ts';
 import { completion, type FakeProvider } from '../support/provider.ts';
@@ -40,10 +41,7 @@ before(async () => {
     manifests: [openAccount('p', `${provider.origin}/v1`, { integrations: priced })],
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 async function exchange(body: object, headers: Record<string, string> = {}, key = KEY): Promise<string> {
   const response = await ask(gateway, { messages, ...body }, { headers, key });

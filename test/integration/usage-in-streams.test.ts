@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { cuttings } from '../support/cuttings.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import {
   chunkEvent,
@@ -82,10 +83,7 @@ before(async () => {
   });
   gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 let count = 0;
 /** One stream cut like this; gives what the client got and the request's id. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import OpenAI, { APIError } from 'openai';
+import { before, describe, test } from 'node:test';
+import OpenAI from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
+import { sdkRefusal } from '../support/sdk-refusal.ts';
 
 /** A vector that tells which text it is of. */
 const vectorOf = (text: string): number[] => [text.length, -0.5];
@@ -75,10 +77,7 @@ before(async () => {
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
 
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const lastBody = () => JSON.parse(provider.requests.at(-1)!.body.toString());
 const embed = (model: string, more: object = {}) =>
@@ -99,15 +98,6 @@ async function rerank(model: string, more: object = {}) {
     status: response.status,
     answer: (await response.json()) as { results: unknown; error?: { param: string } },
   };
-}
-
-async function refusal(asked: Promise<unknown>): Promise<[number | undefined, string | null | undefined]> {
-  const error = await asked.then(
-    () => assert.fail('it was answered'),
-    (cause: unknown) => cause,
-  );
-  assert.ok(error instanceof APIError);
-  return [error.status, error.param];
 }
 
 describe('vectors and ranks of vendors with forms of their own', () => {
@@ -137,8 +127,8 @@ describe('vectors and ranks of vendors with forms of their own', () => {
       many.map((_, at) => [at, at + 1]),
     );
     assert.equal(all.usage.prompt_tokens, 200);
-    assert.deepEqual(await refusal(embed('cohere/embed-v4.0')), [400, 'input_type']);
-    assert.deepEqual(await refusal(embed('cohere/embed-v4.0', { input: [[1, 2]], input_type: 'query' })), [
+    assert.deepEqual(await sdkRefusal(embed('cohere/embed-v4.0')), [400, 'input_type']);
+    assert.deepEqual(await sdkRefusal(embed('cohere/embed-v4.0', { input: [[1, 2]], input_type: 'query' })), [
       400,
       'input',
     ]);
@@ -164,7 +154,7 @@ describe('vectors and ranks of vendors with forms of their own', () => {
       output_dimension: 1024,
       truncation: false,
     });
-    assert.deepEqual(await refusal(embed('voyage/voyage-3.5', { input_type: 'clustering' })), [400, 'input_type']);
+    assert.deepEqual(await sdkRefusal(embed('voyage/voyage-3.5', { input_type: 'clustering' })), [400, 'input_type']);
   });
 
   test('documents are ranked by Cohere, Voyage, Bedrock and Vertex, each in its words', async () => {

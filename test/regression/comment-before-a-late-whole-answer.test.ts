@@ -7,7 +7,8 @@
  * right whenever they go out.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { completion } from '../support/provider.ts';
 import { type RawProvider, startRawProvider } from '../support/raw-provider.ts';
@@ -26,10 +27,7 @@ before(async () => {
     server: { keepalive_comment_ms: 100 },
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 test('comments may go out before JSON comes where a stream was asked for, and the client reads the answer', async () => {
   const answer = await fetch(`${gateway.url}/v1/chat/completions`, {

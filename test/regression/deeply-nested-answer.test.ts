@@ -6,7 +6,8 @@
  * what a bug of ours means.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type RawProvider, startRawProvider } from '../support/raw-provider.ts';
 
@@ -28,10 +29,7 @@ before(async () => {
   };
   gateway = await startGateway({ manifests: [account] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 test('an answer that cannot be read is refused at once, and not at a timeout', async () => {
   const answer = await fetch(`${gateway.url}/v1/chat/completions`, {

@@ -7,8 +7,9 @@
  * socket becoming writable.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ChatStream, messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type HeavyNeighbour, startHeavyNeighbour } from '../support/heavy-neighbour.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -19,10 +20,7 @@ before(async () => {
   heavy = await startHeavyNeighbour();
   gateway = await startGateway({ manifests: [openAccount('heavy', `${heavy.origin}/v1`)] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await heavy?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, heavy]);
 
 test('a fast stream never stands still, however much comes in one turn', { timeout: 20_000 }, async () => {
   const bytes = 40_000_000;

@@ -6,8 +6,9 @@
  * translations leave the loop.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { type RawProvider, startRawProvider, wholeAnswer } from '../support/raw-provider.ts';
 
@@ -24,10 +25,7 @@ before(async () => {
   };
   gateway = await startGateway({ manifests: [account, selfHosted('passed', `${provider.origin}/v1`, ['m'])] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const text = '{"type":"text","text":"a"}';
 const result = '{"role":"tool","tool_call_id":"c","content":"k"}';

@@ -7,7 +7,8 @@
  * exchange only.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type RawProvider, startRawProvider, wholeAnswer } from '../support/raw-provider.ts';
 
@@ -23,10 +24,7 @@ before(async () => {
   };
   gateway = await startGateway({ manifests: [account] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 for (const role of ['assistant', 'system']) {
   test(`a ${role} message of a million parts ends no thread and no gateway`, async () => {

@@ -7,8 +7,9 @@
  * the limit says.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { type RawProvider, startRawProvider } from '../support/raw-provider.ts';
 
@@ -26,10 +27,7 @@ before(async () => {
     },
   });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 test('the queue for a provider that hangs never exceeds max_upstream_queue, clients that left included', async () => {
   const ask = async (signal?: AbortSignal): Promise<void> => {

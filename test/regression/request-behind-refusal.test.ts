@@ -7,8 +7,9 @@
  * ends a connection that brings a request while one is pending.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { messages } from '../support/chat-client.ts';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { chatHead, chatRequest, RawClient } from '../support/raw-client.ts';
@@ -20,10 +21,7 @@ before(async () => {
   provider = await startProvider((_request, response) => sendJson(response, 200, completion('run')));
   gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
 });
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const body = JSON.stringify({ model: 'p/m', messages });
 const length = `content-length: ${body.length}`;

@@ -62,7 +62,9 @@ export async function startHeavyNeighbour(): Promise<HeavyNeighbour> {
 const piece = Buffer.from(chunkEvent({ content: 'z'.repeat(4000) }).repeat(16));
 
 const FLOATS = 1536;
-const vector = Buffer.from(Float32Array.from({ length: FLOATS }, (_, at) => Math.sin(at) / 8).buffer).toString('base64');
+const vector = Buffer.from(Float32Array.from({ length: FLOATS }, (_, at) => Math.sin(at) / 8).buffer).toString(
+  'base64',
+);
 const vectorsOf = new Map<number, Buffer>();
 
 /** Made once: it would be the provider that is slow. */

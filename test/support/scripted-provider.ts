@@ -22,6 +22,17 @@ export function openAccount(name: string, url: string, more: object = {}): objec
   };
 }
 
+/** An account of this vendor, named as it, whose provider is at `url`. */
+export function vendorAccount(vendor: string, url: string, more: object = {}): object {
+  return {
+    type: `provider-account/${vendor}`,
+    name: vendor,
+    base_url: url,
+    auth_data: { type: 'api-key', api_key: `sk-${vendor}` },
+    ...more,
+  };
+}
+
 export function startEvents(response: ServerResponse, headers: Record<string, string> = {}): void {
   response.writeHead(200, { 'content-type': 'text/event-stream', ...headers });
   response.flushHeaders();

@@ -23,7 +23,7 @@ export function restrictionOf(schema: Schema | undefined): Restriction | undefin
 }
 
 /** One layer less: below optional, default, transform. Undefined where there is none. */
-function innerOf(schema: z.core.$ZodTypes): z.core.$ZodTypes | undefined {
+export function innerOf(schema: z.core.$ZodTypes): z.core.$ZodTypes | undefined {
   const { def } = schema._zod;
   switch (def.type) {
     case 'optional':

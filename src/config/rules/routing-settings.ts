@@ -25,6 +25,21 @@ export interface RoutingSettings {
   hedge?: HedgeSettings | undefined;
   canary?: CanarySettings | undefined;
   shadow?: ShadowSettings | undefined;
+  /** Of complexity-based routing; absent: signs in the request tell its tier. */
+  classifier?: ClassifierSettings | undefined;
+}
+
+/** A model that is asked how hard a request is, before its target is chosen. */
+export interface ClassifierSettings {
+  /** Canonical name of a model of an account. */
+  model: string;
+  /** It is not waited for any longer. */
+  timeoutMs: number;
+  /** Questions under way in each relay thread; beyond it signs in the request tell. */
+  maxConcurrent: number;
+  /** What it is told first; absent: the words of the gateway. */
+  instructions?: string | undefined;
+  overrideParams?: Record<string, unknown> | undefined;
 }
 
 /** A new target for some callers, always the same ones. */

@@ -7,6 +7,7 @@ import { amount, headerMap, keyWithDefault, optionalKey, restricting, text, whol
 import { metadataKey, metadataValue } from './conditions.ts';
 import type {
   CanarySettings,
+  ClassifierSettings,
   HedgeSettings,
   RetrySettings,
   RouteTarget,
@@ -205,6 +206,30 @@ const shadow = z
     }),
   );
 
+const classifier = z
+  .object({
+    model: modelName.describe('A chat model, as `account/model`, that is asked for the tier.'),
+    timeout_ms: keyWithDefault(wholeNumber(50, 30_000), 2_000).describe(
+      'Milliseconds that a request waits for it; then signs in the request tell.',
+    ),
+    max_concurrent: keyWithDefault(wholeNumber(1, 1000), 32).describe(
+      'Questions under way in each relay thread; beyond it signs in the request tell.',
+    ),
+    instructions: optionalKey(text(8_000)).describe(
+      'What it is told first, in place of our words: it must answer with `simple`, `medium` or `complex`.',
+    ),
+    override_params: optionalKey(overrideParams).describe('Parameters of the question, as `reasoning_effort`.'),
+  })
+  .transform(
+    (written): ClassifierSettings => ({
+      model: written.model,
+      timeoutMs: written.timeout_ms,
+      maxConcurrent: written.max_concurrent,
+      instructions: written.instructions,
+      overrideParams: written.override_params,
+    }),
+  );
+
 const STRATEGIES = {
   'weight-based-routing': 'weight',
   'latency-based-routing': 'latency',
@@ -226,6 +251,7 @@ export const routingKeys = {
   hedge: optionalKey(hedge).describe('A second attempt beside a slow first one; the first content wins.'),
   canary: optionalKey(canary).describe('A new target that a share of the callers gets first.'),
   shadow: optionalKey(shadow).describe('A second target that gets copies, whose answers are only recorded.'),
+  classifier: optionalKey(classifier).describe('A model that tells how hard a request is (complexity-based).'),
 };
 
 const routingObject = z.object(routingKeys);
@@ -249,6 +275,11 @@ export function routingOf(written: z.output<typeof routingObject>, context: z.co
     const path = ['load_balance_targets'];
     context.issues.push({ code: 'custom', message: 'a weight above 0', path, input: targets });
   }
+  if (written.classifier !== undefined && strategy !== 'complexity') {
+    const path = ['classifier'];
+    const message = '`classifier` only where the type is complexity-based-routing';
+    context.issues.push({ code: 'custom', message, path, input: written.classifier });
+  }
   return {
     strategy,
     targets,
@@ -262,6 +293,7 @@ export function routingOf(written: z.output<typeof routingObject>, context: z.co
     hedge: written.hedge,
     canary: written.canary,
     shadow: written.shadow,
+    classifier: written.classifier,
   };
 }
 
@@ -274,17 +306,23 @@ function missingKey(strategy: RoutingStrategy, { weight, priority, tier }: Route
 
 /** The same of all models that a routing names. */
 export function checkRouting(
-  { targets, canary: first, shadow: second }: Pick<RoutingSettings, 'targets' | 'canary' | 'shadow'>,
+  {
+    targets,
+    canary: first,
+    shadow: second,
+    classifier: asked,
+  }: Pick<RoutingSettings, 'targets' | 'canary' | 'shadow' | 'classifier'>,
   manifest: Manifest,
   path: readonly PathSegment[],
   virtual: ReadonlySet<string>,
   context: Pick<KindContext, 'models' | 'report'>,
 ): void {
-  const check = (target: string, at: readonly PathSegment[]): void =>
-    checkTarget(target, positionOf(manifest, [...path, ...at, 'target']), virtual, context);
+  const check = (target: string, at: readonly PathSegment[], key = 'target'): void =>
+    checkTarget(target, positionOf(manifest, [...path, ...at, key]), virtual, context);
   for (const [index, each] of targets.entries()) check(each.target, ['load_balance_targets', index]);
   if (first) check(first.target.target, ['canary']);
   if (second) check(second.target, ['shadow']);
+  if (asked) check(asked.model, ['classifier'], 'model');
 }
 
 /** Each target must be a model that is there, and no virtual one. */

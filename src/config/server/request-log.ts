@@ -9,6 +9,9 @@ export const requestLog = section(
       'Of a request, and of an answer, so much is kept; what is longer is cut there.',
     ),
     retention_days: keyWithDefault(wholeNumber(1, 36_500), 30).describe('How long bodies are kept.'),
+    store: keyWithDefault(z.enum(['database', 'blobs']), 'database').describe(
+      'Where bodies lie: in the database, or where `store.blobs` says.',
+    ),
     max_queued_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 67_108_864).describe(
       'Bodies that may wait to be kept, over all threads; further ones are dropped and counted.',
     ),

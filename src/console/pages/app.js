@@ -4,24 +4,31 @@ import { useCallback, useContext, useEffect, useRef, useState } from './lib/hook
 import { render } from './lib/preact.js';
 import { Fault, Field } from './parts.js';
 
-/** Address, name in the menu, module, and the export that is the page. Each module is loaded when it is first shown. */
+/** Address, name in the menu, module, the export that is the page, and what it needs. Each module is loaded when it is first shown. */
 const PAGES = [
   ['/', 'Overview', () => import('./overview.js'), 'Overview'],
   ['/requests', 'Requests', () => import('./requests.js'), 'Requests'],
   ['/tail', 'Live tail', () => import('./requests.js'), 'Tail'],
   ['/models', 'Models and targets', () => import('./models.js'), 'Models'],
   ['/keys', 'Keys', () => import('./keys.js'), 'Keys'],
-  ['/limits', 'Limits and budgets', () => import('./limits.js'), 'Limits'],
-  ['/playground', 'Playground', () => import('./playground.js'), 'Playground'],
+  ['/limits', 'Limits and budgets', () => import('./limits.js'), 'Limits', 'data'],
+  ['/playground', 'Playground', () => import('./playground.js'), 'Playground', 'operator'],
   ['/guardrails', 'Guardrail hits', () => import('./requests.js'), 'GuardrailHits'],
-  ['/mcp', 'MCP servers', () => import('./services.js'), 'McpServers'],
-  ['/batches', 'Batches and files', () => import('./services.js'), 'Batches'],
-  ['/cache', 'Cache', () => import('./services.js'), 'Cache'],
-  ['/alerts', 'Alerts', () => import('./limits.js'), 'Alerts'],
-  ['/configuration', 'Configuration', () => import('./configuration.js'), 'ConfigurationPage'],
-  ['/audit', 'Audit log', () => import('./services.js'), 'Audit'],
+  ['/mcp', 'MCP servers', () => import('./services.js'), 'McpServers', 'data'],
+  ['/batches', 'Batches and files', () => import('./services.js'), 'Batches', 'data'],
+  ['/cache', 'Cache', () => import('./services.js'), 'Cache', 'data'],
+  ['/alerts', 'Alerts', () => import('./limits.js'), 'Alerts', 'data'],
+  ['/configuration', 'Configuration', () => import('./configuration.js'), 'ConfigurationPage', 'admin'],
+  ['/audit', 'Audit log', () => import('./services.js'), 'Audit', 'data'],
   ['/clients', 'Set up a client', () => import('./clients.js'), 'Clients'],
 ];
+/** Others would be told no by every question of that page. */
+const NEEDS = {
+  data: { holds: ({ data }) => data === 'all', words: 'It shows the data of everybody, and you see a part of it. Who runs the gateway opens more with gateway-data-access-config.' },
+  operator: { holds: ({ role, read_only: isReadOnly }) => role !== 'viewer' && !isReadOnly, words: 'It needs the role operator.' },
+  admin: { holds: ({ role, read_only: isReadOnly }) => role === 'admin' && !isReadOnly, words: 'It needs the role admin.' },
+};
+const mayOpen = ([, , , , need], session) => need === undefined || NEEDS[need].holds(session);
 const RECEIPT = ['/requests/', 'One request', () => import('./receipt.js'), 'ReceiptPage'];
 
 function App() {
@@ -45,9 +52,18 @@ function App() {
   return html`<${SessionContext.Provider} value=${session}><${Shell} onLeft=${load} /></${SessionContext.Provider}>`;
 }
 
+/** What became of a sign-in at the identity provider: the address brings a code alone, since anybody may write an address. */
+const SIGN_IN_ERRORS = {
+  sign_in_refused: 'Nobody was signed in. The sign-in took too long, was begun in another window, or your identity provider does not vouch for you. Try again.',
+  sign_in_limited: 'Too many sign-ins failed from your address. Wait a minute, and try again.',
+  role_needed: 'You are known, but have no role in this console. Who runs the gateway gives one under `console.roles`.',
+  identity_provider_failed: 'Your identity provider does not answer, or not as it should. The log of the gateway says why.',
+};
+
 /** A one-time token may come behind `#/token=`, which no server and no log sees. */
 function SignIn({ session, onDone }) {
   const [key, setKey] = useState('');
+  const [told, setTold] = useState();
   const { sign_in: ways = {} } = session;
   const sign = useAction(async (body) => {
     await call('/console/session', { method: 'POST', body });
@@ -55,6 +71,12 @@ function SignIn({ session, onDone }) {
   });
   useEffect(() => {
     document.title = 'Sign in – Sluice console';
+    const [, failed] = /^#sign_in_error=(\w+)$/.exec(location.hash) ?? [];
+    if (failed !== undefined) {
+      history.replaceState(null, '', '#/');
+      const code = Object.hasOwn(SIGN_IN_ERRORS, failed) ? failed : 'sign_in_refused';
+      setTold({ code, message: SIGN_IN_ERRORS[code] });
+    }
     const [, token] = /[#/?&]token=([^&]+)/.exec(location.hash) ?? [];
     if (token === undefined) return;
     history.replaceState(null, '', '#/');
@@ -67,12 +89,12 @@ function SignIn({ session, onDone }) {
   const isToken = !ways.key && ways.token;
   return html`<main class="sign-in">
     <h1>Sluice console</h1>
-    ${sign.error && html`<${Fault} error=${sign.error} />`}
+    ${(sign.error ?? told) && html`<${Fault} error=${sign.error ?? told} />`}
     ${
       (ways.key || ways.token) &&
       html`<form onSubmit=${submit} class="card">
         <${Field}
-          label=${isToken ? 'One-time token' : 'Admin key'}
+          label=${isToken ? 'One-time token' : 'Admin key, or your own key'}
           type="password"
           value=${key}
           onInput=${setKey}
@@ -81,13 +103,13 @@ function SignIn({ session, onDone }) {
           hint=${
             isToken
               ? 'The gateway prints it when it starts. It opens a console that looks and changes nothing.'
-              : 'It is `operator.admin_key` of the configuration. The browser keeps a session, never the key.'
+              : '`operator.admin_key` of the configuration, or a key of this gateway whose subject has a role here. The browser keeps a session, never the key.'
           }
         />
         <div class="buttons"><button class="first" type="submit" disabled=${sign.isBusy}>Sign in</button></div>
       </form>`
     }
-    ${ways.oidc && html`<p><a class="button" href="/console/sign-in/oidc">Sign in with ${typeof ways.oidc === 'string' ? ways.oidc : 'your identity provider'}</a></p>`}
+    ${ways.oidc && html`<p><a class="button" href="/console/sign-in/oidc">Sign in with your identity provider</a></p>`}
     ${
       !ways.key &&
       !ways.token &&
@@ -125,7 +147,7 @@ function Shell({ onLeft }) {
         </div>
         <div class="rest">
           <ul>
-            ${PAGES.map(([path, name]) => html`<li><a href=${to(path)} aria-current=${path === current ? 'page' : undefined}>${name}</a></li>`)}
+            ${PAGES.filter((each) => mayOpen(each, session)).map(([path, name]) => html`<li><a href=${to(path)} aria-current=${path === current ? 'page' : undefined}>${name}</a></li>`)}
           </ul>
           <p class="who">${session.subject ?? 'Admin key'}<br />${session.role}${session.data && session.data !== 'all' ? `, ${session.data} data` : ''}${session.read_only ? ', read-only' : ''}</p>
           <div class="buttons"><button type="button" onClick=${() => out.run()} disabled=${out.isBusy}>Sign out</button></div>
@@ -134,7 +156,9 @@ function Shell({ onLeft }) {
       </nav>
       <main id="main" tabindex="-1">
         ${
-          page
+          page && !mayOpen(page, session)
+            ? html`<h1>${page[1]}</h1><div class="note"><p>${NEEDS[page[4]].words} You are <strong>${session.subject}</strong>, ${session.role}.</p></div>`
+            : page
             ? html`<${Page} key=${page[0]} page=${page} address=${address} />`
             : html`<h1>There is no such page</h1><p><a href="#/">Overview</a></p>`
         }

@@ -89,6 +89,8 @@ const model = new ChatOpenAI({
   configuration: { baseURL: '${base}' },
 });
 console.log((await model.invoke('What is a sluice?')).content);`,
+  'MCP inspector': ({ root }) => `npx @modelcontextprotocol/inspector --cli ${root}/mcp/v1/NAME/mcp --transport http \\
+  --header "Authorization: Bearer $SLUICE_API_KEY" --method tools/list`,
 };
 
 export function Clients() {

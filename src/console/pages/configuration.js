@@ -1,7 +1,9 @@
 // The files in force, an editor that checks them, the difference, and a way to apply or to take it along.
 import { call, html, SessionContext, useAction, useAnswer } from './core.js';
-import { useContext, useState } from './lib/hooks.js';
+import { useContext, useEffect, useRef, useState } from './lib/hooks.js';
 import { Answered, Copyable, Dialog, Empty, Fault, Field, Table } from './parts.js';
+import { Help } from './schema-help.js';
+import { placeAt } from './yaml-place.js';
 
 const REFERENCE = '${env:NAME}';
 
@@ -22,15 +24,32 @@ function Editor({ files, again }) {
   const file = files.find((each) => each.file === name) ?? files[0];
   const [texts, setTexts] = useState({});
   const [isAsking, setAsking] = useState(false);
+  const [place, setPlace] = useState();
+  const area = useRef();
   const text = texts[file.file] ?? file.text ?? '';
   const isChanged = text !== file.text;
   const check = useAction(() => call('/admin/configuration/check', { method: 'POST', body: { file: file.file, text } }));
   const apply = useAction(async () => {
     const done = await call('/admin/configuration', { method: 'PUT', body: { file: file.file, text, version: file.version } });
-    setTexts((before) => ({ ...before, [file.file]: undefined }));
     again();
     return done;
   });
+  // What was written is shown until the gateway tells it as its own.
+  useEffect(() => {
+    if (texts[file.file] === file.text) setTexts((before) => ({ ...before, [file.file]: undefined }));
+  }, [file.text]);
+  /** The key that the cursor is in. */
+  const look = () => {
+    const found = placeAt(area.current.value, area.current.selectionStart);
+    setPlace((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found));
+  };
+  const goTo = (line) => {
+    const { value } = area.current;
+    const start = value.split('\n').slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
+    area.current.focus();
+    area.current.setSelectionRange(start, start + (value.split('\n')[line - 1] ?? '').length);
+    look();
+  };
   const edit = (value) => {
     setTexts((before) => ({ ...before, [file.file]: value }));
     check.clear();
@@ -48,7 +67,13 @@ function Editor({ files, again }) {
       file.text === null
         ? html`<div class="note"><p>It is not shown: ${file.reason}.</p></div>`
         : html`
-            <div class="wide"><${Field} label="Text" rows="24" value=${text} onInput=${edit} readonly=${session.role === 'viewer'} hint="What each key means stands in docs/manifests.md; a check names what is wrong, where, and what is allowed." /></div>
+            <div class="editor">
+              <div class="wide"><${Field} label="Text" rows="28" value=${text} onInput=${(value) => {
+                edit(value);
+                look();
+              }} onKeyUp=${look} onClick=${look} onFocus=${look} inputRef=${area} readonly=${session.role === 'viewer'} hint="The help beside it follows the cursor." /></div>
+              <${Help} place=${place} />
+            </div>
             <div class="buttons">
               <button type="button" class="first" disabled=${check.isBusy} onClick=${() => check.run()}>Check</button>
               ${isChanged && mayApply && file.is_writable && html`<button type="button" disabled=${!check.done || check.done.faults.length > 0} onClick=${() => setAsking(true)}>Apply …</button>`}
@@ -66,7 +91,7 @@ function Editor({ files, again }) {
       faults.length > 0 &&
       html`<${Table} caption="Faults and warnings" rows=${faults} columns=${[
         { name: 'Kind', header: true, of: ({ kind }) => kind },
-        { name: 'Where', of: (each) => `${each.file}${each.line ? `:${each.line}` : ''} ${each.path}` },
+        { name: 'Where', of: (each) => html`${each.line && each.file === file.file ? html`<button type="button" onClick=${() => goTo(each.line)}>line ${each.line}</button>` : `${each.file}${each.line ? `:${each.line}` : ''}`} <code>${each.path}</code>` },
         { name: 'What', of: ({ message, found }) => `${message}${found ? ` — found ${found}` : ''}` },
         { name: 'Allowed', of: ({ allowed }) => allowed ?? '' },
         { name: 'Remedy', of: ({ remedy }) => remedy ?? '' },

@@ -1,5 +1,5 @@
 // Rate limits, budgets with what is used and left, and what is near its end.
-import { count, dollars, html, moment, queryOf, to, useAnswer } from './core.js';
+import { count, dollars, html, moment, plural, queryOf, to, useAnswer } from './core.js';
 import { Answered, Empty, Mark, Meter, Table } from './parts.js';
 
 const NEAR_PERCENT = 80;
@@ -7,7 +7,7 @@ const LIVE_MS = 10_000;
 
 export function Limits({ query }) {
   const budgets = useAnswer(`/admin/budgets?${queryOf({ limit: 200, budget: query.get('budget'), page_token: query.get('page_token') })}`, { everyMs: LIVE_MS });
-  const limits = useAnswer('/admin/rate-limits');
+  const limits = useAnswer('/admin/rate-limits', { everyMs: LIVE_MS });
   return html`
     <h2>Budgets</h2>
     <${Answered} of=${budgets} what="budgets">
@@ -22,20 +22,32 @@ export function Limits({ query }) {
       ${({ data }) =>
         data.length === 0
           ? html`<${Empty} title="No rate limit"><p>A manifest <code>gateway-rate-limiting-config</code> says how many requests, tokens or dollars go in a minute, an hour or a day.</p></${Empty}>`
-          : html`<${Table}
-                caption="Rate limits"
-                rows=${data}
-                columns=${[
-                  { name: 'Rule', header: true, of: ({ id }) => id },
-                  { name: 'Limit', right: true, of: (rule) => `${rule.currency ? dollars(rule.limit) : count(rule.limit)} ${rule.unit.replaceAll('_', ' ')}` },
-                  { name: 'Counted for each', of: (rule) => rule.applies_per.join(', ') || 'all together' },
-                  { name: 'Holds for', of: (rule) => (Object.keys(rule.when).length === 0 ? 'everybody' : html`<code>${JSON.stringify(rule.when)}</code>`) },
-                  { name: 'Refused', of: () => html`<a href=${to('/requests', { error: 'rate_limited' })}>requests</a>` },
-                ]}
-              />
-              <p class="quiet">In each manifest the first rule that matches decides. What a window holds just now stands in answers (<code>x-ratelimit-…</code>) and in the metrics.</p>`}
+          : html`<${RateLimitTable} rules=${data} />
+              <p class="quiet">In each manifest the first rule that matches decides. Windows slide: what is used leaves them bit by bit, and is all gone at the time that is told. They are counts of this gateway; with Redis those of others count as well. Of a rule with groups those stand here that used something in the last day or window, the fullest first.</p>`}
     </${Answered}>
   `;
+}
+
+/** A line for each window, and one for a rule of which nothing is counted just now. */
+function RateLimitTable({ rules }) {
+  const rows = rules.flatMap((rule) => (rule.windows.length === 0 ? [{ rule, first: true }] : rule.windows.map((window, index) => ({ rule, window, first: index === 0 }))));
+  const groupOf = ({ group }) => Object.entries(group).map(([key, value]) => html`<div><span class="quiet">${key}</span> ${value || '(none)'}</div>`);
+  return html`<${Table}
+      caption="Rate limits and their windows"
+      rows=${rows}
+      columns=${[
+        { name: 'Rule', header: true, of: ({ rule }) => rule.id },
+        { name: 'Limit', right: true, of: ({ rule }) => `${amount(rule, rule.limit)} ${rule.unit.replaceAll('_', ' ')}` },
+        { name: 'Holds for', of: ({ rule, first }) => first && (Object.keys(rule.when).length === 0 ? 'everybody' : html`<code>${JSON.stringify(rule.when)}</code>`) },
+        { name: 'Group', of: ({ rule, window }) => (window && rule.applies_per.length > 0 ? groupOf(window) : rule.applies_per.length > 0 ? `each ${rule.applies_per.join(', ')}: nothing used` : 'all together') },
+        { name: 'Used', right: true, of: ({ rule, window }) => amount(rule, window?.used ?? 0) },
+        { name: 'Left', right: true, of: ({ rule, window }) => amount(rule, window?.left ?? rule.limit) },
+        { name: 'Share', of: ({ rule, window }) => window?.percent !== undefined && window.percent !== null && html`${window.percent} %<${Meter} percent=${window.percent} label=${`${rule.id} ${Object.values(window.group).join(' ')}`} />` },
+        { name: 'All free at', nowrap: true, of: ({ window }) => moment(window?.free_at) },
+        { name: 'Refused', of: ({ first }) => first && html`<a href=${to('/requests', { error: 'rate_limited' })}>requests</a>` },
+      ]}
+    />
+    ${rules.filter(({ more_windows: more }) => more > 0).map(({ id, more_windows: more }) => html`<p class="quiet">${id}: ${count(more)} further groups use less.</p>`)}`;
 }
 
 function amount(entry, value) {
@@ -56,17 +68,20 @@ function BudgetTable({ rows }) {
       { name: 'Of', right: true, of: (each) => `${amount(each, each.limit)} ${each.unit.replaceAll('_', ' ')}` },
       { name: 'Share', of: (each) => each.percent !== null && html`${each.percent} %<${Meter} percent=${each.percent} label=${`${each.budget} ${each.group}`} />` },
       { name: 'At its end', of: (each) => ({ enforce: 'refuses', cut: 'refuses and cuts', audit: 'tells', downgrade: 'another model' })[each.mode] ?? each.mode },
-      { name: 'Begins anew', of: (each) => moment(each.resets_at) },
+      { name: 'Begins anew', nowrap: true, of: (each) => moment(each.resets_at) },
     ]}
   />`;
 }
 
-/** What would wake somebody: there is no list of alerts that were sent, so the states that they are sent of. */
-export function Alerts() {
+const OUTCOMES = { sent: 'good', failed: 'bad', dropped: 'bad' };
+
+/** What would wake somebody just now, and the messages that were sent. */
+export function Alerts({ query }) {
   const budgets = useAnswer('/admin/budgets?limit=1000', { everyMs: LIVE_MS });
   const targets = useAnswer('/admin/targets', { everyMs: LIVE_MS });
+  const sent = useAnswer(`/admin/alerts?${queryOf({ after: query.get('after') })}`, { everyMs: LIVE_MS });
   return html`
-    <p>What is near or beyond its end just now. Budgets send alerts where they name <code>alerts</code>; alert rules on metrics are in <code>deploy/prometheus</code>.</p>
+    <p>Budgets send messages where they name <code>alerts</code>; alert rules on metrics are in <code>deploy/prometheus</code>.</p>
     <h2>Budgets above ${NEAR_PERCENT} percent</h2>
     <${Answered} of=${budgets} what="budgets">
       ${({ data }) => {
@@ -86,6 +101,22 @@ export function Alerts() {
           { name: 'Until', of: ({ until }) => moment(until) },
         ]} />`;
       }}
+    </${Answered}>
+    <h2>Messages</h2>
+    <${Answered} of=${sent} what="messages">
+      ${({ data, has_more: hasMore }) =>
+        data.length === 0
+          ? html`<${Empty} title="No message was sent"><p>Name thresholds and targets under <code>alerts</code> of a budget; whoever is to be told by e-mail, Slack, Teams, PagerDuty or a webhook is told once for each threshold of a period.</p></${Empty}>`
+          : html`<${Table} caption="Messages, newest first" rows=${data} keyOf=${({ id }) => id} columns=${[
+                { name: 'When', header: true, nowrap: true, of: ({ at }) => moment(at) },
+                { name: 'Outcome', of: ({ outcome, reason, tries }) => html`<${Mark} kind=${OUTCOMES[outcome] ?? 'plain'}>${outcome}</${Mark}> ${reason ? `${reason}, after ${plural(tries, 'try', 'tries')}` : ''}` },
+                { name: 'Budget', of: ({ budget, group }) => html`<a href=${to('/limits', { budget })}>${budget}</a>${group ? html`<br /><span class="quiet">${group}</span>` : ''}` },
+                { name: 'What', of: ({ threshold, unit }) => (threshold === 'refuses' ? 'refuses requests' : `${threshold} % of ${unit.replaceAll('_', ' ')}`) },
+                { name: 'Spent', right: true, of: (each) => `${amount(each, each.spent)} of ${amount(each, each.limit)}` },
+                { name: 'By', of: ({ channel }) => channel },
+                { name: 'To', of: ({ recipient }) => recipient || '–' },
+              ]} />
+              ${hasMore && html`<a class="button" href=${to('/alerts', { after: data.at(-1).id })}>Older</a>`}`}
     </${Answered}>
   `;
 }

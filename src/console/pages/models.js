@@ -45,7 +45,7 @@ function ModelTable({ models }) {
   const [wanted, setWanted] = useState('');
   const found = models.filter(({ id }) => id.toLowerCase().includes(wanted.toLowerCase()));
   return html`
-    <${Field} label="Find" value=${wanted} onInput=${setWanted} type="search" />
+    <div class="fields"><${Field} label="Find" value=${wanted} onInput=${setWanted} type="search" size="36" /></div>
     ${
       found.length === 0
         ? html`<p class="quiet">No model has this in its name.</p>`
@@ -57,7 +57,7 @@ function ModelTable({ models }) {
             { name: 'Output', right: true, of: ({ price }) => rate(price, 'output') },
             { name: 'Cached input', right: true, of: ({ price }) => rate(price, 'cacheRead') },
             { name: 'Prices from', of: (each) => (each.price_version === 'none' ? 'none known' : each.price_version) },
-            { name: 'Try', of: ({ id }) => html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` },
+            { name: 'Try', of: ({ id, model_types: types }) => (types.length === 0 || types.includes('chat')) && html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` },
           ]} />`
     }
     <p class="quiet">${found.length > MAX_SHOWN ? `The first ${MAX_SHOWN} of ${count(found.length)}. ` : ''}Dollars for a million tokens, in the lowest band. Other parts have prices of their own.</p>
@@ -92,7 +92,7 @@ function Health() {
                 { name: 'Failures', right: true, of: ({ window }) => `${count(window.failures)} of ${count(window.requests)}` },
                 { name: 'First content p50 / p95', right: true, of: ({ latency_ms: { first_content: of } }) => `${milliseconds(of.p50)} / ${milliseconds(of.p95)}` },
                 { name: 'A token p50', right: true, of: ({ latency_ms: { per_token: of } }) => milliseconds(of.p50) },
-                ...(mayChange ? [{ name: 'Change', of: ({ target, state }) => state !== 'up' && html`<button type="button" disabled=${reset.isBusy} onClick=${() => reset.run(target)}>Reset<span class="unseen"> ${target}</span></button>` }] : []),
+                ...(mayChange ? [{ name: 'Try', of: ({ target }) => html`<a href=${to('/playground', { model: target })}>Test<span class="unseen"> ${target}</span></a>` }, { name: 'Change', of: ({ target, state }) => state !== 'up' && html`<button type="button" disabled=${reset.isBusy} onClick=${() => reset.run(target)}>Reset<span class="unseen"> ${target}</span></button>` }] : []),
               ]} />
               <p class="quiet">Keys are told apart by a digest; their values are shown nowhere. Latencies are of this gateway, of the last minutes.</p>`}
     </${Answered}>

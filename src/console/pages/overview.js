@@ -20,13 +20,11 @@ const GROUPS = [
   ['metadata.session_id', 'Session'],
   ['metadata', 'Metadata …'],
 ];
-/** How a group is asked for in the list of requests; none: it cannot be. */
-const FILTERS = { model: 'model', target: 'model', team: 'team', user: 'user', virtualaccount: 'user', key: 'key' };
+/** How a group is asked for in the list of requests. */
+const FILTERS = { model: 'asked', target: 'target', provider: 'provider', team: 'team', user: 'user', virtualaccount: 'user', key: 'key' };
 const HOUR = 3_600;
 const DAY = 86_400;
 const LIVE_MS = 10_000;
-/** Of which first content and added latency are told: sums of the ledger hold averages of the latter alone. */
-const SAMPLE = 200;
 const MAX_GROUPS = 100;
 
 export function Overview({ query }) {
@@ -37,9 +35,8 @@ export function Overview({ query }) {
   const [isLive, setLive] = useState(true);
   const everyMs = isLive ? LIVE_MS : undefined;
   const step = span === '24h' ? 'hour' : 'day';
-  const series = useAnswer(`/admin/usage?by=${step}&since=${span}`, { everyMs });
-  const groups = useAnswer(by === 'metadata' || by === 'metadata.' ? undefined : `/admin/usage?${queryOf({ by, since: span })}`, { everyMs });
-  const newest = useAnswer(`/admin/requests?limit=${SAMPLE}&since=${span}`, { everyMs });
+  const series = useAnswer(`/admin/usage?by=${step}&since=${span}&beyond=latencies`, { everyMs });
+  const groups = useAnswer(by === 'metadata' || by === 'metadata.' ? undefined : `/admin/usage?${queryOf({ by, since: span, beyond: 'latencies' })}`, { everyMs });
   const go = (parameters) => location.assign(to('/', { span, by, ...parameters }));
   return html`
     <div class="fields">
@@ -47,7 +44,7 @@ export function Overview({ query }) {
       <div class="field"><span class="unseen">Refresh</span><label class="tick"><input type="checkbox" checked=${isLive} onChange=${() => setLive(!isLive)} /> Refresh every 10 seconds</label></div>
     </div>
     <${Answered} of=${series} what="the sums">
-      ${(report) => (report.total.requests === 0 ? html`<${NothingYet} />` : html`<${Sums} report=${report} step=${step} span=${span} newest=${newest.data} />`)}
+      ${(report) => (report.total.requests === 0 ? html`<${NothingYet} />` : html`<${Sums} report=${report} step=${step} />`)}
     </${Answered}>
     <h2>By what they are counted</h2>
     <div class="fields">
@@ -73,25 +70,27 @@ function NothingYet() {
   </${Empty}>`;
 }
 
-function Sums({ report, step, span, newest }) {
+function Sums({ report, step }) {
   const { total } = report;
   const { times, at } = buckets(report, step);
   const width = step === 'hour' ? HOUR : DAY;
   const values = (of) => at.map((row) => (row === undefined ? 0 : of(row)));
-  const mean = (of) => at.map((row) => (row === undefined || row.requests === 0 ? null : of(row) / row.requests));
+  const known = (of) => at.map((row) => (row === undefined ? null : of(row)));
+  /** The very hours that were summed. */
+  const all = (more) => to('/requests', { since: report.since, until: report.until, ...more });
   const linkOf = (index, more) =>
     to('/requests', { since: instant(times[index]), until: instant(times[index] + width), ...more });
-  const failed = { status: 'failed' };
-  const sample = newest?.requests ?? [];
+  const failed = { outcome: 'failed' };
+  const { first_content_ms: first, overhead_ms: added } = total;
   return html`
     <div class="figures">
-      <${Figure} name="Requests" value=${count(total.requests)} link=${to('/requests', { since: span })} />
-      <${Figure} name="Errors" value=${count(total.errors)} link=${to('/requests', { since: span, ...failed })} note=${`${((total.errors / total.requests) * 100).toFixed(1)} % failed or were cut`} />
-      <${Figure} name="Tokens in" value=${count(total.input_tokens)} note=${`${count(total.cache_read_tokens)} read from caches`} />
-      <${Figure} name="Tokens out" value=${count(total.output_tokens)} />
-      <${Figure} name="Cost" value=${money(total.cost_nano_usd)} note=${total.unknown_cost_requests > 0 ? `and ${plural(total.unknown_cost_requests, 'answer')} of unknown cost` : undefined} />
-      <${Figure} name="First content" value=${milliseconds(middle(sample, 'first_token_ms', 0.5))} note=${`median of the newest ${count(sample.length)}; p95 ${milliseconds(middle(sample, 'first_token_ms', 0.95))}`} />
-      <${Figure} name="Added latency" value=${milliseconds(total.overhead_us / 1000 / total.requests)} note=${`mean of all; p95 of the newest ${milliseconds(middle(sample, 'overhead_ms', 0.95))}`} />
+      <${Figure} name="Requests" value=${count(total.requests)} link=${all()} />
+      <${Figure} name="Errors" value=${count(total.errors)} link=${all(failed)} note=${`${((total.errors / total.requests) * 100).toFixed(1)} % failed or were cut`} />
+      <${Figure} name="Tokens in" value=${count(total.input_tokens)} link=${all()} note=${`${count(total.cache_read_tokens)} read from caches`} />
+      <${Figure} name="Tokens out" value=${count(total.output_tokens)} link=${all()} />
+      <${Figure} name="Cost" value=${money(total.cost_nano_usd)} link=${all()} note=${total.unknown_cost_requests > 0 ? `and ${plural(total.unknown_cost_requests, 'answer')} of unknown cost` : undefined} />
+      <${Figure} name="First content" value=${milliseconds(first.p50)} link=${all()} note=${first.count > 0 ? `median; p95 ${milliseconds(first.p95)}, p99 ${milliseconds(first.p99)}` : 'of none of them known'} />
+      <${Figure} name="Added latency" value=${milliseconds(added.p50)} link=${all()} note=${`median; p95 ${milliseconds(added.p95)}, mean ${milliseconds(total.overhead_us / 1000 / total.requests)}`} />
     </div>
     <div class="charts">
       <${TimeChart} title=${`Requests per ${step}`} times=${times} linkOf=${linkOf} lines=${[{ name: 'Requests', colour: 'one', form: 'bars', values: values((row) => row.requests) }]} />
@@ -101,24 +100,16 @@ function Sums({ report, step, span, newest }) {
         { name: 'Out', colour: 'three', values: values((row) => row.output_tokens) },
       ]} />
       <${TimeChart} title=${`Cost per ${step}`} times=${times} linkOf=${linkOf} write=${money} lines=${[{ name: 'Cost', colour: 'one', form: 'bars', values: values((row) => row.cost_nano_usd) }]} />
-      <${TimeChart} title="Mean added latency" times=${times} linkOf=${linkOf} write=${milliseconds} lines=${[{ name: 'Added', colour: 'one', values: mean((row) => row.overhead_us / 1000) }]} />
-      <${TimeChart} title="Mean duration" times=${times} linkOf=${linkOf} write=${milliseconds} lines=${[{ name: 'Duration', colour: 'one', values: mean((row) => row.duration_ms) }]} />
+      <${TimeChart} title="First content" times=${times} linkOf=${linkOf} write=${milliseconds} lines=${[
+        { name: 'Median', colour: 'one', values: known((row) => row.first_content_ms.p50) },
+        { name: 'p95', colour: 'three', values: known((row) => row.first_content_ms.p95) },
+      ]} />
+      <${TimeChart} title="Added latency" times=${times} linkOf=${linkOf} write=${milliseconds} lines=${[
+        { name: 'Median', colour: 'one', values: known((row) => row.overhead_ms.p50) },
+        { name: 'p95', colour: 'three', values: known((row) => row.overhead_ms.p95) },
+      ]} />
     </div>
-    <${FirstContent} sample=${sample} />
   `;
-}
-
-/** Over the newest requests alone, since the ledger keeps no sums of it; dashboards of metrics have it over all. */
-function FirstContent({ sample }) {
-  const told = sample.filter((each) => each.first_token_ms !== null).reverse();
-  if (told.length < 2) return undefined;
-  return html`<div class="charts"><${TimeChart}
-    title=${`First content of the newest ${count(told.length)} that had one`}
-    times=${told.map((each) => Date.parse(each.ended_at) / 1000)}
-    linkOf=${(index) => to(`/requests/${encodeURIComponent(told[index].id)}`)}
-    write=${milliseconds}
-    lines=${[{ name: 'First content', colour: 'three', values: told.map((each) => each.first_token_ms) }]}
-  /></div>`;
 }
 
 function Groups({ report, by, span }) {
@@ -127,10 +118,11 @@ function Groups({ report, by, span }) {
   const linkOf = (row, more) => {
     const value = row[by];
     if (value === null) return undefined;
-    if (by.startsWith('metadata.')) return to('/requests', { since: span, metadata: `${by.slice(9)}:${value}`, ...more });
+    const time = { since: report.since, until: report.until };
+    if (by.startsWith('metadata.')) return to('/requests', { ...time, metadata: `${by.slice(9)}:${value}`, ...more });
     const filter = FILTERS[by];
-    const named = by === 'virtualaccount' ? `virtualaccount:${value}` : value;
-    return filter && to('/requests', { since: span, [filter]: named, ...more });
+    const named = by === 'virtualaccount' || by === 'user' ? `${by}:${value}` : value;
+    return filter && to('/requests', { ...time, [filter]: named, ...more });
   };
   const linked = (row, text, more) => {
     const link = linkOf(row, more);
@@ -143,12 +135,13 @@ function Groups({ report, by, span }) {
       columns=${[
         { name, header: true, of: (row) => linked(row, row[by] ?? '(none)') },
         { name: 'Requests', right: true, of: (row) => linked(row, count(row.requests)) },
-        { name: 'Errors', right: true, of: (row) => linked(row, count(row.errors), { status: 'failed' }) },
-        { name: 'Tokens in', right: true, of: (row) => count(row.input_tokens) },
-        { name: 'Tokens out', right: true, of: (row) => count(row.output_tokens) },
-        { name: 'Cost', right: true, of: (row) => `${money(row.cost_nano_usd)}${row.unknown_cost_requests > 0 ? ' +' : ''}` },
+        { name: 'Errors', right: true, of: (row) => linked(row, count(row.errors), { outcome: 'failed' }) },
+        { name: 'Tokens in', right: true, of: (row) => linked(row, count(row.input_tokens)) },
+        { name: 'Tokens out', right: true, of: (row) => linked(row, count(row.output_tokens)) },
+        { name: 'Cost', right: true, of: (row) => linked(row, `${money(row.cost_nano_usd)}${row.unknown_cost_requests > 0 ? ' +' : ''}`) },
+        { name: 'First content p50 / p95', right: true, of: ({ first_content_ms: of }) => `${milliseconds(of.p50)} / ${milliseconds(of.p95)}` },
         { name: 'Mean duration', right: true, of: (row) => milliseconds(row.requests && row.duration_ms / row.requests) },
-        { name: 'Mean added', right: true, of: (row) => milliseconds(row.requests && row.overhead_us / 1000 / row.requests) },
+        { name: 'Added p50 / p95', right: true, of: ({ overhead_ms: of }) => `${milliseconds(of.p50)} / ${milliseconds(of.p95)}` },
       ]}
     />
     <p class="quiet">
@@ -172,10 +165,4 @@ function buckets(report, step) {
 
 function instant(seconds) {
   return new Date(seconds * 1000).toISOString();
-}
-
-/** The value below which that share of those that have one lies. */
-function middle(rows, name, share) {
-  const values = rows.map((row) => row[name]).filter((value) => value !== null).sort((one, other) => one - other);
-  return values[Math.min(values.length - 1, Math.floor(values.length * share))];
 }

@@ -23,7 +23,7 @@ export function Empty({ title, children }) {
   return html`<div class="empty"><h2>${title}</h2><div>${children}</div></div>`;
 }
 
-/** `columns`: `{name, title, of(row), right, header}`; `of` gives what stands in the cell. */
+/** `columns`: `{name, of(row), right, nowrap, header}`; `of` gives what stands in the cell. */
 export function Table({ caption, columns, rows, keyOf }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
     <table>
@@ -34,11 +34,10 @@ export function Table({ caption, columns, rows, keyOf }) {
       <tbody>
         ${rows.map(
           (row, index) => html`<tr key=${keyOf ? keyOf(row) : index}>
-            ${columns.map(({ of, right, header }) =>
-              header
-                ? html`<th scope="row">${of(row)}</th>`
-                : html`<td class=${right ? 'right' : ''}>${of(row)}</td>`,
-            )}
+            ${columns.map(({ of, right, nowrap, header }) => {
+              const form = right ? 'right' : nowrap ? 'nowrap' : '';
+              return header ? html`<th scope="row" class=${form}>${of(row)}</th>` : html`<td class=${form}>${of(row)}</td>`;
+            })}
           </tr>`,
         )}
       </tbody>
@@ -47,7 +46,7 @@ export function Table({ caption, columns, rows, keyOf }) {
 }
 
 /** A labelled field; `hint` is read with it. */
-export function Field({ label, hint, value, onInput, type = 'text', options, list, rows, ...rest }) {
+export function Field({ label, hint, value, onInput, type = 'text', options, list, rows, inputRef, ...rest }) {
   const id = useId();
   const described = hint ? `${id}h` : undefined;
   const given = { id, value, 'aria-describedby': described, ...rest };
@@ -57,13 +56,18 @@ export function Field({ label, hint, value, onInput, type = 'text', options, lis
     control = html`<select ...${given} onChange=${take}>
       ${options.map(([name, text]) => html`<option value=${name} selected=${name === value}>${text}</option>`)}
     </select>`;
-  } else if (rows) control = html`<textarea ...${given} rows=${rows} onInput=${take} spellcheck=${false}></textarea>`;
+  } else if (rows) control = html`<textarea ref=${inputRef} ...${given} rows=${rows} onInput=${take} spellcheck=${false}></textarea>`;
   return html`<div class="field">
     <label for=${id}>${label}</label>
     ${control}
     ${list && html`<datalist id=${`${id}l`}>${list.map((each) => html`<option value=${each}></option>`)}</datalist>`}
     ${hint && html`<small id=${described}>${hint}</small>`}
   </div>`;
+}
+
+/** What stands between backticks is code. */
+export function words(text) {
+  return text.split('`').map((each, index) => (index % 2 === 1 ? html`<code>${each}</code>` : each));
 }
 
 /** Text to take along, with a button that copies it. */
@@ -144,6 +148,7 @@ function colourOf(name) {
  */
 export function TimeChart({ title, times, lines, write = count, linkOf }) {
   const place = useRef();
+  const [isOpen, setOpen] = useState(false);
   const [isDark, setDark] = useState(() => matchMedia('(prefers-color-scheme: dark)').matches);
   useEffect(() => {
     const query = matchMedia('(prefers-color-scheme: dark)');
@@ -171,16 +176,16 @@ export function TimeChart({ title, times, lines, write = count, linkOf }) {
   return html`<figure class="chart">
     <figcaption>${title} ${lines.length > 1 && html`<span class="legend">${lines.map(({ name, colour }) => html`<span><i class=${colour}></i>${name}</span>`)}</span>`}</figcaption>
     <div ref=${place} class="plot" aria-hidden="true"></div>
-    <details>
+    <details onToggle=${({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>As a table<span class="unseen">: ${title}</span></summary>
-      <${Table}
+      ${isOpen && html`<${Table}
         caption=${title}
         rows=${times.map((_, index) => index).reverse()}
         columns=${[
           { name: 'Time', header: true, of: (at) => (linkOf ? html`<a href=${linkOf(at)}>${moment(times[at])}</a>` : moment(times[at])) },
           ...lines.map(({ name, values }) => ({ name, right: true, of: (at) => (values[at] === null ? '–' : write(values[at])) })),
         ]}
-      />
+      />`}
     </details>
   </figure>`;
 }

@@ -1,6 +1,6 @@
 // The exchanges of the ledger in pages, and those that end just now.
-import { ask, count, html, milliseconds, moment, money, queryOf, to, useAnswer } from './core.js';
-import { useEffect, useState } from './lib/hooks.js';
+import { ask, call, count, html, milliseconds, moment, money, plural, queryOf, to } from './core.js';
+import { useEffect, useRef, useState } from './lib/hooks.js';
 import { Answered, Empty, Fault, Field, Status, Table } from './parts.js';
 
 const FILTERS = [
@@ -8,16 +8,25 @@ const FILTERS = [
   ['until', 'Until', 'the same; now without it'],
   ['model', 'Model or target', 'account/model'],
   ['user', 'User', 'user:…, virtualaccount:… or e-mail'],
+  ['status', 'Status', '429, 5xx or failed'],
+  ['error', 'Error code', 'rate_limited …'],
+];
+const MORE_FILTERS = [
+  ['outcome', 'Outcome', 'ok, error, cut, client-closed or failed'],
   ['key', 'Key', 'name or id'],
   ['team', 'Team', 'name'],
-  ['status', 'Status', '429, 5xx or failed'],
-  ['error', 'Error code', 'rate_limit_exceeded …'],
+  ['asked', 'Model as asked for', 'account/model, exactly'],
+  ['target', 'Target', 'account/model, exactly'],
+  ['provider', 'Provider', 'openai …'],
   ['guardrail', 'Guardrail', 'its name, or any'],
   ['session', 'Session', 'session_id'],
   ['metadata', 'Metadata', 'key:value'],
   ['project', 'Tracing project', 'name'],
 ];
-const NAMES = FILTERS.map(([name]) => name);
+const NAMES = [...FILTERS, ...MORE_FILTERS].map(([name]) => name);
+const PAGE_ROWS = 50;
+/** Between two looks further back, so that a search that finds little leaves the ledger its time. */
+const LOOK_PAUSE_MS = 100;
 
 export function Requests({ query }) {
   return html`<${Filters} key=${query.toString()} query=${query} path="/requests" />
@@ -39,10 +48,12 @@ function Filters({ query, path }) {
     location.assign(to(path, values));
   };
   const isFiltered = NAMES.some((name) => query.get(name));
+  const fields = (of) => html`<div class="fields">
+    ${of.map(([name, label, hint]) => html`<${Field} key=${name} label=${label} placeholder=${hint} value=${values[name]} size="20" onInput=${(value) => setValues({ ...values, [name]: value })} />`)}
+  </div>`;
   return html`<form onSubmit=${submit} aria-label="Filters">
-    <div class="fields">
-      ${FILTERS.map(([name, label, hint]) => html`<${Field} key=${name} label=${label} placeholder=${hint} value=${values[name]} size="18" onInput=${(value) => setValues({ ...values, [name]: value })} />`)}
-    </div>
+    ${fields(FILTERS)}
+    <details open=${MORE_FILTERS.some(([name]) => query.get(name))}><summary>More filters</summary>${fields(MORE_FILTERS)}</details>
     <div class="buttons">
       <button class="first" type="submit">Filter</button>
       ${isFiltered && html`<a class="button" href=${to(path)}>All of the last 7 days</a>`}
@@ -52,26 +63,85 @@ function Filters({ query, path }) {
   </form>`;
 }
 
+/** A full page, however far back its rows are: an answer of the gateway looks at a part of the ledger. */
+function usePage(wanted) {
+  const key = queryOf(wanted);
+  const [state, setState] = useState({});
+  const [turn, setTurn] = useState(0);
+  const stop = useRef();
+  useEffect(() => {
+    const aborter = new AbortController();
+    let isStopped = false;
+    stop.current = () => {
+      isStopped = true;
+    };
+    const look = async () => {
+      const rows = [];
+      let { after } = wanted;
+      for (;;) {
+        const query = queryOf({ ...wanted, after, limit: PAGE_ROWS - rows.length });
+        const { requests, next } = await call(`/admin/requests?${query}`, { signal: aborter.signal });
+        rows.push(...requests);
+        after = next;
+        const isDone = next === null || rows.length >= PAGE_ROWS || isStopped;
+        setState({ key, rows: [...rows], next, isLooking: !isDone });
+        if (isDone) return;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_PAUSE_MS));
+      }
+    };
+    look().catch((error) => error.name !== 'AbortError' && setState((before) => ({ key, rows: before.key === key ? before.rows : undefined, error })));
+    return () => aborter.abort();
+  }, [key, turn]);
+  const isOf = state.key === key;
+  const data = isOf && state.rows ? state : undefined;
+  return { data, error: isOf ? state.error : undefined, again: () => setTurn((before) => before + 1), stop: () => stop.current() };
+}
+
+/** Where a page goes on: the cursor begins with the end of an exchange. */
+function timeOf(next) {
+  return moment(Number(atob(next.replaceAll('-', '+').replaceAll('_', '/')).split('.')[0]));
+}
+
 function Rows({ query, path, isGuardrails }) {
-  const wanted = Object.fromEntries([...NAMES, 'after'].map((name) => [name, query.get(name)]));
-  const page = useAnswer(`/admin/requests?${queryOf({ limit: 50, ...wanted })}`);
+  const wanted = Object.fromEntries([...NAMES, 'after'].map((name) => [name, name === 'metadata' ? query.getAll(name) : query.get(name)]));
+  const page = usePage(wanted);
   return html`<${Answered} of=${page} what="requests">
-    ${({ requests, next }) => {
-      const older = next && html`<a class="button" href=${to(path, { ...wanted, after: next })}>Older</a>`;
-      if (requests.length === 0) {
-        return html`<${Empty} title="No request here">
-          <p>${next ? 'This part of the ledger has none that meets the filters. Look further back.' : 'None meets the filters in this time. Widen the time, or take a filter away.'}</p>
+    ${({ rows, next, isLooking }) => {
+      const looking = isLooking && html`<p role="status" class="note">Looking further back than ${timeOf(next)}; ${plural(rows.length, 'request')} so far. <button type="button" onClick=${page.stop}>Stop</button></p>`;
+      const older = !isLooking && next && html`<a class="button" href=${to(path, { ...wanted, after: next })}>Older</a>`;
+      if (rows.length === 0) {
+        return looking || html`<${Empty} title="No request here">
+          <p>${next ? 'Down to here none meets the filters.' : 'None meets the filters in this time. Widen the time, or take a filter away.'}</p>
           <div class="buttons">${older}</div>
         </${Empty}>`;
       }
-      return html`<${RequestTable} rows=${requests} isGuardrails=${isGuardrails} />
+      return html`<${RequestTable} rows=${rows} isGuardrails=${isGuardrails} />
+        ${looking}
         <div class="buttons">
           ${wanted.after && html`<a class="button" href=${to(path, { ...wanted, after: undefined })}>Newest</a>`}
-          ${older || html`<span class="quiet">These are the oldest of this time.</span>`}
+          ${older || (!isLooking && html`<span class="quiet">These are the oldest of this time.</span>`)}
           <button type="button" onClick=${page.again}>Refresh</button>
+          <${Download} rows=${rows} />
         </div>`;
     }}
   </${Answered}>`;
+}
+
+/** What is shown, as lines of JSON. */
+function Download({ rows }) {
+  const save = () => {
+    const url = URL.createObjectURL(new Blob(rows.map((row) => `${JSON.stringify(row)}\n`), { type: 'application/jsonl' }));
+    const link = Object.assign(document.createElement('a'), { href: url, download: 'requests.jsonl' });
+    link.click();
+    URL.revokeObjectURL(url);
+  };
+  return html`<button type="button" onClick=${save}>Download these as JSONL</button>`;
+}
+
+/** Where it went is told where that is another name than was asked for. */
+function whatOf({ path, model, target }) {
+  const other = target && target !== model ? html` → ${target}` : '';
+  return html`${model ?? ''}${other}<br /><span class="quiet">${path}</span>`;
 }
 
 const hits = (row) =>
@@ -86,13 +156,10 @@ function RequestTable({ rows, isGuardrails }) {
     rows=${rows}
     keyOf=${(row) => row.id}
     columns=${[
-      { name: 'Ended or began', header: true, of: (row) => html`<a href=${to(`/requests/${encodeURIComponent(row.id)}`)}>${moment(row.ended_at ?? row.started_at)}</a>` },
+      { name: 'When', header: true, nowrap: true, of: (row) => html`<a href=${to(`/requests/${encodeURIComponent(row.id)}`)}>${moment(row.ended_at ?? row.started_at)}</a>` },
       { name: 'Status', of: (row) => html`<${Status} status=${row.status} /> ${row.error_code ?? ''}` },
-      isGuardrails
-        ? { name: 'Guards', of: hits }
-        : { name: 'Path', of: (row) => row.path },
-      { name: 'Model', of: (row) => row.model ?? '–' },
-      { name: 'Target', of: (row) => row.target ?? '–' },
+      ...(isGuardrails ? [{ name: 'Guards', of: hits }] : []),
+      { name: 'What', of: whatOf },
       { name: 'Who', of: (row) => row.subject ?? '–' },
       { name: 'Tokens', right: true, of: (row) => (row.input_tokens === null && row.output_tokens === null ? '–' : `${count(row.input_tokens)} / ${count(row.output_tokens)}`) },
       { name: 'Cost', right: true, of: (row) => (row.cost_nano_usd === null ? '–' : money(row.cost_nano_usd)) },

@@ -142,8 +142,8 @@ export function Cache() {
     ${flush.done && html`<p role="status" class="note">Dropped: ${text(flush.done.flushed)}</p>`}
     <${Answered} of=${cache} what="the cache">
       ${(view) => html`
-        <div class="figures">${Object.entries(view).filter(([, value]) => typeof value !== 'object').map(([name, value]) => html`<${Figure} name=${name.replaceAll('_', ' ')} value=${/bytes/.test(name) ? bytes(value) : typeof value === 'number' ? count(value) : String(value)} />`)}</div>
-        ${Object.entries(view).filter(([, value]) => typeof value === 'object' && value !== null).map(([name, value]) => html`<h2>${name.replaceAll('_', ' ')}</h2>${Array.isArray(value) ? html`<${Records} caption=${name} rows=${value} none="None." />` : html`<${Facts} of=${Object.entries(value).map(([key, each]) => [key.replaceAll('_', ' '), text(each)])} />`}`)}
+        <div class="figures">${Object.entries(view).filter(([, value]) => typeof value !== 'object').map(([name, value]) => html`<${Figure} name=${name.replaceAll('_', ' ')} value=${amountOf(name, value)} />`)}</div>
+        ${Object.entries(view).filter(([, value]) => typeof value === 'object' && value !== null).map(([name, value]) => html`<h2>${name.replaceAll('_', ' ')}</h2>${Array.isArray(value) ? html`<${Records} caption=${name} rows=${value} none="None." />` : html`<${Facts} of=${Object.entries(value).map(([key, each]) => [key.replaceAll('_', ' '), typeof each === 'object' ? text(each) : amountOf(key, each)])} />`}`)}
         <p class="quiet">Answers are cached where a request asks for it (<code>x-tfy-cache-config</code>) or a rule of <code>sluice/cache</code> says so.</p>
       `}
     </${Answered}>
@@ -164,16 +164,28 @@ export function Cache() {
   `;
 }
 
+function amountOf(name, value) {
+  if (typeof value !== 'number') return String(value);
+  return /bytes/.test(name) ? bytes(value) : count(value);
+}
+
 export function Audit({ query }) {
   const audit = useAnswer(`/admin/audit?${query.toString()}`);
   return html`
-    <p>Every change by the admin API and the console, each entry with the hash of the one before.</p>
+    <p>Every change by the admin API and the console, sign-ins and what was refused, each entry with the hash of the one before.</p>
     <${Answered} of=${audit} what="the audit log">
       ${(answer) => {
         const rows = answer.data;
         const next = answer.has_more ? rows.at(-1)?.id : undefined;
         if (rows.length === 0) return html`<${Empty} title="Nothing was changed"><p>Keys that are made, targets that are reset and the like stand here.</p></${Empty}>`;
-        return html`<${Records} caption="Changes, newest first" rows=${rows} none="" />
+        return html`<${Table} caption="Changes, newest first" rows=${rows} keyOf=${({ id }) => id} columns=${[
+            { name: 'When', header: true, nowrap: true, of: ({ at }) => moment(at) },
+            { name: 'Who', of: ({ actor, by, role }) => html`${actor}<br /><span class="quiet">${[...new Set([role, by])].join(', by ')}</span>` },
+            { name: 'What', of: ({ action, path }) => html`${action}<br /><span class="quiet">${path}</span>` },
+            { name: 'Outcome', of: ({ outcome }) => html`<${Mark} kind=${outcome === 'done' ? 'good' : 'warn'}>${outcome}</${Mark}>` },
+            { name: 'Of', of: ({ ids }) => text(ids) },
+            { name: 'More', of: ({ detail }) => Object.entries(detail ?? {}).map(([name, value]) => html`<div><span class="quiet">${name}</span> ${text(value)}</div>`) },
+          ]} />
           ${next && html`<a class="button" href=${to('/audit', { after: next })}>Older</a>`}
           <details><summary>As JSON</summary><${Copyable} text=${JSON.stringify(rows, null, 2)} /></details>`;
       }}

@@ -1,8 +1,7 @@
-import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import type { InferenceEvent } from '../../inference/event.ts';
 import type { Dialect, PeekedRequest, RequestScan } from '../dialect.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
+import { countedTokens, onlyCounted } from '../openai-json/token-count.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { guarded } from './guarded.ts';
 import { MessagesScan } from './peek.ts';
@@ -22,7 +21,7 @@ export const anthropicCountTokens = {
   answers: jsonAnswers(['input_tokens']),
   promptText,
   answerText: () => undefined,
-  translation: { to: ['count-tokens'], toInference, fromInference },
+  translation: { to: ['count-tokens'], toInference, fromInference: (events) => countedTokens(events, counted) },
   fromEstimate: counted,
   errorBody,
   errorEvent,
@@ -36,20 +35,9 @@ class CountScan implements RequestScan {
     this.#scan.advance(buffer, end);
   }
 
-  /** Nothing is generated and nothing billed, so that nothing is held for it. */
   result(body: Buffer): OrError<PeekedRequest> {
-    const peeked = this.#scan.result(body);
-    if (peeked instanceof GatewayError) return peeked;
-    return { ...peeked, stream: false, maxOutputTokens: 0, choices: 0, promptBytes: 0, free: true };
+    return onlyCounted(this.#scan.result(body));
   }
-}
-
-function fromInference(events: readonly InferenceEvent[]): OrError<Buffer> {
-  const told = events.find((event) => event.type === 'usage');
-  const tokens = told?.usage.inputTokens;
-  return tokens === undefined
-    ? new GatewayError('upstream_protocol', { detail: 'Its answer counts nothing.' })
-    : counted(tokens);
 }
 
 function counted(inputTokens: number): Buffer {

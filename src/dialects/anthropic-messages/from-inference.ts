@@ -1,10 +1,10 @@
 import { parseExactObject } from '../../codec/exact-json.ts';
-import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { ContentEvent, InferenceEvent } from '../../inference/event.ts';
 import type { FinishReason } from '../../inference/finish-reason.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
+import { providerFailure } from '../openai-json/error-body.ts';
 import { messageUsage, standIn, stopReason } from './answer-words.ts';
 import { toClientCallId, toClientSignature } from './carried.ts';
 
@@ -25,11 +25,7 @@ export function fromInference(events: readonly InferenceEvent[], context: Answer
         mergeUsage(usage, event.usage);
         break;
       case 'error':
-        return new GatewayError('upstream_stream_error', {
-          detail: event.message,
-          upstreamType: event.errorType,
-          providerWords: true,
-        });
+        return providerFailure(event);
       case 'finish':
         finish ??= event.reason;
         break;

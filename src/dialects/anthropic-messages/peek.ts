@@ -1,9 +1,8 @@
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
-import { JsonRequestScan, missing, type NamedModel, wrong } from '../openai-json/request-scan.ts';
+import { JsonRequestScan, type NamedModel } from '../openai-json/request-scan.ts';
 
 /** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
 const keys = new PeekKeys(['model', 'messages', 'stream', 'max_tokens', 'service_tier', 'speed', 'inference_geo']);
@@ -11,11 +10,11 @@ const MODEL = 0;
 const MESSAGES = 1;
 const STREAM = 2;
 const MAX_TOKENS = 3;
-const SERVICE_TIER = 4;
-const SPEED = 5;
-const INFERENCE_GEO = 6;
-
-const OPEN_BRACKET = 0x5b;
+const SERVED_TERMS = [
+  ['serviceTier', 4],
+  ['speed', 5],
+  ['inferenceGeo', 6],
+] as const;
 
 /** The offsets are for `splice`. */
 export interface PeekedMessages extends PeekedRequest, NamedModel {
@@ -40,8 +39,8 @@ export class MessagesScan implements RequestScan {
     const named = scan.model(body, MODEL);
     if (named instanceof GatewayError) return named;
     const { starts, ends } = scan;
-    if (starts[MESSAGES]! < 0) return missing('messages');
-    if (body[starts[MESSAGES]!] !== OPEN_BRACKET) return wrong('messages', 'It must be an array.');
+    const unlisted = scan.notArray(body, MESSAGES);
+    if (unlisted) return unlisted;
     const stream = scan.flag(body, STREAM);
     if (stream instanceof GatewayError) return stream;
     const maxOutputTokens = scan.count(body, MAX_TOKENS);
@@ -57,20 +56,7 @@ export class MessagesScan implements RequestScan {
       messagesEnd: ends[MESSAGES]!,
       maxOutputTokens,
       choices: 1,
-      servedAs: this.#servedAs(body),
+      servedAs: scan.servedAs(body, SERVED_TERMS),
     };
-  }
-
-  /** How the client wishes to be served, where that may cost more. */
-  #servedAs(body: Buffer): ServedAs | undefined {
-    const scan = this.#scan;
-    const { starts } = scan;
-    if (starts[SERVICE_TIER]! < 0 && starts[SPEED]! < 0 && starts[INFERENCE_GEO]! < 0) return undefined;
-    const wish = servedAs({
-      serviceTier: scan.word(body, SERVICE_TIER),
-      speed: scan.word(body, SPEED),
-      inferenceGeo: scan.word(body, INFERENCE_GEO),
-    });
-    return wish && servedAfter(undefined, wish);
   }
 }

@@ -1,8 +1,9 @@
 import { mayChangeNumbers, parseExact } from '../../codec/exact-json.ts';
-import { isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
+import { type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, Message, Part } from '../../inference/request.ts';
+import { parsedRequest } from '../openai-json/parsed-request.ts';
 import { RequestReader } from '../openai-json/request-reader.ts';
 import { systemMessages, toMessages } from './to-messages.ts';
 import { isParallel, toNativeTools, toToolChoice, toTools } from './to-tools.ts';
@@ -43,15 +44,9 @@ const REFUSED: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
 
 /** The whole request, for a provider of another wire. https://platform.claude.com/docs/en/api/messages/create */
 export function toInference(body: Buffer, model: string): OrError<InferenceRequest> {
-  let value: unknown;
   const text = body.toString('utf8');
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // The scan checked strings and brackets only: finer faults show here.
-    return new GatewayError('invalid_json');
-  }
-  if (!isObject(value)) return new GatewayError('invalid_json', { detail: 'It is not an object.' });
+  const value = parsedRequest(body, text);
+  if (value instanceof GatewayError) return value;
   const reader = new RequestReader();
   for (const [key, asksForNothing] of REFUSED) {
     const asked = value[key];

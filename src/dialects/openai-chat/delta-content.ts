@@ -28,7 +28,7 @@ export function hasContent(delta: unknown): boolean {
  * Where the text stands that a chunk brings, if that is all it brings: events with another text in this place are like
  * it. Undefined: it is not the kind of event that comes again.
  */
-export function contentGaps(chunk: JsonObject, event: Buffer): [Gap, ...Gap[]] | undefined {
+export function contentGaps(chunk: JsonObject, event: Buffer): readonly Gap[] | undefined {
   const { choices, usage } = chunk;
   if (!isArray(choices) || choices.length !== 1 || isObject(usage)) return undefined;
   const [choice] = choices;
@@ -36,10 +36,8 @@ export function contentGaps(chunk: JsonObject, event: Buffer): [Gap, ...Gap[]] |
   const found = onlyText(choice['delta']);
   if (found === undefined) return undefined;
   const padding = PADDINGS.find((key) => typeof chunk[key] === 'string');
-  return gapsOf(event, [
-    ['text', found.key, found.text],
-    ...(padding === undefined ? [] : [['padding', padding, chunk[padding]] as const]),
-  ]);
+  const text = ['text', found.key, found.text] as const;
+  return gapsOf(event, padding === undefined ? [text] : [text, ['padding', padding, chunk[padding]]]);
 }
 
 /** The one text that is not empty, or the further arguments of one tool call. */

@@ -1,9 +1,9 @@
-import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
+import { providerFailure } from '../openai-json/error-body.ts';
 import { finishWord } from '../openai-json/finish-word.ts';
 import { servedTier, usageObject } from '../openai-json/usage-object.ts';
 import { audioPart, imagePart, urlCitation } from './message-parts.ts';
@@ -25,11 +25,7 @@ export function fromInference(events: readonly InferenceEvent[], context: Answer
         mergeUsage(usage, event.usage);
         break;
       case 'error':
-        return new GatewayError('upstream_stream_error', {
-          detail: event.message,
-          upstreamType: event.errorType,
-          providerWords: true,
-        });
+        return providerFailure(event);
       default: {
         const index = event.choice ?? 0;
         choices[index] ??= new WholeChoice();

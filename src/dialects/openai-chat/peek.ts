@@ -1,9 +1,8 @@
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
-import { JsonRequestScan, missing, wrong } from '../openai-json/request-scan.ts';
+import { JsonRequestScan } from '../openai-json/request-scan.ts';
 import type { StreamedPlaces } from '../openai-json/streamed-edits.ts';
 
 /** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
@@ -18,6 +17,7 @@ const keys = new PeekKeys([
   'service_tier',
   'speed',
   'inference_geo',
+  'prompt_cache_key',
 ]);
 const MODEL = 0;
 const MESSAGES = 1;
@@ -26,11 +26,20 @@ const STREAM_OPTIONS = 3;
 const MAX_TOKENS = 4;
 const MAX_COMPLETION_TOKENS = 5;
 const CHOICES = 6;
+<<<<<<< HEAD
 const SERVICE_TIER = 7;
 const SPEED = 8;
 const INFERENCE_GEO = 9;
+const PROMPT_CACHE_KEY = 10;
 
 const OPEN_BRACKET = 0x5b;
+=======
+const SERVED_TERMS = [
+  ['serviceTier', 7],
+  ['speed', 8],
+  ['inferenceGeo', 9],
+] as const;
+>>>>>>> hsplit-ready
 
 /** What a chat request says beyond what every request does; the offsets are for `splice`. */
 export interface PeekedChat extends PeekedRequest, StreamedPlaces {
@@ -54,8 +63,8 @@ export class ChatScan implements RequestScan {
     const named = scan.model(body, MODEL);
     if (named instanceof GatewayError) return named;
     const { starts, ends } = scan;
-    if (starts[MESSAGES]! < 0) return missing('messages');
-    if (body[starts[MESSAGES]!] !== OPEN_BRACKET) return wrong('messages', 'It must be an array.');
+    const unlisted = scan.notArray(body, MESSAGES);
+    if (unlisted) return unlisted;
     const stream = scan.flag(body, STREAM);
     if (stream instanceof GatewayError) return stream;
     const includeUsage = scan.includeUsage(body, STREAM_OPTIONS);
@@ -81,20 +90,12 @@ export class ChatScan implements RequestScan {
       streamOptionsEnd: ends[STREAM_OPTIONS]!,
       maxOutputTokens,
       choices: Math.max(1, choices ?? 1),
+<<<<<<< HEAD
       servedAs: this.#servedAs(body),
+      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
+=======
+      servedAs: scan.servedAs(body, SERVED_TERMS),
+>>>>>>> hsplit-ready
     };
-  }
-
-  /** How the client wishes to be served, where that may cost more. */
-  #servedAs(body: Buffer): ServedAs | undefined {
-    const scan = this.#scan;
-    const { starts } = scan;
-    if (starts[SERVICE_TIER]! < 0 && starts[SPEED]! < 0 && starts[INFERENCE_GEO]! < 0) return undefined;
-    const wish = servedAs({
-      serviceTier: scan.word(body, SERVICE_TIER),
-      speed: scan.word(body, SPEED),
-      inferenceGeo: scan.word(body, INFERENCE_GEO),
-    });
-    return wish && servedAfter(undefined, wish);
   }
 }

@@ -1,8 +1,9 @@
 import { mayChangeNumbers, parseExact } from '../../codec/exact-json.ts';
-import { isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
+import { type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
+import { parsedRequest } from '../openai-json/parsed-request.ts';
 import { RequestReader } from '../openai-json/request-reader.ts';
 import { toMessages } from './to-messages.ts';
 import { offeredTools, toNativeTools, toToolChoice, toTools } from './to-tools.ts';
@@ -31,14 +32,9 @@ const READ_KEYS: ReadonlySet<string> = new Set([
 
 /** The whole request, for a provider of another wire. https://platform.openai.com/docs/api-reference/chat/create */
 export function toInference(body: Buffer, model: string): OrError<InferenceRequest> {
-  let value: unknown;
   const text = body.toString('utf8');
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return new GatewayError('invalid_json');
-  }
-  if (!isObject(value)) return new GatewayError('invalid_json', { detail: 'It is not an object.' });
+  const value = parsedRequest(body, text);
+  if (value instanceof GatewayError) return value;
   const reader = new RequestReader();
   const request = readRequest(reader, withExactSchemas(value, text), model);
   return reader.fault ?? request;

@@ -1,5 +1,6 @@
 import { dataEvent } from '../../codec/sse-writer.ts';
-import type { GatewayError } from '../../core/errors.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { InferenceEvent } from '../../inference/event.ts';
 
 /** `{"error": {message, type, code, param}}`, for an answer that has not begun. */
 export function errorBody(error: GatewayError): Buffer {
@@ -27,4 +28,13 @@ function errorJson(error: GatewayError): string {
 /** A provider's own verdict stands as it said it; to ours we add what can be done. */
 function messageWithRemedy(error: GatewayError): string {
   return error.code === 'upstream_rejected' ? error.message : `${error.message} ${error.rule.remedy}`;
+}
+
+/** The failure that a provider told in the place of an answer, or in the middle of one. */
+export function providerFailure({ message, errorType }: Extract<InferenceEvent, { type: 'error' }>): GatewayError {
+  return new GatewayError('upstream_stream_error', {
+    detail: message,
+    upstreamType: errorType,
+    providerWords: true,
+  });
 }

@@ -2,11 +2,11 @@ import { isObject, type JsonObject } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 
-/** The whole request; the scan checked strings and brackets only, so finer faults show here. */
-export function parsedRequest(body: Buffer): OrError<JsonObject> {
+/** The whole request; the scan checked strings and brackets only, so finer faults show here. `text`: of the body. */
+export function parsedRequest(body: Buffer, text = body.toString('utf8')): OrError<JsonObject> {
   let value: unknown;
   try {
-    value = JSON.parse(body.toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     return new GatewayError('invalid_json');
   }

@@ -3,14 +3,18 @@ import { isObject } from '../../codec/json-value.ts';
 import type { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { BodyScan, OrError } from '../../core/exchange.ts';
+import { type ServedAs, servedAfter, servedAs, type TermName } from '../../inference/served-as.ts';
 
 const QUOTE = 0x22;
+const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const ZERO = 0x30;
 /** What is read by itself is bounded by itself: parsing a value of 32 MB here would stop the loop for seconds. */
 const MOST_NUMBER_BYTES = 64;
 const MOST_WORD_BYTES = 512;
 const MOST_OPTIONS_BYTES = 4_096;
+/** As of a value of `x-tfy-metadata`. */
+const MAX_METADATA_CHARACTERS = 128;
 /** 256 characters, each escaped. */
 export const MAX_MODEL_BYTES = 6 * 256 + 2;
 
@@ -93,6 +97,38 @@ export class JsonRequestScan implements BodyScan {
     const end = this.ends[key]!;
     if (start < 0 || body[start] !== QUOTE) return undefined;
     return end - start > MOST_WORD_BYTES ? '' : text(body, start, end);
+  }
+
+<<<<<<< HEAD
+  /**
+   * `prompt_cache_key` as metadata: requests of one key share a prompt, and whoever routes by it keeps the caches of its
+   * provider warm. Undefined where there is none.
+   */
+  cacheKey(body: Buffer, key: number): Readonly<Record<string, string>> | undefined {
+    const value = this.word(body, key);
+    if (value === undefined || value === '' || value.length > MAX_METADATA_CHARACTERS) return undefined;
+    return { prompt_cache_key: value };
+=======
+  /** Why the value is not the array that it has to be; undefined: it is one. */
+  notArray(body: Buffer, key: number): GatewayError | undefined {
+    const name = this.#keys.names[key]!;
+    const start = this.starts[key]!;
+    if (start < 0) return missing(name);
+    return body[start] === OPEN_BRACKET ? undefined : wrong(name, 'It must be an array.');
+  }
+
+  /** How the client wishes to be served, where that may cost more. `terms`: with the index of the key of each. */
+  servedAs(body: Buffer, terms: readonly (readonly [TermName, number])[]): ServedAs | undefined {
+    let wished: { [Name in TermName]?: string } | undefined;
+    for (const [name, key] of terms) {
+      const word = this.word(body, key);
+      if (word === undefined) continue;
+      wished ??= {};
+      wished[name] = word;
+    }
+    const wish = wished && servedAs(wished);
+    return wish && servedAfter(undefined, wish);
+>>>>>>> hsplit-ready
   }
 
   /** Undefined where it is absent or null. */

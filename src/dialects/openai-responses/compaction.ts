@@ -5,7 +5,7 @@ import type { InferenceEvent } from '../../inference/event.ts';
 import type { InferenceRequest, Message, Part } from '../../inference/request.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext, Dialect, PeekedRequest } from '../dialect.ts';
-import { errorBody } from '../openai-json/error-body.ts';
+import { errorBody, providerFailure } from '../openai-json/error-body.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { answerText } from './answer-text.ts';
 import { carriedSummary } from './carried-proofs.ts';
@@ -117,13 +117,7 @@ function fromInference(events: readonly InferenceEvent[], context: AnswerContext
   let summary = '';
   const usage: Usage = {};
   for (const event of events) {
-    if (event.type === 'error') {
-      return new GatewayError('upstream_stream_error', {
-        detail: event.message,
-        upstreamType: event.errorType,
-        providerWords: true,
-      });
-    }
+    if (event.type === 'error') return providerFailure(event);
     if (event.type === 'text') summary += event.text;
     if (event.type === 'usage') mergeUsage(usage, event.usage);
   }

@@ -1,20 +1,14 @@
-import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { AnswerContext } from '../dialect.ts';
+import { providerFailure } from '../openai-json/error-body.ts';
 import { eventWriter } from './event-writer.ts';
 
 /** A whole response from the neutral events: what the last event of its stream holds. */
 export function fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer> {
   const writer = eventWriter(context);
   for (const event of events) {
-    if (event.type === 'error') {
-      return new GatewayError('upstream_stream_error', {
-        detail: event.message,
-        upstreamType: event.errorType,
-        providerWords: true,
-      });
-    }
+    if (event.type === 'error') return providerFailure(event);
     writer.write(event);
   }
   writer.end();

@@ -1,9 +1,8 @@
-import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import type { InferenceEvent } from '../../inference/event.ts';
 import type { Dialect } from '../dialect.ts';
 import { errorBody } from '../openai-json/error-body.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
+import { countedTokens, onlyCounted } from '../openai-json/token-count.ts';
 import { continued, references, turnItems, withItems } from './conversation.ts';
 import { errorEvent } from './error-event.ts';
 import { guarded } from './guarded.ts';
@@ -24,7 +23,7 @@ export const openAiInputTokens = {
   answers: jsonAnswers(['input_tokens']),
   promptText,
   answerText: () => undefined,
-  translation: { to: ['count-tokens'], toInference, fromInference },
+  translation: { to: ['count-tokens'], toInference, fromInference: (events) => countedTokens(events, counted) },
   fromEstimate: counted,
   conversation: { turnItems, continued, references, withItems, onlyReads: true },
   errorBody,
@@ -33,20 +32,9 @@ export const openAiInputTokens = {
 } satisfies Dialect;
 
 class CountScan extends ResponsesScan {
-  /** Nothing is generated and nothing billed, so that nothing is held for it. */
   override result(body: Buffer): OrError<PeekedResponses> {
-    const peeked = super.result(body);
-    if (peeked instanceof GatewayError) return peeked;
-    return { ...peeked, stream: false, maxOutputTokens: 0, choices: 0, promptBytes: 0, free: true };
+    return onlyCounted(super.result(body));
   }
-}
-
-function fromInference(events: readonly InferenceEvent[]): OrError<Buffer> {
-  const told = events.find((event) => event.type === 'usage');
-  const tokens = told?.usage.inputTokens;
-  return tokens === undefined
-    ? new GatewayError('upstream_protocol', { detail: 'Its answer counts nothing.' })
-    : counted(tokens);
 }
 
 function counted(inputTokens: number): Buffer {

@@ -2,7 +2,6 @@ import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
 import { JsonRequestScan, type NamedModel, parsed } from '../openai-json/request-scan.ts';
 
@@ -35,13 +34,11 @@ const OTHERS = ['model', 'stream', 'service_tier', 'input'];
 const keys = new PeekKeys([...OTHERS, ...REPEATED]);
 const MODEL = 0;
 export const STREAM = 1;
-const SERVICE_TIER = 2;
+const SERVED_TERMS = [['serviceTier', 2]] as const;
 export const INPUT = 3;
 export const BACKGROUND = keys.names.indexOf('background');
 export const CONVERSATION = keys.names.indexOf('conversation');
 const PROMPT_CACHE_KEY = keys.names.indexOf('prompt_cache_key');
-/** As of a value of `x-tfy-metadata`. */
-const MAX_METADATA_CHARACTERS = 128;
 const MAX_OUTPUT_TOKENS = keys.names.indexOf('max_output_tokens');
 export const PREVIOUS = keys.names.indexOf('previous_response_id');
 const STORE = keys.names.indexOf('store');
@@ -89,8 +86,13 @@ export class ResponsesScan implements RequestScan {
       includeUsage: true,
       maxOutputTokens,
       choices: 1,
+<<<<<<< HEAD
       servedAs: this.#servedAs(body),
+      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
+=======
+      servedAs: scan.servedAs(body, SERVED_TERMS),
       metadata: this.#metadata(body),
+>>>>>>> hsplit-ready
       state: {
         previousId: scan.word(body, PREVIOUS),
         conversationId,
@@ -103,17 +105,18 @@ export class ResponsesScan implements RequestScan {
     };
   }
 
+<<<<<<< HEAD
+  #servedAs(body: Buffer): ServedAs | undefined {
+    const wish = servedAs({ serviceTier: this.#scan.word(body, SERVICE_TIER) });
+    return wish && servedAfter(undefined, wish);
+=======
   /** Requests of one key share a prompt: whoever routes by it keeps the caches of its provider warm. */
   #metadata(body: Buffer): Record<string, string> | undefined {
     const key = this.#scan.word(body, PROMPT_CACHE_KEY);
     return key === undefined || key === '' || key.length > MAX_METADATA_CHARACTERS
       ? undefined
       : { prompt_cache_key: key };
-  }
-
-  #servedAs(body: Buffer): ServedAs | undefined {
-    const wish = servedAs({ serviceTier: this.#scan.word(body, SERVICE_TIER) });
-    return wish && servedAfter(undefined, wish);
+>>>>>>> hsplit-ready
   }
 }
 

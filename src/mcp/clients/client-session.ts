@@ -156,7 +156,7 @@ export class ClientSession implements SessionOfContext {
     if (typeof requestId === 'string' || typeof requestId === 'number') this.#calls.get(requestId)?.cancel();
   }
 
-  /** To a question of ours; one that nobody asked is ignored. */
+  /** An answer to a question of ours; one that nobody asked is ignored. */
   response({ id, result, error }: RpcResponse): void {
     this.usedAt = performance.now();
     const asked = typeof id === 'string' ? this.#asked.get(id) : undefined;
@@ -184,7 +184,7 @@ export class ClientSession implements SessionOfContext {
       timer: undefined,
     };
     const general = this.#general;
-    // One at a time: the client that comes again has lost the one before.
+    // A session has one such stream: a client that comes again has lost the one before.
     general.reply?.end();
     general.reply = reply;
     reply.stream([], 'lasting');
@@ -274,7 +274,7 @@ export class ClientSession implements SessionOfContext {
         return Promise.resolve(new RpcError(INVALID_PARAMS, 'Too many subscriptions.'));
       }
       this.#uris.add(uri);
-      // What changes behind this answer is told.
+      // Changes after this answer are told.
       return this.#hear(served, context).then(() => ({}));
     }
     if (method === 'resources/unsubscribe' && uri !== undefined) {

@@ -55,9 +55,9 @@ interface Known {
 /** How long another gateway's change, a revocation above all, may stay unseen here. */
 const KNOWN_MS = 5_000;
 const MAX_KNOWN = 10_000;
-/** Of its life: then the next is fetched, while this one still works. */
+/** The next token is fetched after this part of a token's life, while it still works. */
 const AHEAD = 0.8;
-/** Longer than a token is waited for. */
+/** A renewal is claimed for this long, which is longer than a token is waited for. */
 const LEASE_MS = 20_000;
 const LOOK_AGAIN_MS = 250;
 /** An issuer that is away is not asked with every call while the token still works. */
@@ -94,7 +94,7 @@ export class Connections {
         known = await underWay;
         secret = tokenIn(known) ?? secret;
       }
-      // This one still works; why there is no next one the log says.
+      // This token still works; the log says why there is no next one.
       else underWay.catch(() => undefined);
     } else if (hasEnded) return undefined;
     return { id: known.connection.id, token: secret.token };
@@ -121,7 +121,7 @@ export class Connections {
     );
   }
 
-  /** In the place of what the user had there. */
+  /** Replaces what the user had there. */
   async putToken(place: McpPlace, issuer: string | undefined, answer: TokenAnswer, secret: TokenSecret): Promise<void> {
     const { lifeMs } = answer;
     await this.#put(
@@ -142,7 +142,7 @@ export class Connections {
     return this.#options.rows.connections(filter);
   }
 
-  /** Here, and at the issuer where it can be told. Gives how many there were. */
+  /** Revokes connections here, and at the issuer where it can be told. Gives how many there were. */
   async delete(filter: McpConnectionFilter): Promise<number> {
     const { rows, http } = this.#options;
     const gone = await rows.deleteConnections(filter);
@@ -197,7 +197,7 @@ export class Connections {
     lifeMs: number | undefined,
   ): Promise<void> {
     const now = this.#options.now();
-    // An id of its own: what was opened with the one before is not used for this one.
+    // The connection gets an id of its own: sessions of the one before are not used for it.
     const id = `mcc_${randomBytes(16).toString('base64url')}`;
     const { subject, server, account } = place;
     const times = { createdAt: now, updatedAt: now, expiresAt: lifeMs === undefined ? undefined : now + lifeMs };
@@ -236,7 +236,7 @@ export class Connections {
     return secret;
   }
 
-  /** One at a time for each connection, over all gateways. */
+  /** Renews one at a time for each connection, over all gateways. */
   #refreshed(place: McpPlace, known: Known): Promise<Known> {
     const { id } = known.connection;
     let underWay = this.#refreshing.get(id);
@@ -295,7 +295,7 @@ export class Connections {
     };
     const isKept = await rows.updateConnection(id, version, change);
     this.#known.delete(keyOf(place));
-    // Revoked, or connected anew meanwhile: what came is not for anybody any more.
+    // The user revoked it or connected anew meanwhile: nobody gets the token that came.
     if (!isKept) return this.#refreshedElsewhere(place, version);
     return (await this.#find(place)) ?? gone(server);
   }

@@ -29,9 +29,9 @@ export interface JointOptions {
   mayUse(subjects: ReadonlySet<string>): boolean;
   /** Who may use which tool, besides what each server says; it knows tools by both names. Absent: everybody all. */
   readonly policy?: ToolPolicy;
-  /** Those that the caller may use, in their order. */
+  /** The servers that the caller may use, in their order. */
   parts(context: Pick<CallContext, 'subjects'>): readonly Part[];
-  /** Of all together. */
+  /** Bound of the tools of all servers together. */
   maxTools(): number;
 }
 
@@ -212,7 +212,7 @@ export class JointServer implements Served {
       const own = contextOf(context, part);
       if (key === 'prompts') return part.server.call(own, method, { ...params, name }, hooks);
       const askedAs = [...(context.askedAs ?? []), { server: this.name, tool: shown }];
-      // One that is made of others knows better which tool is meant in the end.
+      // A server that is made of others knows better which tool is meant in the end.
       const over = part.server.kind === 'virtual' ? undefined : await this.#held(context, askedAs, part, name, params);
       const call = part.server.call({ ...own, askedAs }, method, { ...params, name }, hooks);
       if (over)
@@ -261,7 +261,7 @@ export class JointServer implements Served {
       const owner = this.#resources.get(uri);
       const [known] = parts.filter(({ server }) => server.name === owner);
       if (known) return known.server.call(contextOf(context, known), 'resources/read', params, hooks);
-      // One of a template: whoever knows it gives it.
+      // The address is of a template: the first server that knows it answers.
       return callOf(
         firstOf(parts, (part) => part.server.call(contextOf(context, part), 'resources/read', params, hooks)),
       );
@@ -294,7 +294,7 @@ function onceEach(entries: readonly JsonObject[], key: string): JsonObject[] {
   return [...new Map(entries.map((entry) => [entry[field], entry] as const).reverse()).values()].reverse();
 }
 
-/** As many characters of the name as fit, and eight of a digest of both. */
+/** The suffix: as many characters of the name as fit, and eight of a digest of both. */
 export function jointName(server: string, name: string): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([server, name]))
@@ -303,7 +303,7 @@ export function jointName(server: string, name: string): string {
   return `${name.slice(0, MAX_NAME - SUFFIX)}_${digest}`;
 }
 
-/** What is no joint server itself is not believed what its tools would be called behind it. */
+/** Only a joint server is believed about the names of tools behind it. */
 function withOwnNames(entry: JsonObject, name: string, { server }: Part): JsonObject {
   const meta = objectOf(entry['_meta']);
   const before = server.kind === 'virtual' && meta ? listIn(meta, OWN_NAMES) : [];
@@ -342,7 +342,7 @@ async function firstOf(parts: readonly Part[], ask: (part: Part) => Call): Promi
     try {
       return await ask(part).result;
     } catch (error) {
-      // Another server may know it; what the last one said is told.
+      // Another server may know it; the caller is told what the last one said.
       failure = error;
     }
   }

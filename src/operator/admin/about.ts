@@ -1,5 +1,3 @@
-import type { RateLimitRule } from '../../config/rules/counted-rules.ts';
-import type { RuleMatch } from '../../config/rules/rule-match.ts';
 import { ERRORS } from '../../core/errors.ts';
 import type { AdminRoute } from './admin-route.ts';
 
@@ -37,11 +35,8 @@ export interface ListedForOperators {
   readonly base_url: string;
 }
 
-/** What the configuration in force says, for those that look: models, rate limits; and what error codes mean. */
-export function aboutRoutes(sources: {
-  readonly models: () => Promise<ListedForOperators>;
-  readonly rateLimits: () => readonly (readonly RateLimitRule[])[];
-}): AdminRoute[] {
+/** What the configuration in force says of models, for those that look, and what error codes mean. */
+export function aboutRoutes(sources: { readonly models: () => Promise<ListedForOperators> }): AdminRoute[] {
   return [
     {
       method: 'GET',
@@ -53,39 +48,12 @@ export function aboutRoutes(sources: {
     },
     {
       method: 'GET',
-      path: '/admin/rate-limits',
-      session: { role: 'viewer', data: 'all' },
-      summary: 'The rate limits in force, list by list; in each the first rule that matches decides',
-      handle: () => ({
-        status: 200,
-        json: { data: sources.rateLimits().flatMap((rules, list) => rules.map((rule) => rateLimitJson(rule, list))) },
-      }),
-    },
-    {
-      method: 'GET',
       path: '/admin/errors',
       session: { role: 'viewer', data: 'none' },
       summary: 'What each error code means, whose fault it is, and what to do about it',
       handle: () => ({ status: 200, json: { errors: errorsJson() } }),
     },
   ];
-}
-
-function rateLimitJson({ id, match, unit, counts, limit, appliesPer }: RateLimitRule, list: number): object {
-  return {
-    id,
-    list,
-    unit,
-    limit: counts === 'cost' ? limit / 1e9 : limit,
-    currency: counts === 'cost' ? 'USD' : null,
-    applies_per: appliesPer,
-    when: whenJson(match),
-  };
-}
-
-/** What is undefined is left out. */
-function whenJson({ subjects, users, teams, virtualAccounts, models, metadata }: RuleMatch): object {
-  return { subjects, users, teams, virtual_accounts: virtualAccounts, models, metadata };
 }
 
 function errorsJson(): Record<string, object> {

@@ -7,7 +7,8 @@ import type { DataScope, Viewer } from '../../policy/data-access.ts';
 import { storableText } from '../../store/storable-text.ts';
 import { DatabaseAway } from '../../store/store-fault.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal, refusalOf } from '../answer.ts';
-import type { ConsoleDoor } from '../sessions/console-door.ts';
+import type { ConsoleDoor, Refusal } from '../sessions/console-door.ts';
+import type { RemoteSides } from '../sessions/remote-sides.ts';
 import type { Session, SessionOwner } from '../sessions/sessions.ts';
 import { AdminKey } from './admin-key.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute, StreamedAnswer } from './admin-route.ts';
@@ -20,6 +21,8 @@ export interface AdminOptions {
   readonly routes: () => Promise<readonly AdminRoute[]>;
   readonly console?: (() => Promise<ConsoleDoor>) | undefined;
   readonly audit?: AuditLog | undefined;
+  /** Whoever asks. Absent: none is told of. */
+  readonly sides?: RemoteSides | undefined;
 }
 
 export interface AuditLog {
@@ -27,6 +30,8 @@ export interface AuditLog {
   readonly isFull: boolean;
   /** A change, or what was refused of one. Never rejects. */
   record(change: AuditedChange): Promise<void>;
+  /** Somebody was not let in. Never throws; of many few are told one by one. */
+  refused(refusal: Refusal): void;
 }
 
 /** One call that may change something, as the audit log tells it. Nothing that the caller wrote stands in it. */
@@ -81,7 +86,7 @@ export class AdminApi {
 
   /** `search`: from the question mark on. */
   async answer(request: IncomingMessage, path: string, search: string): Promise<Answer> {
-    const actor = await this.#actorOf(request);
+    const actor = await this.#actorOf(request, path);
     if ('body' in actor) return actor;
     const method = request.method ?? '';
     const match = (await this.#routes()).match(method, path);
@@ -115,7 +120,7 @@ export class AdminApi {
   }
 
   /** Or what a stranger is answered. */
-  async #actorOf(request: IncomingMessage): Promise<Actor | Answer> {
+  async #actorOf(request: IncomingMessage, path: string): Promise<Actor | Answer> {
     const { authorization, cookie } = request.headers;
     const door = authorization === undefined && cookie !== undefined ? await this.#options.console?.() : undefined;
     const signedIn = door?.signedIn(request);
@@ -123,12 +128,36 @@ export class AdminApi {
       if (signedIn === 'ended') return refusal('session_ended', CLOSE);
       const { session, standing } = signedIn;
       const refused = door.refusesOrigin(request, session);
-      if (refused !== undefined) return refusalOf(refused, CLOSE);
+      if (refused !== undefined) {
+        this.#tellRefusal(request, path, { by: 'session', actor: standing.subject, error: refused });
+        return refusalOf(refused, CLOSE);
+      }
       return { ...standing, name: standing.subject, by: session.owner.by, session };
     }
     if (this.#key === undefined) return refusal('path_not_found', CLOSE);
     const refused = this.#key.refuses(authorization);
-    return refused === undefined ? KEY_HOLDER : refusal(refused, { ...CLOSE, 'www-authenticate': 'Bearer' });
+    if (refused === undefined) return KEY_HOLDER;
+    if (refused === 'invalid_api_key') {
+      this.#tellRefusal(request, path, { by: 'bearer', actor: undefined, error: new GatewayError(refused) });
+    }
+    return refusal(refused, { ...CLOSE, 'www-authenticate': 'Bearer' });
+  }
+
+  /** With the path of the route: what stands in that of a caller may be anything. Nobody waits for it. */
+  #tellRefusal(request: IncomingMessage, path: string, refused: Pick<Refusal, 'by' | 'actor' | 'error'>): void {
+    const { audit, sides } = this.#options;
+    if (audit === undefined || sides === undefined) return;
+    const action = request.method ?? '';
+    const address = sides.textOf(request);
+    const tell = (route: string): void => audit.refused({ ...refused, action, path: route, address });
+    this.#routes().then(
+      (router) => {
+        const match = router.match(action, path);
+        tell(match !== undefined && 'route' in match ? match.route.path : '/admin');
+      },
+      // The database is away, and which routes there are is not known.
+      () => tell('/admin'),
+    );
   }
 
   #routes(): Promise<AdminRouter> {

@@ -6,7 +6,7 @@ import { readReceipt } from '../../ledger/receipt.ts';
 import { pageOfRequests, type RequestFilter, readCursor } from '../../ledger/request-page.ts';
 import { isNamed, type Viewer } from '../../policy/data-access.ts';
 import type { Database } from '../../store/database.ts';
-import { findBodies, idsWithBodies } from '../../store/request-bodies.ts';
+import { type BodiesReader, findBodies, idsWithBodies } from '../../store/request-bodies.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
 import { metadataOf, seenLabels, seenOf, seesOf, teamsOf } from './data-filter.ts';
 import { readSpan } from './usage-request.ts';
@@ -14,6 +14,8 @@ import { readSpan } from './usage-request.ts';
 export interface RequestRouteDependencies {
   readonly database: Database;
   readonly access: () => Pick<Configuration, 'identities' | 'dataAccess'>;
+  /** Of bodies that lie in the blob store. */
+  readonly readBodies: BodiesReader;
 }
 
 const DEFAULT_LIMIT = 50;
@@ -36,6 +38,10 @@ export function requestRoutes(dependencies: RequestRouteDependencies): AdminRout
         since: 'A span before now (`7d`, the default) or a date or time',
         until: 'The same; now without it',
         model: 'As it was asked for, `account/model`; or the target that answered',
+        target: 'The target that answered, exactly',
+        asked: 'The model as it was asked for, exactly',
+        provider: 'Of the target, as `openai`',
+        outcome: '`ok`, `error`, `cut` or `client-closed`; `failed`: error or cut, as sums count errors',
         user: '`user:…`, `virtualaccount:…`, or an e-mail address',
         key: 'Name or id of the API key',
         team: 'One of the teams of who asked',
@@ -106,7 +112,7 @@ async function list(
 
 async function show(
   { parameters, query, viewer }: AdminRequest,
-  { database, access }: RequestRouteDependencies,
+  { database, access, readBodies }: RequestRouteDependencies,
 ): Promise<OrError<AdminAnswer>> {
   const id = parameters['id'] ?? '';
   const receipt = await readReceipt(database, id);
@@ -117,8 +123,11 @@ async function show(
     const detail = `No exchange \`${id.slice(0, 100)}\` is in the ledger. One that just ended is there within a second.`;
     return new GatewayError('not_found', { detail });
   }
-  const bodies = await findBodies(database, id, Date.now());
-  return { status: 200, json: { ...receipt, project: bodies?.project ?? null, bodies: bodies?.shown ?? null } };
+  const bodies = await findBodies(database, id, Date.now(), readBodies);
+  const json = { ...receipt, project: bodies?.project ?? null, bodies: bodies?.shown ?? null };
+  // They are kept, and whoever looks should not take them for lost.
+  const away = bodies !== undefined && bodies.shown === undefined;
+  return { status: 200, json: { ...json, ...(away && { bodies_unavailable: true }) } };
 }
 
 function readLimit(written: string | null): number | undefined {
@@ -133,6 +142,14 @@ function readStatus(written: string | null): OrError<RequestFilter['status'] | u
   if (/^[1-5]\d\d$/.test(written)) return (status) => status === Number(written);
   if (/^[1-5]xx$/.test(written)) return (status) => Math.floor(status / 100) === Number(written[0]);
   return invalid('status', 'It is a status (`429`), a class (`5xx`), or `failed`.');
+}
+
+const OUTCOMES = ['ok', 'error', 'cut', 'client-closed'];
+
+function readOutcome(written: string | null): OrError<readonly string[] | undefined> {
+  if (written === null) return undefined;
+  if (written === 'failed') return ['error', 'cut'];
+  return OUTCOMES.includes(written) ? [written] : invalid('outcome', `It is one of ${OUTCOMES.join(', ')}, or failed.`);
 }
 
 type LabelTest = (labels: RowLabels) => boolean;
@@ -154,6 +171,27 @@ function readLabels(
       ({ model, target }) =>
         model === value || target === value,
   );
+  asks(
+    'target',
+    (value) =>
+      ({ target }) =>
+        target === value,
+  );
+  asks(
+    'asked',
+    (value) =>
+      ({ model }) =>
+        model === value,
+  );
+  asks(
+    'provider',
+    (value) =>
+      ({ provider }) =>
+        provider === value,
+  );
+  const outcomes = readOutcome(query.get('outcome'));
+  if (outcomes instanceof GatewayError) return outcomes;
+  if (outcomes !== undefined) tests.push(({ outcome }) => outcomes.includes(outcome));
   asks(
     'user',
     (value) =>

@@ -3,6 +3,7 @@ import { dollarText, placesOf } from '../../core/dollars.ts';
 import { COUNTER_NAMES, USAGE_COUNTERS } from '../../inference/usage-counters.ts';
 import type { UsageDimension } from '../../ledger/usage-groups.ts';
 import type { UsageReport, UsageSums } from '../../ledger/usage-report.ts';
+import { type Latency, latencyCount, latencyQuantile } from '../../store/latency-buckets.ts';
 
 /** Columns behind those of the groups, in this order. */
 const COLUMNS = [
@@ -33,11 +34,12 @@ export function usageJson(report: UsageReport, by: readonly UsageDimension[]): o
     until: new Date(report.untilMs).toISOString(),
     sums_of: report.sumsOf,
     by,
-    rows: report.rows.map(({ group, sums }) => ({
+    rows: report.rows.map(({ group, sums, latencies }) => ({
       ...Object.fromEntries(by.map((dimension, index) => [dimension, group[index] ?? null])),
       ...sumsJson(sums),
+      ...latenciesJson(latencies),
     })),
-    total: sumsJson(report.total),
+    total: { ...sumsJson(report.total), ...latenciesJson(report.latencies) },
   };
 }
 
@@ -79,6 +81,18 @@ export function usageTable(report: UsageReport, by: readonly UsageDimension[]): 
   if (report.total.unknown_cost_requests > 0)
     text.push(`+ of ${report.total.unknown_cost_requests} answered requests no cost is known`);
   return text;
+}
+
+/** Null where nothing was counted. */
+function latenciesJson(counts: readonly number[] | undefined): object {
+  if (counts === undefined) return {};
+  const told = (latency: Latency) => ({
+    count: latencyCount(latency, counts),
+    p50: latencyQuantile(latency, counts, 0.5) ?? null,
+    p95: latencyQuantile(latency, counts, 0.95) ?? null,
+    p99: latencyQuantile(latency, counts, 0.99) ?? null,
+  });
+  return { first_content_ms: told('first_content'), overhead_ms: told('overhead') };
 }
 
 function sumsJson(sums: UsageSums): object {

@@ -21,6 +21,7 @@ export function usageRoutes(dependencies: RequestRouteDependencies): AdminRoute[
         since: 'A span before now (`7d`, the default) or a date or time',
         until: 'The same; now without it',
         format: '`json` (the default) or `csv`',
+        beyond: '`latencies`: also p50, p95 and p99 of first content and of added latency, from histograms (JSON)',
       },
       otherTypes: ['text/csv'],
       handle: (request) => answerUsage(request, dependencies),
@@ -45,9 +46,13 @@ async function answerUsage(
   );
   if ('parameter' in wanted)
     return new GatewayError('invalid_parameter', { param: wanted.parameter, detail: wanted.detail });
+  const beyond = query.get('beyond') ?? undefined;
+  if (beyond !== undefined && beyond !== 'latencies')
+    return new GatewayError('invalid_parameter', { param: 'beyond', detail: '`beyond` is latencies.' });
   const sees = viewer && visibleTo(viewer, 'metrics', access());
   const report = await usageReport(database, {
     ...wanted,
+    beyond,
     ...(sees && { sees: (labels) => sees(seenLabels(labels)) }),
   });
   if (typeof report === 'string') return new GatewayError('invalid_parameter', { param: 'since', detail: report });

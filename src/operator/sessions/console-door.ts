@@ -5,7 +5,8 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { readJsonBody } from '../admin/json-body.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal, refusalOf } from '../answer.ts';
-import { GuessLimit, remoteAddress } from './guess-limit.ts';
+import { GuessLimit } from './guess-limit.ts';
+import type { RemoteSides } from './remote-sides.ts';
 import { originOf } from './same-origin.ts';
 import { sessionCookie, sessionIdOf } from './session-cookie.ts';
 import { isSecret, nameOf, type Session, type SessionOwner, type Sessions, type Standing } from './sessions.ts';
@@ -22,8 +23,12 @@ export interface ConsoleDoorOptions {
   ownerOf(key: string, address: ArrayBuffer): Promise<OrError<SessionOwner>>;
   /** Undefined: none is configured. */
   readonly oidc?: OidcDoor | undefined;
+  /** Whoever asks. */
+  readonly sides: RemoteSides;
   /** Somebody signed in or out. */
   tell(event: SessionEvent): void;
+  /** Somebody was not let in, or a page of another site asked. */
+  tellRefusal(refusal: Refusal): void;
 }
 
 export interface SessionEvent {
@@ -31,6 +36,20 @@ export interface SessionEvent {
   readonly actor: string;
   readonly by: SessionOwner['by'];
   readonly role: Standing['role'];
+}
+
+/** What came of a try to come in, or to change something from another site. */
+export interface Refusal {
+  /** Who it was, where that is known. */
+  readonly actor: string | undefined;
+  /** How they came: by a key or token, by an identity provider, with a session, or with the admin key as a bearer. */
+  readonly by: 'sign-in' | 'identity-provider' | 'session' | 'bearer';
+  readonly action: string;
+  /** Of the route, and nothing that the caller wrote. */
+  readonly path: string;
+  readonly error: GatewayError;
+  /** Of who asked, as text. */
+  readonly address: string;
 }
 
 /** Sign-in with an identity provider. */
@@ -47,6 +66,8 @@ export interface SignedIn {
   readonly standing: Standing;
 }
 
+const SESSION = '/console/session';
+const CALLBACK = '/console/sign-in/oidc/callback';
 const MAX_BODY_BYTES = 16_384;
 const signInSchema = z.union([
   z.strictObject({ key: z.string().min(1) }),
@@ -60,7 +81,7 @@ export class ConsoleDoor {
 
   constructor(options: ConsoleDoorOptions) {
     this.#options = options;
-    this.#guesses = new GuessLimit(options.now);
+    this.#guesses = new GuessLimit(options.sides, options.now);
   }
 
   /** Undefined: the path is none of these. */
@@ -68,15 +89,15 @@ export class ConsoleDoor {
     const { method } = request;
     const isRead = method === 'GET' || method === 'HEAD';
     switch (path) {
-      case '/console/session':
+      case SESSION:
         if (isRead) return this.#shown(this.signedIn(request));
         if (method === 'POST') return this.#signIn(request);
         if (method === 'DELETE') return this.#signOut(request);
         return refusal('method_not_allowed', { ...CLOSE, allow: 'GET, HEAD, POST, DELETE' });
       case '/console/sign-in/oidc':
-      case '/console/sign-in/oidc/callback':
+      case CALLBACK:
         if (!isRead) return refusal('method_not_allowed', { ...CLOSE, allow: 'GET, HEAD' });
-        return path.endsWith('/callback') ? this.#comeBack(request, search) : this.#leave(request);
+        return path === CALLBACK ? this.#comeBack(request, search) : this.#leave(request);
       default:
         return undefined;
     }
@@ -106,27 +127,31 @@ export class ConsoleDoor {
   }
 
   async #signIn(request: IncomingMessage): Promise<Answer> {
-    const { settings } = this.#options;
+    const refuse = (error: GatewayError, owner?: SessionOwner): Answer => {
+      this.#tellRefusal(request, { by: 'sign-in', path: SESSION, error, owner });
+      return refusalOf(error, CLOSE);
+    };
+    const { publicUrl } = this.#options.settings();
     // Somebody else's page must not sign this browser in as whom it likes.
-    if (originOf(request, settings().publicUrl) === 'foreign') return refusal('cross_site_refused', CLOSE);
+    if (originOf(request, publicUrl) === 'foreign') return refuse(new GatewayError('cross_site_refused'));
     if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
       const detail = 'A sign-in is JSON, with `content-type: application/json`.';
       return refusalOf(new GatewayError('invalid_parameter', { param: 'content-type', detail }), CLOSE);
     }
     const giveBack = this.#guesses.take(request);
-    if (giveBack === undefined) return refusalOf(new GatewayError('sign_in_limited', { retryAfterMs: 10_000 }), CLOSE);
+    if (giveBack === undefined) return refuse(tooMany());
     const body = await readJsonBody(request, MAX_BODY_BYTES);
     if (body instanceof GatewayError) return refusalOf(body, CLOSE);
     const owner = await this.#ownerOf(body.value, request);
-    if (owner instanceof GatewayError) return refusalOf(owner, CLOSE);
+    if (owner instanceof GatewayError) return refuse(owner);
     giveBack();
     const opened = this.#open(request, owner);
-    if (opened instanceof GatewayError) return refusalOf(opened, CLOSE);
+    if (opened instanceof GatewayError) return refuse(opened, owner);
     return this.#shown(opened.signedIn, { 'set-cookie': opened.cookie });
   }
 
   async #ownerOf(body: unknown, request: IncomingMessage): Promise<OrError<SessionOwner>> {
-    const { adminKey, startToken, ownerOf } = this.#options;
+    const { adminKey, startToken, ownerOf, sides } = this.#options;
     const read = signInSchema.safeParse(body);
     if (!read.success) {
       const detail = 'It is `{"key": "…"}`, or `{"token": "…"}`.';
@@ -142,7 +167,7 @@ export class ConsoleDoor {
       return new GatewayError('sign_in_refused', { detail });
     }
     if (isSecret(read.data.key, adminKey)) return { by: 'admin-key' };
-    return ownerOf(read.data.key, remoteAddress(request));
+    return ownerOf(read.data.key, sides.of(request).getRemoteAddress());
   }
 
   #open(request: IncomingMessage, owner: SessionOwner): OrError<{ signedIn: SignedIn; cookie: string }> {
@@ -171,7 +196,10 @@ export class ConsoleDoor {
     if (signedIn !== undefined && signedIn !== 'ended' && id !== undefined) {
       const { session, standing } = signedIn;
       const refused = this.refusesOrigin(request, session);
-      if (refused !== undefined) return refusalOf(refused, CLOSE);
+      if (refused !== undefined) {
+        this.#tellRefusal(request, { by: 'session', path: SESSION, error: refused, owner: session.owner });
+        return refusalOf(refused, CLOSE);
+      }
       sessions.close(id);
       tell({ action: 'sign-out', actor: standing.subject, by: session.owner.by, role: standing.role });
     }
@@ -194,10 +222,27 @@ export class ConsoleDoor {
   async #comeBack(request: IncomingMessage, search: string): Promise<Answer> {
     const { oidc } = this.#options;
     if (oidc?.isOffered !== true) return refusal('path_not_found');
+    const refuse = (error: GatewayError, owner?: SessionOwner): Answer => {
+      this.#tellRefusal(request, { by: 'identity-provider', path: CALLBACK, error, owner });
+      return toConsole(error);
+    };
+    // Each asks the provider, with whatever code somebody made up.
+    const giveBack = this.#guesses.take(request);
+    if (giveBack === undefined) return refuse(tooMany());
     const owner = await oidc.finish(request, new URLSearchParams(search));
-    if (owner instanceof GatewayError) return toConsole(owner);
+    if (owner instanceof GatewayError) return refuse(owner);
+    giveBack();
     const opened = this.#open(request, owner);
-    return opened instanceof GatewayError ? toConsole(opened) : redirect('/console/', opened.cookie);
+    return opened instanceof GatewayError ? refuse(opened, owner) : redirect('/console/', opened.cookie);
+  }
+
+  #tellRefusal(
+    request: IncomingMessage,
+    { owner, ...refused }: Pick<Refusal, 'by' | 'path' | 'error'> & { readonly owner: SessionOwner | undefined },
+  ): void {
+    const { tellRefusal, sides } = this.#options;
+    const actor = owner && nameOf(owner);
+    tellRefusal({ ...refused, actor, action: request.method ?? '', address: sides.textOf(request) });
   }
 
   #shown(signedIn: SignedIn | 'ended' | undefined, headers?: Record<string, string>): Answer {
@@ -213,6 +258,10 @@ export class ConsoleDoor {
         : { ...sessionJson(signedIn), sign_in: signIn };
     return { status: 200, type: JSON_TYPE, body: JSON.stringify(json), ...(headers && { headers }) };
   }
+}
+
+function tooMany(): GatewayError {
+  return new GatewayError('sign_in_limited', { retryAfterMs: 10_000 });
 }
 
 function sessionJson({ session, standing }: SignedIn): object {

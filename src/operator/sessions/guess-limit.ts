@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
 import { AddressAllowances, CheckAllowance } from '../../authentication/check-allowances.ts';
-import { addressBytes } from '../../edge/client-address.ts';
+import type { RemoteSides } from './remote-sides.ts';
 
 /** Of one address: ten at once, then ten a minute. Of all together: a hundred at once, then five a second. */
 const OF_ADDRESS = { perSecond: 1 / 6, atOnce: 10 };
@@ -11,16 +10,18 @@ const OF_ALL = { perSecond: 5, atOnce: 100 };
 export class GuessLimit {
   readonly #addresses = new AddressAllowances(OF_ADDRESS.perSecond, OF_ADDRESS.atOnce);
   readonly #all: CheckAllowance;
+  readonly #sides: RemoteSides;
   readonly #now: () => number;
 
-  constructor(now: () => number) {
+  constructor(sides: RemoteSides, now: () => number) {
+    this.#sides = sides;
     this.#now = now;
     this.#all = new CheckAllowance(OF_ALL.perSecond, OF_ALL.atOnce, now());
   }
 
   /** What gives it back; undefined: too many failed. */
   take(request: IncomingMessage): (() => void) | undefined {
-    const place = this.#addresses.placeOf({ getRemoteAddress: () => remoteAddress(request) });
+    const place = this.#addresses.placeOf(this.#sides.of(request));
     const now = this.#now();
     if (!this.#addresses.take(place, now)) return undefined;
     if (!this.#all.take(now)) {
@@ -32,10 +33,4 @@ export class GuessLimit {
       this.#all.giveBack();
     };
   }
-}
-
-/** For counting by address. */
-export function remoteAddress({ socket }: IncomingMessage): ArrayBuffer {
-  const address = (socket.remoteAddress ?? '').split('%')[0] ?? '';
-  return isIP(address) === 0 ? new ArrayBuffer(4) : addressBytes(address);
 }

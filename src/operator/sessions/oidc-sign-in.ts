@@ -12,6 +12,7 @@ import type { HttpAnswer, HttpClient, HttpRequest } from '../../core/http-client
 import type { Log } from '../../core/log.ts';
 import { fetchKeySet } from '../../identity/fetch-key-set.ts';
 import type { OidcDoor } from './console-door.ts';
+import { type Journey, Journeys } from './journeys.ts';
 import { isEncrypted } from './same-origin.ts';
 import { cookieOf, isSecureFor } from './session-cookie.ts';
 import { isSecret, type SessionOwner } from './sessions.ts';
@@ -23,22 +24,12 @@ export interface OidcSignInOptions {
   now(): number;
 }
 
-/** Somebody is on the way to the identity provider and back. */
-interface Journey {
-  /** What the browser's cookie holds: whoever finishes is who began. */
-  readonly browser: string;
-  readonly verifier: string;
-  readonly nonce: string;
-  readonly redirectUri: string;
-  readonly provider: string;
-  readonly untilMs: number;
-}
-
 const JOURNEY_MS = 600_000;
-const MAX_JOURNEYS = 1_000;
 const FETCH_MS = 10_000;
 const MAX_ANSWER_BYTES = 262_144;
 const KNOWN_MS = 300_000;
+/** A provider that is away is not asked anew by everybody who comes. */
+const AWAY_MS = 5_000;
 const CALLBACK = '/console/sign-in/oidc/callback';
 
 /** OpenID Connect Discovery §3, as far as it is needed. */
@@ -64,12 +55,13 @@ const claimsSchema = z.looseObject({
  */
 export class OidcSignIn implements OidcDoor {
   readonly #options: OidcSignInOptions;
-  /** By `state`. */
-  readonly #journeys = new Map<string, Journey>();
-  #known: { readonly issuer: string; readonly facts: Facts; readonly readAtMs: number } | undefined;
+  readonly #journeys: Journeys;
+  /** Of one issuer; also while it is asked, and for a moment when it could not be. */
+  #known: { readonly issuer: string; readonly facts: Promise<OrError<Facts>>; untilMs: number } | undefined;
 
   constructor(options: OidcSignInOptions) {
     this.#options = options;
+    this.#journeys = new Journeys(options.now);
   }
 
   get isOffered(): boolean {
@@ -84,13 +76,9 @@ export class OidcSignIn implements OidcDoor {
     if (redirectUri === undefined) return new GatewayError('sign_in_refused');
     const facts = await this.#facts(provider);
     if (facts instanceof GatewayError) return facts;
-    const now = this.#options.now();
-    for (const [state, { untilMs }] of this.#journeys) if (now >= untilMs) this.#journeys.delete(state);
-    const [oldest] = this.#journeys.keys();
-    if (oldest !== undefined && this.#journeys.size >= MAX_JOURNEYS) this.#journeys.delete(oldest);
-    const [state, browser, verifier, nonce] = [random(), random(), random(), random()];
-    const untilMs = now + JOURNEY_MS;
-    this.#journeys.set(state, { browser, verifier, nonce, redirectUri, provider: provider.name, untilMs });
+    const [state, verifier, nonce] = [random(), random(), random()];
+    const untilMs = this.#options.now() + JOURNEY_MS;
+    const journey = { state, verifier, nonce, redirectUri, provider: provider.name, untilMs };
     const location = new URL(facts.authorization_endpoint);
     const asked = {
       response_type: 'code',
@@ -106,22 +94,17 @@ export class OidcSignIn implements OidcDoor {
     // Lax: the way back begins at another site.
     const secure = isSecureFor(request, this.#publicUrl) ? '; Secure' : '';
     const attributes = `Path=${CALLBACK}; Max-Age=${JOURNEY_MS / 1000}; HttpOnly; SameSite=Lax${secure}`;
-    return { location: location.href, cookie: `${journeyCookie(request)}=${browser}; ${attributes}` };
+    return {
+      location: location.href,
+      cookie: `${journeyCookie(request)}=${this.#journeys.sealed(journey)}; ${attributes}`,
+    };
   }
 
   async finish(request: IncomingMessage, query: URLSearchParams): Promise<OrError<SessionOwner>> {
-    const { log, now } = this.#options;
-    const state = query.get('state') ?? '';
-    const journey = this.#journeys.get(state);
+    const { log } = this.#options;
     // Once: whoever reads the address later has nothing of it.
-    this.#journeys.delete(state);
-    const browser = cookieOf(request, journeyCookie(request));
-    if (
-      journey === undefined ||
-      now() >= journey.untilMs ||
-      browser === undefined ||
-      !isSecret(browser, journey.browser)
-    )
+    const journey = this.#journeys.finished(cookieOf(request, journeyCookie(request)), query.get('state') ?? '');
+    if (journey === undefined)
       return new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' });
     const configured = this.#configured();
     if (configured?.provider.name !== journey.provider) return new GatewayError('sign_in_refused');
@@ -196,10 +179,21 @@ export class OidcSignIn implements OidcDoor {
     return { by: 'identity-provider', provider: provider.name, principal: verdict.principal, endsAtMs };
   }
 
-  async #facts(provider: IdentityProvider): Promise<OrError<Facts>> {
-    const { now, log } = this.#options;
-    const known = this.#known;
-    if (known?.issuer === provider.issuer && now() - known.readAtMs < KNOWN_MS) return known.facts;
+  /** One question at a time, whoever comes. */
+  #facts(provider: IdentityProvider): Promise<OrError<Facts>> {
+    const { now } = this.#options;
+    const { issuer } = provider;
+    if (this.#known?.issuer === issuer && now() < this.#known.untilMs) return this.#known.facts;
+    const known = { issuer, facts: this.#askedFacts(provider), untilMs: now() + KNOWN_MS };
+    this.#known = known;
+    known.facts.then((facts) => {
+      if (facts instanceof GatewayError) known.untilMs = now() + AWAY_MS;
+    });
+    return known.facts;
+  }
+
+  async #askedFacts(provider: IdentityProvider): Promise<OrError<Facts>> {
+    const { log } = this.#options;
     const url = `${provider.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
     const answer = await this.#ask({ url, headers: ['accept', 'application/json'] });
     if (answer instanceof GatewayError) return answer;
@@ -214,7 +208,6 @@ export class OidcSignIn implements OidcDoor {
       log.warn({ provider: provider.name, status: answer.status, reason }, 'an identity provider cannot be used');
       return new GatewayError('identity_provider_failed');
     }
-    this.#known = { issuer: provider.issuer, facts: read.data, readAtMs: now() };
     return read.data;
   }
 

@@ -53,7 +53,7 @@ function read(batch: JsonObject): ProviderBatch | undefined {
     id,
     status: statusOf(state, { canceled, expired }),
     isOver,
-    results: isOver ? [`${PATH}/${encodeURIComponent(id)}/results`] : [],
+    results: isOver ? [{ path: `${PATH}/${encodeURIComponent(id)}/results`, as: 'lines' }] : [],
     createdAt: secondsOf(batch['created_at']),
     expiresAt: secondsOf(batch['expires_at']),
     endedAt: secondsOf(batch['ended_at']),

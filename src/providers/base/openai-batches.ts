@@ -16,7 +16,7 @@ export const openAiBatches: ProviderBatches = {
       id,
       status,
       isOver: OVER.has(status),
-      results: output === undefined ? [] : [`/v1/files/${encodeURIComponent(output)}/content`],
+      results: output === undefined ? [] : [{ path: `/v1/files/${encodeURIComponent(output)}/content`, as: 'lines' }],
       createdAt: countOf(batch['created_at']) ?? null,
       expiresAt: countOf(batch['expires_at']) ?? null,
       endedAt: countOf(batch['completed_at']) ?? null,

@@ -33,7 +33,7 @@ export const geminiBatches: ProviderBatches = {
       : undefined;
   },
   read,
-  resultsIn: 'inlinedResponses',
+  itemsIn: 'inlinedResponses',
   result,
 };
 
@@ -65,7 +65,7 @@ function read({ name, done, metadata }: JsonObject): ProviderBatch | undefined {
     id,
     status,
     isOver: OVER.has(status),
-    results: status === 'completed' ? [`/batches/${id}`] : [],
+    results: status === 'completed' ? [{ path: `/batches/${id}`, as: 'items' }] : [],
     createdAt: secondsOf(batch['createTime']),
     expiresAt: null,
     endedAt: OVER.has(status) ? secondsOf(batch['endTime'] ?? batch['updateTime']) : null,

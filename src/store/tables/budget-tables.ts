@@ -1,6 +1,7 @@
 export interface BudgetTables {
   budget_windows: BudgetWindowsTable;
   budget_alerts: BudgetAlertsTable;
+  alert_deliveries: AlertDeliveriesTable;
 }
 
 /** What one gateway charged to one budget and group in one period. What was spent is the sum over gateways. */
@@ -34,4 +35,28 @@ export interface BudgetAlertsTable {
   sent_at: number;
   /** Until then the one that claimed it is trusted to send it. */
   claimed_until: number;
+}
+
+/** What became of one message of an alert at one channel; the newest some thousand. */
+export interface AlertDeliveriesTable {
+  /** In the order of time. */
+  id: string;
+  at: number;
+  budget: string;
+  unit: string;
+  period_start: number;
+  group_value: string;
+  /** As in budget_alerts. */
+  threshold: number;
+  spent: number;
+  limit_amount: number;
+  /** Its kind: `email`, `webhook` … */
+  channel: string;
+  /** Addresses of an e-mail, the channel of a chat, or the host of a webhook; never a secret. */
+  recipient: string;
+  /** `sent`, `failed` or `dropped`. */
+  outcome: string;
+  /** Why it failed. */
+  reason: string | null;
+  tries: number;
 }

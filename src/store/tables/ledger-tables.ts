@@ -1,3 +1,5 @@
+import type { LatencyColumn } from '../latency-buckets.ts';
+
 /** Times are milliseconds since the Unix epoch, money is integer nano-dollars (1e-9 USD). */
 export interface LedgerTables {
   ledger_frames: LedgerFramesTable;
@@ -10,6 +12,8 @@ export interface LedgerTables {
   usage_daily: UsageTable;
   usage_counters_hourly: UsageCountersTable;
   usage_counters_daily: UsageCountersTable;
+  usage_latencies_hourly: UsageLatenciesTable;
+  usage_latencies_daily: UsageLatenciesTable;
 }
 
 /** Up to some thousand exchanges, column by column and compressed (store/ledger-frame.ts): `sluice ledger export` prints them. */
@@ -121,3 +125,6 @@ export interface UsageCountersTable {
   counter: string;
   amount: number;
 }
+
+/** Histograms of latencies over the exchanges of one series that ended in one hour or day (store/latency-buckets.ts). */
+export type UsageLatenciesTable = { series: string; starts_at: number } & Record<LatencyColumn, number>;

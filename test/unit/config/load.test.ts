@@ -105,6 +105,7 @@ test('every setting has its default when nothing is configured', () => {
       requestLog: {
         maxBodyBytes: 65_536,
         retentionDays: 30,
+        store: 'database',
         maxQueuedBytes: 67_108_864,
         maxQueuedWebhooks: 1000,
         redact: [],

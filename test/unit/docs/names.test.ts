@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it, test } from 'node:test';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { schemaKeys } from '../../../scripts/docs/schema-keys.ts';
+import { schemaKeys } from '../../../src/config/checks/schema-keys.ts';
 import { serverSchema } from '../../../src/config/server/server-schema.ts';
 import { allPlugs } from '../../../src/plugs.ts';
 import { type RunningGateway, startGateway } from '../../support/gateway.ts';

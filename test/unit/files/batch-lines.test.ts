@@ -69,7 +69,12 @@ test('what is wrong with a line is told', () => {
 });
 
 test('a line whose body comes last is read without a look into the body, and as the whole look reads it', () => {
-  const usual = [line('a'), line('b').replaceAll(':', ': '), `  ${line('é')} \r`, line('c', { body: { a: '"body":{' } })];
+  const usual = [
+    line('a'),
+    line('b').replaceAll(':', ': '),
+    `  ${line('é')} \r`,
+    line('c', { body: { a: '"body":{' } }),
+  ];
   for (const text of usual) {
     const bytes = Buffer.from(text);
     assert.deepEqual(usualBatchLine(bytes), readBatchLine(bytes), text);

@@ -56,6 +56,11 @@ forEachEngine('erase', (engine) => {
         .insertInto('budget_alerts')
         .values({ ...key, threshold: 1, due_at: 0, spent, limit_amount: 1, sent_at: 0, claimed_until: 0 })
         .execute();
+      const sent = { channel: 'email', recipient: 'bob@example.com', outcome: 'sent', reason: null, tries: 1 };
+      await database.query
+        .insertInto('alert_deliveries')
+        .values({ ...key, ...sent, id: `dlv_${spent}`, at: 0, threshold: 1, spent, limit_amount: 1 })
+        .execute();
     }
   });
 
@@ -68,6 +73,7 @@ forEachEngine('erase', (engine) => {
       'usage_daily',
       'budget_windows',
       'budget_alerts',
+      'alert_deliveries',
       'api_keys',
     ];
     const all = await Promise.all(

@@ -8,6 +8,7 @@ import type { UsageDimension } from '../../../src/ledger/usage-groups.ts';
 import { type UsageReport, type UsageRow, type UsageSums, usageReport } from '../../../src/ledger/usage-report.ts';
 import { usageCsv } from '../../../src/operator/admin/usage-form.ts';
 import type { Database } from '../../../src/store/database.ts';
+import { latencyCount, latencyQuantile } from '../../../src/store/latency-buckets.ts';
 import { forEachEngine } from '../../support/engines.ts';
 import { WHOLE_RECORD } from '../telemetry/records.ts';
 import { many, refusedRecord } from './records.ts';
@@ -108,6 +109,38 @@ forEachEngine('usage', (engine) => {
     const left = await other.query.selectFrom('usage_counters_hourly').selectAll().execute();
     assert.deepEqual(left, []);
     assert.equal((await reportOf(other, [])).total.counters['web_search_requests'], 7 * usage.rare.webSearchRequests);
+  });
+
+  it('quantiles of first content and added latency are of all exchanges, right to their bucket, by any group', async () => {
+    const other = await engine.open();
+    const writer = new LedgerWriter({ database: other, gatewayId: 'gw_a', metadataKeys: [], hooks: [] });
+    const at = { startedAt: NOON - HOUR_MS, durationMs: 1 };
+    await writer.write([
+      ...many(90, { ...at, model: 'p/quick', firstTokenMs: 180, overheadMs: 0.4 }),
+      ...many(10, { ...at, model: 'p/slow', firstTokenMs: 2_000, overheadMs: 4 }),
+    ]);
+    for (const by of [[], ['hour'], ['day']] as UsageDimension[][]) {
+      const made = await usageReport(other, { by, sinceMs: NOON - 2 * HOUR_MS, untilMs: NOON, beyond: 'latencies' });
+      if (typeof made === 'string') assert.fail(made);
+      const told = (share: number) => latencyQuantile('first_content', made.latencies ?? [], share) ?? 0;
+      assert.ok(told(0.5) > 150 && told(0.5) <= 250, `${told(0.5)}`);
+      assert.ok(told(0.95) > 1_600 && told(0.95) <= 2_500, `${told(0.95)}`);
+      assert.deepEqual(made.rows[0]?.latencies, made.latencies);
+    }
+    const byModel = await usageReport(other, {
+      by: ['model'],
+      sinceMs: NOON - 2 * HOUR_MS,
+      untilMs: NOON,
+      beyond: 'latencies',
+    });
+    if (typeof byModel === 'string') assert.fail(byModel);
+    const slow = byModel.rows.find(({ group }) => group[0] === 'p/slow');
+    assert.equal(latencyCount('first_content', slow?.latencies ?? []), 10);
+    const added = latencyQuantile('overhead', slow?.latencies ?? [], 0.5) ?? 0;
+    assert.ok(added > 2 && added <= 5, `${added}`);
+    assert.equal((await reportOf(other, [])).latencies, undefined);
+    await removeHours(other, NOON);
+    assert.deepEqual(await other.query.selectFrom('usage_latencies_hourly').selectAll().execute(), []);
   });
 
   it('usage is known by the day where hours are no longer kept', async () => {

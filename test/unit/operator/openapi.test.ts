@@ -126,11 +126,23 @@ test('an admin operation says what else it may answer: bodies that are too large
     { method: 'POST', path: '/admin/a', summary: '', requestBody: {}, conflict: 'It is over', handle },
     { method: 'GET', path: '/admin/a', summary: '', otherTypes: ['text/csv'], handle },
   ];
-  const document: Node = JSON.parse((await openapiJson(DIALECTS, { routes, operatorUrl: 'http://o' })).toString());
+  const document: Node = JSON.parse(
+    (await openapiJson(DIALECTS, { routes, operatorUrl: 'http://o', hasConsole: false })).toString(),
+  );
   const answers = ['paths', '/admin/a', 'post', 'responses'];
   assert.deepEqual(keysAt(document, ...answers), ['200', '400', '401', '404', '408', '409', '413', '503']);
   assert.equal(at(document, ...answers, '409', 'description'), 'It is over');
   const shown = ['paths', '/admin/a', 'get', 'responses'];
   assert.deepEqual(keysAt(document, ...shown), ['200', '400', '401', '404', '503']);
   assert.deepEqual(keysAt(document, ...shown, '200', 'content'), ['application/json', 'text/csv']);
+});
+
+test('the document tells how browsers sign in to the console, where there is one', async () => {
+  const admin = { routes: [], operatorUrl: 'http://o' };
+  const paths = async (hasConsole: boolean) =>
+    JSON.parse((await openapiJson(DIALECTS, { ...admin, hasConsole })).toString()).paths;
+  const told = await paths(true);
+  assert.deepEqual(Object.keys(told['/console/session']), ['servers', 'get', 'post', 'delete']);
+  assert.ok(told['/console/sign-in/oidc'] && told['/console/sign-in/oidc/callback']);
+  assert.equal((await paths(false))['/console/session'], undefined);
 });

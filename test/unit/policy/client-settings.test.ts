@@ -2,21 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { HeadersOfInterest } from '../../../src/core/exchange.ts';
+import { localHeaders } from '../../../src/core/local-exchange.ts';
 import { type ClientSettings, clientSettings } from '../../../src/policy/client-settings.ts';
 import { NO_WAITS } from '../../../src/routing/route-plan.ts';
 
 function headers(tfy: Record<string, string> | undefined): HeadersOfInterest {
-  return {
-    contentType: undefined,
-    accept: undefined,
-    traceparent: undefined,
-    tracestate: undefined,
-    idempotencyKey: undefined,
-    tfy,
-    range: undefined,
-    query: undefined,
-    forwardable: undefined,
-  };
+  return { ...localHeaders({}), contentType: undefined, tfy };
 }
 
 function read(tfy: Record<string, string>): ClientSettings {

@@ -22,7 +22,7 @@ const options: Parameters<typeof routeTable>[0] = {
     want: () => {},
   }),
   files: {} as never,
-  batches: {} as never,
+  batches: { files: {} } as never,
   responses: {} as never,
   proxy: {} as never,
   passedAt: PASSED_AT,

@@ -93,6 +93,29 @@ for (const [form, events, at] of STREAMS) {
   });
 }
 
+test('a text that a stream of Responses tells in pieces and then whole is kept once, and two alike of two items twice', () => {
+  const part = { type: 'output_text', text: 'soann@x.com' };
+  const place = { output_index: 0, content_index: 0 };
+  const item = { type: 'message', content: [part] };
+  const reasoning = { type: 'reasoning', summary: [{ type: 'summary_text', text: 'told only whole' }] };
+  const events: object[] = [
+    { type: 'response.created', response: { output: [] } },
+    ...['so', 'ann@', 'x.com'].map((delta) => ({ type: 'response.output_text.delta', ...place, delta })),
+    { type: 'response.output_text.delta', ...place, output_index: 1, delta: 'soann@x.com' },
+    { type: 'response.output_text.done', ...place, text: part.text },
+    { type: 'response.content_part.done', ...place, part },
+    { type: 'response.output_item.done', output_index: 0, item },
+    { type: 'response.output_item.done', output_index: 2, item: reasoning },
+    { type: 'response.completed', response: { output: [item, item, reasoning] } },
+  ];
+  const stream = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
+  assert.deepEqual(streamedTexts(stream), [
+    { at: '[0.0].delta', text: part.text },
+    { at: '[1.0].delta', text: part.text },
+    { at: '[2].item.summary[0].text', text: 'told only whole' },
+  ]);
+});
+
 test('a pattern that would go back without end elsewhere takes time in proportion to the text', () => {
   const slow = redactorOf([redactionPattern.parse({ pattern: '(a+)+$' })])!;
   const started = performance.now();

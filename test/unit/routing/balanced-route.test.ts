@@ -41,7 +41,7 @@ function context(more: Partial<PlanContext> = {}): PlanContext {
       max_output_tokens: 0,
       hour: 12,
     }),
-    tier: () => 'simple',
+    complexity: () => ({ tier: 'simple', cause: 'signs' }),
     ...more,
   };
 }
@@ -201,6 +201,7 @@ test('a session stays with its target, sessions are shared by weight, and a targ
 
 test('latency-based routing favours the faster by the square, steadily, and still knows the slower', () => {
   const { plan, pass } = routeOf({ strategy: 'latency', targets: [target('fast'), target('slow')] });
+  assert.equal(plan().first.reason, 'latency unknown');
   for (let each = 0; each < 200; each += 1) {
     const { observer, target: asked } = plan().first;
     observer!.answered(asked.id === 'fast/m' ? 200 : 400, 10);
@@ -210,6 +211,10 @@ test('latency-based routing favours the faster by the square, steadily, and stil
   for (let each = 0; each < 10_000; each += 1) if (plan().first.target.id === 'slow/m') slow += 1;
   // 1,200 ms against 1,400 ms until a hundred tokens came: a share of 42 %.
   assert.ok(slow > 3_500 && slow < 5_000, String(slow));
+  const reasons = new Set(
+    Array.from({ length: 50 }, () => plan().first).map(({ target: { id }, reason }) => `${id} ${reason}`),
+  );
+  assert.deepEqual([...reasons].sort(), ['fast/m latency 1300 ms', 'slow/m latency 1500 ms']);
 });
 
 test('a hedge is told as one, and what comes after a failure as a fallback', () => {

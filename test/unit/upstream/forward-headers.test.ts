@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HeadersOfInterest } from '../../../src/core/exchange.ts';
+import { localHeaders } from '../../../src/core/local-exchange.ts';
 import { anthropicWire } from '../../../src/providers/anthropic-messages/wire.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import type { Mount } from '../../../src/providers/provider.ts';
 import { pushAnswerHeaders, requestHeaders } from '../../../src/upstream/forward-headers.ts';
 
-const nothing: HeadersOfInterest = {
-  contentType: undefined,
-  accept: undefined,
-  traceparent: undefined,
-  tracestate: undefined,
-  idempotencyKey: undefined,
-  range: undefined,
-  query: undefined,
-  tfy: undefined,
-  forwardable: undefined,
-};
+const nothing: HeadersOfInterest = { ...localHeaders({}), contentType: undefined };
 const whole = { stream: false };
 
 function mount(change: Partial<Pick<Mount, 'wire' | 'headers' | 'forwards'>> = {}) {

@@ -62,8 +62,18 @@ for (const seed of [1, 2, 3]) {
     const givenUp = new Set<HeardAttempt>();
     while (heard.length < ATTEMPTS) {
       for (let some = random() * 12; some > 0; some -= 1) {
-        const each = new HeardAttempt(pools, provider.origin, { body: Buffer.from(`own ${heard.length}`) });
+        const body = Buffer.from(`own ${heard.length}`);
+        // With `te` it goes through undici, which takes a connection of ours over.
+        const each = new HeardAttempt(pools, provider.origin, { body, ...(random() < 0.1 && { headers: ['te', 'x'] }) });
         heard.push(each);
+        const pausedMs = random() < 0.2 ? random() * 4 : 0;
+        if (pausedMs > 0) {
+          each.started = (status, headers) => {
+            each.attempt.pause();
+            setTimeout(() => each.attempt.resume(), pausedMs);
+            HeardAttempt.prototype.started.call(each, status, headers);
+          };
+        }
         if (random() > 0.2) continue;
         const abort = (): void => {
           if (each.heard.some(([what]) => what === 'ended' || what === 'failed')) return;

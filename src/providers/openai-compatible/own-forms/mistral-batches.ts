@@ -1,7 +1,7 @@
 import { countOf, isArray, isObject, type JsonObject, stringOf } from '../../../codec/json-value.ts';
 import type { ListTerms } from '../../../inference/served-as.ts';
 import { openAiResult } from '../../base/openai-batches.ts';
-import type { AskedBatch, ProviderBatch, ProviderBatches, ProviderBatchLine } from '../../provider.ts';
+import type { AskedBatch, BatchResults, ProviderBatch, ProviderBatches, ProviderBatchLine } from '../../provider.ts';
 
 const PATH = '/v1/batch/jobs';
 /** By the wire of the lines. */
@@ -38,7 +38,8 @@ export const mistralBatches: ProviderBatches = {
     return { batches: data.filter(isObject), next: (countOf(total) ?? 0) > page * limit ? String(page) : undefined };
   },
   read,
-  // Its files of results are in OpenAI's form.
+  itemsIn: 'outputs',
+  // Its results are in OpenAI's form.
   result: openAiResult,
 };
 
@@ -78,12 +79,11 @@ function read(job: JsonObject): ProviderBatch | undefined {
   const status = STATUSES[stringOf(job['status']) ?? ''];
   if (id === undefined || status === undefined) return undefined;
   const isOver = OVER.has(status);
-  const files = [job['output_file'], job['error_file']].map(stringOf).filter((file) => file !== undefined);
   return {
     id,
     status,
     isOver,
-    results: isOver ? files.map((file) => `/v1/files/${encodeURIComponent(file)}/content`) : [],
+    results: isOver ? resultsOf(id, job) : [],
     createdAt: countOf(job['created_at']) ?? null,
     expiresAt: null,
     endedAt: countOf(job['completed_at']) ?? null,
@@ -94,4 +94,14 @@ function read(job: JsonObject): ProviderBatch | undefined {
       failed: countOf(job['failed_requests']) ?? 0,
     },
   };
+}
+
+/** A job whose requests were sent with it holds its results itself, others have files of them. */
+function resultsOf(id: string, job: JsonObject): BatchResults[] {
+  const files = [job['output_file'], job['error_file']].map(stringOf).filter((file) => file !== undefined);
+  const own: BatchResults = { path: `${PATH}/${encodeURIComponent(id)}`, as: 'items' };
+  const kept = files.map(
+    (file): BatchResults => ({ path: `/v1/files/${encodeURIComponent(file)}/content`, as: 'lines' }),
+  );
+  return stringOf(job['output_file']) === undefined ? [own, ...kept] : kept;
 }

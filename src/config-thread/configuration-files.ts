@@ -4,64 +4,33 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { manifestFiles } from '../config/documents/manifest-files.ts';
 import { scalarsOf } from '../config/documents/yaml-documents.ts';
+import type { Fault } from '../config/fault.ts';
 import type { Loaded, Refused } from '../config/load.ts';
+import { applyReload } from '../config/reload.ts';
 import { shownText, versionOf, writtenText } from '../config/shown-text.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { AdminAnswer, AdminRequest, AdminRoute } from '../operator/admin/admin-route.ts';
+import type { AdminAnswer } from '../operator/admin/admin-route.ts';
 
-/** Where a configuration comes from. */
-export interface ConfigurationSource {
+/** Where a configuration comes from, with a way to read it. */
+export interface ReadableSource {
   /** Files and folders; empty: it stands in no file. */
   readonly paths: readonly string[];
   /** Reads all of it, with these texts in the place of files. Nothing comes in force. */
   load(texts: ReadonlyMap<string, string>): Loaded | Refused;
 }
 
-const TEXT = { type: 'string', description: 'All of the file; `(secret 1)` stands for what the file has there' };
-const FILE = { type: 'string', description: 'As the list names it' };
-const VERSION = { type: 'string', description: 'Of the list: a file that changed meanwhile is not written over' };
 const checked = z.strictObject({ file: z.string(), text: z.string() });
 const applied = z.strictObject({ file: z.string(), text: z.string(), version: z.string() });
 
-/** The files that the configuration in force was read from, with their secrets left out; a check, and a way to write one. */
-export function configurationRoutes(source: ConfigurationSource): AdminRoute[] {
-  return [
-    {
-      method: 'GET',
-      path: '/admin/configuration',
-      summary: 'The files of the configuration; secrets in them are left out',
-      handle: async () => ({ status: 200, json: { files: await Promise.all(filesOf(source).map(shown)) } }),
-    },
-    {
-      method: 'POST',
-      path: '/admin/configuration/check',
-      summary: 'What would be wrong with the configuration if this file were so; nothing is written',
-      requestBody: {
-        type: 'object',
-        required: ['file', 'text'],
-        additionalProperties: false,
-        properties: { file: FILE, text: TEXT },
-      },
-      handle: async (request) => {
-        const asked = await fileOf(request, checked, source);
-        return asked instanceof GatewayError ? asked : { status: 200, json: checkOf(source, asked) };
-      },
-    },
-    {
-      method: 'PUT',
-      path: '/admin/configuration',
-      summary: 'Writes one file of the configuration if a check finds no fault; the gateway then sees it as any change',
-      requestBody: {
-        type: 'object',
-        required: ['file', 'text', 'version'],
-        additionalProperties: false,
-        properties: { file: FILE, text: TEXT, version: VERSION },
-      },
-      conflict: 'The file changed meanwhile, cannot be written, or would be faulty',
-      handle: (request) => apply(request, source),
-    },
-  ];
+/** The files that the configuration in force was read from, with their secrets left out. */
+export async function listFiles(source: ReadableSource): Promise<OrError<AdminAnswer>> {
+  return { status: 200, json: { files: await Promise.all(filesOf(source).map(shown)) } };
+}
+
+export async function checkFile(source: ReadableSource, body: unknown): Promise<OrError<AdminAnswer>> {
+  const asked = await fileOf(body, checked, source);
+  return asked instanceof GatewayError ? asked : { status: 200, json: checkOf(source, asked) };
 }
 
 interface AskedFile {
@@ -75,7 +44,7 @@ interface AskedFile {
 }
 
 /** `${file:…}` names further ones, which hold secrets: they are none of these. */
-function filesOf({ paths }: ConfigurationSource): readonly string[] {
+function filesOf({ paths }: ReadableSource): readonly string[] {
   return manifestFiles(paths).files;
 }
 
@@ -105,9 +74,9 @@ async function isWritable(file: string): Promise<boolean> {
 }
 
 async function fileOf<T extends { file: string; text: string }>(
-  { body }: AdminRequest,
+  body: unknown,
   schema: z.ZodType<T>,
-  source: ConfigurationSource,
+  source: ReadableSource,
 ): Promise<OrError<AskedFile & T>> {
   const read = schema.safeParse(body);
   if (!read.success) {
@@ -125,9 +94,10 @@ async function fileOf<T extends { file: string; text: string }>(
   return { version: versionOf(before), ...read.data, before, text: written.text };
 }
 
-function checkOf(source: ConfigurationSource, { file, text, before }: AskedFile): Pick<Refused, 'faults' | 'warnings'> {
+function checkOf(source: ReadableSource, { file, text, before }: AskedFile): Pick<Refused, 'faults' | 'warnings'> {
   const result = source.load(new Map([[file, text]]));
-  const told = { faults: 'faults' in result ? result.faults : [], warnings: result.warnings };
+  const faults = 'faults' in result ? result.faults : [];
+  const told = { faults, warnings: [...result.warnings, ...restartsOf(source.load(new Map()), result)] };
   // A secret that was moved to another key is no secret there, and would be told with what is wrong with it.
   const secrets = (shownText(before)?.secrets ?? []).flatMap((each) => [each, each.replace(/^["']|["']$/g, '')]);
   const longestFirst = [...new Set(secrets)].sort((one, other) => other.length - one.length);
@@ -138,6 +108,13 @@ function checkOf(source: ConfigurationSource, { file, text, before }: AskedFile)
   return JSON.parse(JSON.stringify(told), hide);
 }
 
+/** What would take effect with the next start alone. */
+function restartsOf(before: Loaded | Refused, after: Loaded | Refused): readonly Fault[] {
+  if ('faults' in before || 'faults' in after) return [];
+  const reloaded = applyReload(before.configuration, after);
+  return 'faults' in reloaded ? reloaded.faults : reloaded.warnings.filter(({ code }) => code === 'restart-needed');
+}
+
 /** What a file asks of the machine: programs that it starts, files and variables that it reads. */
 function asksOfMachine(text: string): Set<string> {
   const programs = scalarsOf(text)?.filter(({ path }) => path.includes('command') || path.includes('args')) ?? [];
@@ -145,8 +122,9 @@ function asksOfMachine(text: string): Set<string> {
   return new Set([...programs.map(({ value }) => `program ${String(value)}`), ...references]);
 }
 
-async function apply(request: AdminRequest, source: ConfigurationSource): Promise<OrError<AdminAnswer>> {
-  const asked = await fileOf(request, applied, source);
+/** Writes one of them if a check finds no fault. */
+export async function writeFile(source: ReadableSource, body: unknown): Promise<OrError<AdminAnswer>> {
+  const asked = await fileOf(body, applied, source);
   if (asked instanceof GatewayError) return asked;
   const { file, text, version } = asked;
   const conflict = (detail: string) => new GatewayError('conflict', { param: 'file', detail });

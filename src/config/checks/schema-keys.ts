@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { innerOf } from '../../src/config/checks/schema-walk.ts';
 
 /** One key of a manifest, read off its zod schema. */
 export interface SchemaKey {
@@ -79,39 +80,19 @@ export function schemaKeys(schema: Schema, shared: SharedParts = new Map()): Sch
 
 /** Described at any of its layers: the outermost words are about this place. */
 function meaningOf(schema: Schema): string | undefined {
-  const inside = insideOf(schema as z.core.$ZodTypes);
+  const inside = innerOf(schema as z.core.$ZodTypes);
   return z.globalRegistry.get(schema)?.description ?? (inside === undefined ? undefined : meaningOf(inside));
 }
 
 /** A schema without what makes it optional, gives it a default or transforms its value. */
 function unwrapped(schema: Schema): z.core.$ZodTypes {
   const known = schema as z.core.$ZodTypes;
-  const inside = insideOf(known);
+  const inside = innerOf(known);
   return inside === undefined ? known : unwrapped(inside);
 }
 
-function insideOf(schema: z.core.$ZodTypes): Schema | undefined {
-  const { def } = schema._zod;
-  switch (def.type) {
-    case 'optional':
-    case 'nullable':
-    case 'default':
-    case 'prefault':
-    case 'nonoptional':
-    case 'readonly':
-    case 'catch':
-      return def.innerType;
-    case 'lazy':
-      return def.getter();
-    case 'pipe':
-      return (def.in as z.core.$ZodTypes)._zod.def.type === 'transform' ? def.out : def.in;
-    default:
-      return undefined;
-  }
-}
-
 function sharedPart(schema: Schema, shared: SharedParts): string | undefined {
-  const inside = insideOf(schema as z.core.$ZodTypes);
+  const inside = innerOf(schema as z.core.$ZodTypes);
   return shared.get(schema) ?? (inside === undefined ? undefined : sharedPart(inside, shared));
 }
 

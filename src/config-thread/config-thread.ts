@@ -1,0 +1,44 @@
+import { KINDS } from '../config/kinds/kinds.ts';
+import { loadConfiguration } from '../config/load.ts';
+import { GatewayError } from '../core/errors.ts';
+import { implement, taskRunner } from '../offload/tasks.ts';
+import {
+  type ConfigurationQuestion,
+  type ConfigurationSource,
+  configurationTask,
+} from '../operator/admin/configuration.ts';
+import { accountKinds, wellKnown } from '../plugs.ts';
+import { checkFile, listFiles, type ReadableSource, writeFile } from './configuration-files.ts';
+import { keysOf } from './configuration-keys.ts';
+
+/*
+ * The thread that reads, checks and writes files of the configuration for the console. A megabyte of YAML takes seconds, in
+ * which the main thread would answer nobody.
+ */
+
+function answerOf({ kind, source, body }: ConfigurationQuestion) {
+  const readable = readableOf(source);
+  switch (kind) {
+    case 'list':
+      return listFiles(readable);
+    case 'check':
+      return checkFile(readable, body);
+    case 'write':
+      return writeFile(readable, body);
+    case 'keys':
+      return keysOf(body, [...KINDS, ...accountKinds()]);
+  }
+}
+
+function readableOf({ paths, environment, overrides }: ConfigurationSource): ReadableSource {
+  const fixed = { paths, environment, overrides, kinds: accountKinds(), wellKnown: wellKnown() };
+  return { paths, load: (texts) => loadConfiguration({ ...fixed, texts }) };
+}
+
+/** Errors cross threads by code and context. */
+async function answer(question: ConfigurationQuestion) {
+  const answered = await answerOf(question);
+  return answered instanceof GatewayError ? { code: answered.code, context: answered.context } : answered;
+}
+
+export default taskRunner([implement(configurationTask, answer)]);
