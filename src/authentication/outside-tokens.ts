@@ -185,7 +185,9 @@ function isWithin(audience: string, resources: string | undefined): boolean {
 }
 
 function payloadOf(token: string) {
-  return tokenSchemas().payloadSchema.safeParse(parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))));
+  return tokenSchemas().payloadSchema.safeParse(
+    parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))),
+  );
 }
 
 /** Without `kid` the one key that fits, if it is the only one. */
