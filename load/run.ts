@@ -12,13 +12,33 @@ import { nginx } from './peers/nginx.ts';
 import { otherGateway } from './peers/others.ts';
 import type { Peer } from './peers/peer.ts';
 import { portkey } from './peers/portkey.ts';
-import { sluice, sluiceBefore, sluiceLean, sluicePlain, sluiceStorm } from './peers/sluice.ts';
+import {
+  sluice,
+  sluiceBefore,
+  sluiceGuarded,
+  sluiceLean,
+  sluicePlain,
+  sluiceSecrets,
+  sluiceStorm,
+} from './peers/sluice.ts';
 import { renderGoals, renderScenario, writeJson } from './report.ts';
 import { runRounds, type ScenarioResult } from './rounds.ts';
 import { NUMBERS, OVERHEAD, SCENARIOS } from './scenarios/all.ts';
+import { GUARDS_SUBJECTS } from './scenarios/guards.ts';
 import { type Command, readCommand, UsageError } from './settings.ts';
 
-const PEERS: Peer[] = [direct, nginx, bare, portkey, sluiceLean, sluicePlain, sluiceStorm, sluice];
+const PEERS: Peer[] = [
+  direct,
+  nginx,
+  bare,
+  portkey,
+  sluiceLean,
+  sluicePlain,
+  sluiceSecrets,
+  sluiceGuarded,
+  sluiceStorm,
+  sluice,
+];
 const COMPOSED = [
   { name: 'overhead', summary: 'the composed table direct / Sluice / peers, with what Sluice reaches of its goals' },
   { name: 'numbers', summary: 'the table of docs/numbers.md in Markdown, with nginx and the bare relay' },
@@ -79,7 +99,7 @@ try {
   const known = {
     scenarios: [...SCENARIOS, ...COMPOSED].map((one) => one.name),
     peers: PEERS.map((peer) => peer.name),
-    subjects: { numbers: NUMBERS_SUBJECTS, storm: [sluiceStorm.name] },
+    subjects: { numbers: NUMBERS_SUBJECTS, storm: [sluiceStorm.name], guards: GUARDS_SUBJECTS },
   };
   const command = readCommand(process.argv.slice(2), known);
   if (command.scenario === 'list') process.stdout.write(list());

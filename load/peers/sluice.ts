@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import { type Peer, VENDORS, type Vendor } from './peer.ts';
+import { SECRETS, SECRETS_AND_PII } from './sluice-guards.ts';
 import { POLICIES } from './sluice-policies.ts';
 import { STORM_ADMIN_KEY, STORM_NAMES, STORM_SETTINGS, stormDocuments } from './sluice-storm.ts';
 
@@ -74,6 +75,22 @@ export const sluiceStorm = gateway(ROOT, {
   policies: '',
   settings: STORM_SETTINGS,
   storm: true,
+});
+
+export const sluiceSecrets = gateway(ROOT, {
+  name: 'sluice-secrets',
+  summary: 'sluice-plain with a guard of secrets on answers',
+  on: [...ALWAYS_ON, 'a guard'],
+  policies: SECRETS,
+  settings: 'ledger: {enabled: false}\n',
+});
+
+export const sluiceGuarded = gateway(ROOT, {
+  name: 'sluice-guarded',
+  summary: 'sluice-plain with guards of secrets and all personal data on answers',
+  on: [...ALWAYS_ON, '2 guards'],
+  policies: SECRETS_AND_PII,
+  settings: 'ledger: {enabled: false}\n',
 });
 
 function gateway(

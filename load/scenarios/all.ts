@@ -8,6 +8,7 @@ import { chatPaced } from './chat-paced.ts';
 import { chatWhole } from './chat-whole.ts';
 import { clientLeaves } from './client-leaves.ts';
 import { openConsole } from './console.ts';
+import { guards } from './guards.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
@@ -45,6 +46,7 @@ export const SCENARIOS: Scenario[] = [
   openConsole,
   batch10k,
   policies,
+  guards,
   cacheWhole,
   cacheBurst,
   storm,

@@ -179,8 +179,8 @@ function isAlike(known: DataView, from: number, to: number, view: DataView, at: 
   return isSame(known, to - LAST_BYTES, to, view, shift);
 }
 
-/** Eight bytes at a time, as numbers: three times as fast as byte by byte. */
-function isSame(known: DataView, from: number, to: number, view: DataView, shift: number): boolean {
+/** All of it. Eight bytes at a time, as numbers: three times as fast as byte by byte. */
+export function isSame(known: DataView, from: number, to: number, view: DataView, shift: number): boolean {
   let i = from;
   for (; i + 8 <= to; i += 8) if (view.getFloat64(i + shift, true) !== known.getFloat64(i, true)) return false;
   // The last eight once more, where they are not a multiple.
@@ -197,7 +197,7 @@ let lastBuffer: ArrayBufferLike | undefined;
 let lastView: DataView = new DataView(new ArrayBuffer(0));
 
 /** Small reads share the memory they are in, so one view serves many of them. */
-function viewOf({ buffer }: Buffer): DataView {
+export function viewOf({ buffer }: Buffer): DataView {
   if (buffer !== lastBuffer) {
     lastBuffer = buffer;
     lastView = new DataView(buffer);

@@ -1,4 +1,4 @@
-import { KINDS } from '../config/kinds/kinds.ts';
+import { kindsByName } from '../config/kinds/kinds.ts';
 import { loadConfiguration } from '../config/load.ts';
 import { GatewayError } from '../core/errors.ts';
 import { implement, taskRunner } from '../offload/tasks.ts';
@@ -26,7 +26,7 @@ function answerOf({ kind, source, body }: ConfigurationQuestion) {
     case 'write':
       return writeFile(readable, body);
     case 'keys':
-      return keysOf(body, [...KINDS, ...accountKinds()]);
+      return keysOf(body, [...kindsByName(), ...accountKinds()]);
   }
 }
 

@@ -211,9 +211,6 @@ export class MemoryCounters implements Counters {
     return { used, held };
   }
 
-<<<<<<< HEAD
-  /** The calendar cell counts at least `used` as settled in the window that holds now: the spending before a restart. */
-=======
   /** How long until all of `limit` is free again in a cell, if nothing else comes; 0: it is. */
   freeAfterMs(cell: Cell, limit: number, nowMs: number): number {
     const cells = this.#cells;
@@ -229,8 +226,7 @@ export class MemoryCounters implements Counters {
     return ms;
   }
 
-  /** A calendar cell counts at least `used` as settled in the window that holds now: what was spent before a restart. */
->>>>>>> h20-ready
+  /** The calendar cell counts at least `used` as settled in the window that holds now: the spending before a restart. */
   seed(cell: Cell, used: number, nowMs: number): void {
     this.#at(cell, nowMs, (place) => this.#cells.values.raise(place, used));
   }

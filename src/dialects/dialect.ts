@@ -93,6 +93,11 @@ export interface Dialect extends ApiForm {
   readonly cached?: CachedForm;
   /** Where its words stand, for guardrails. Absent: it has none that they could read. */
   readonly guarded?: GuardedForm;
+  /**
+   * Of a request that is a form: its texts by their names, as `guarded.request` reads them; `overridden` sets them to others.
+   * Undefined: the request is JSON. Absent: each is.
+   */
+  formTexts?(peeked: PeekedRequest): OrError<Record<string, unknown>> | undefined;
   /** Absent: its answers are not kept. */
   readonly conversation?: DialectConversation;
 }

@@ -10,7 +10,7 @@ export interface TextSlot {
   readonly kind: TextKind;
   /** Of a request: who says it, as `user`. */
   readonly role?: string;
-  /** Of an event: the text that it goes on with. Texts of one channel follow each other; absent: it is whole by itself. */
+  /** The text that it goes on with, of events and of parts of a whole answer; absent: it is whole by itself. */
   readonly channel?: string;
   /** What repeats the words of this slot beside it, and what stands there where they are changed. */
   readonly repeats?: { readonly holder: Record<string, unknown>; readonly key: string; readonly instead: unknown };
@@ -21,6 +21,8 @@ export interface GuardedEvent {
   readonly slots: readonly TextSlot[];
   /** Beginnings of the names of channels that are over behind it. */
   readonly ends: readonly string[];
+  /** A text that hides the length of the words, and means nothing. */
+  readonly padding?: string | undefined;
 }
 
 export interface GuardedStream {
@@ -35,6 +37,8 @@ export interface GuardedForm {
   answer?(body: JsonObject): TextSlot[];
   /** Absent: it has no streams. */
   stream?(): GuardedStream;
+  /** An answer that is no JSON is one text. */
+  readonly isPlain?: true;
 }
 
 export const NO_WORDS: GuardedEvent = { slots: [], ends: [] };

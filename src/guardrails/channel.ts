@@ -1,12 +1,24 @@
 import type { TextKind } from '../dialects/guarded-form.ts';
 import type { HookPlan } from './plan.ts';
-import { type Found, inPlaceOf, type TextScan } from './scan/token-scan.ts';
+import { type Found, inPlaceOf, type RecogniserSet, type TextScan } from './scan/token-scan.ts';
 import type { GuardSession, LocalTally } from './session.ts';
 
 interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
+}
+
+/** What looks for a set of recognisers in one text. */
+export interface ScanMaker {
+  scanOf(set: RecogniserSet, kind: TextKind): TextScan;
+}
+
+export interface ChannelOptions {
+  /** `asked`: it goes to a model, so that no placeholder is put back. */
+  readonly side?: 'asked' | 'answered';
+  /** Absent: the text is scanned as it comes. */
+  readonly scans?: ScanMaker;
 }
 
 /**
@@ -27,20 +39,19 @@ export class Channel {
   readonly #restoring: TextScan | undefined;
   #edits: Edit[] = [];
 
-  /** `asked`: it goes to a model, so that no placeholder is put back. */
   constructor(
     kind: TextKind,
     plan: HookPlan | undefined,
     session: GuardSession,
     tally: LocalTally,
-    side: 'asked' | 'answered' = 'answered',
+    { side = 'answered', scans = session }: ChannelOptions = {},
   ) {
     this.kind = kind;
     this.#session = session;
     this.#tally = tally;
-    this.#refusing = plan?.refusing && session.scanOf(plan.refusing, kind);
-    this.#changing = plan?.changing && session.scanOf(plan.changing, kind);
-    this.#recording = plan?.recording && session.scanOf(plan.recording, kind);
+    this.#refusing = plan?.refusing && scans.scanOf(plan.refusing, kind);
+    this.#changing = plan?.changing && scans.scanOf(plan.changing, kind);
+    this.#recording = plan?.recording && scans.scanOf(plan.recording, kind);
     const { pseudonyms } = session;
     this.#restoring =
       side === 'asked' || pseudonyms.isEmpty ? undefined : session.scanOf(pseudonyms.placeholders, kind);

@@ -37,13 +37,29 @@ export interface GuardQuestion {
   readonly pseudonyms?: PseudonymBook;
 }
 
+export interface Mutation {
+  readonly result: 'mutated';
+  /** As many texts as were asked about, in their order. */
+  readonly texts: readonly string[];
+  /** Parts of the body that are more than the same with other texts, by their keys; they have their texts with them. */
+  readonly replaced?: JsonObject | undefined;
+}
+
 export type Verdict =
   | { readonly result: 'passed' }
   | { readonly result: 'failed'; readonly message: string }
-  /** As many texts as were asked about, in their order. */
-  | { readonly result: 'mutated'; readonly texts: readonly string[] }
+  | Mutation
   /** It could not say: what follows is for its strategy. */
   | { readonly result: 'error'; readonly message: string };
+
+/** What guards change, one after another: each is asked about what the one before left. */
+export interface GuardSubject {
+  question(): GuardQuestion;
+  /** As many as there are, in their order. */
+  setTexts(texts: readonly string[]): void;
+  /** Absent: nothing but texts can be changed in it. */
+  replace?(parts: JsonObject): void;
+}
 
 export const PASSED: Verdict = { result: 'passed' };
 
@@ -57,6 +73,8 @@ export interface Guard {
   readonly pseudonyms?: true;
   /** It asks nobody: it answers before a model is called, not beside the call. */
   readonly isLocal?: true;
+  /** Of a local one that judges by nothing but texts, which may be read in another thread. */
+  checkTexts?(texts: readonly Pick<GuardText, 'text'>[]): Verdict;
   /** `signal` fires when nobody waits any more. */
   check?(question: GuardQuestion, signal: AbortSignal): Verdict | Promise<Verdict>;
 }

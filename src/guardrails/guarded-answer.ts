@@ -5,10 +5,10 @@ import { GatewayError } from '../core/errors.ts';
 import type { GuardedForm, TextSlot } from '../dialects/guarded-form.ts';
 import { AnswerFilter, type FilterHost, type Shortened } from '../relay/answer-filter.ts';
 import type { HeldMemory } from '../relay/held-memory.ts';
-import { Channel, guardedText } from './channel.ts';
-import type { GuardQuestion } from './guard.ts';
+import type { GuardQuestion, GuardSubject } from './guard.ts';
+import { guardLocally, type LocalOutcome, setText, textOf } from './local-guarding.ts';
 import type { HookPlan } from './plan.ts';
-import { type GuardSession, LocalTally } from './session.ts';
+import type { GuardSession } from './session.ts';
 
 /** What the filters of an output share. */
 export interface OutputGuarding {
@@ -100,7 +100,7 @@ export class GuardedAnswer extends AnswerFilter {
   #guarded(whole: Buffer): Buffer | GatewayError | Promise<Buffer | GatewayError> {
     const { form, plan, session, request } = this.#o;
     const slots = (body: JsonObject): TextSlot[] => form.answer?.(body) ?? [];
-    return guardBody({ session, plan, hook: 'llm-output', slots, request }, whole);
+    return guardBody({ session, plan, hook: 'llm-output', slots, request, isPlain: form.isPlain }, whole);
   }
 }
 
@@ -111,61 +111,86 @@ export interface BodyGuarding {
   readonly hook: 'llm-output' | 'mcp-post';
   slots(body: JsonObject): TextSlot[];
   request(): JsonObject;
+  /** What is no JSON is one text. */
+  readonly isPlain?: true | undefined;
 }
 
-/** A whole body of JSON as guards leave it, or why nobody gets it. */
+/** A whole body as guards leave it, or why nobody gets it. */
 export function guardBody(
-  { session, plan, hook, slots: slotsOf, request }: BodyGuarding,
+  guarding: BodyGuarding,
   whole: Buffer,
 ): Buffer | GatewayError | Promise<Buffer | GatewayError> {
-  const body = parseExactObject(whole.toString());
+  const json = parseExactObject(whole.toString());
   // What is no JSON is told as it is by whoever knows what it is; guards read words.
-  if (body === undefined) return whole;
-  const slots = slotsOf(body);
-  const tally = new LocalTally();
-  const began = performance.now();
-  let changed = false;
-  for (const slot of slots) {
-    const channel = new Channel(slot.kind, plan, session, tally);
-    changed = setText(slot, guardedText(textOf(slot), channel)) || changed;
+  if (json === undefined && !guarding.isPlain) return whole;
+  return new BodyCheck(guarding, whole, json).run();
+}
+
+class BodyCheck implements GuardSubject {
+  readonly #g: BodyGuarding;
+  readonly #whole: Buffer;
+  readonly #isJson: boolean;
+  readonly #body: JsonObject;
+  #slots: readonly TextSlot[];
+  #changed = false;
+
+  constructor(guarding: BodyGuarding, whole: Buffer, json: JsonObject | undefined) {
+    this.#g = guarding;
+    this.#whole = whole;
+    this.#isJson = json !== undefined;
+    this.#body = json ?? { text: whole.toString() };
+    this.#slots = guarding.slots(this.#body);
   }
-  tally.ms = performance.now() - began;
-  const error = plan && session.noteLocal(hook, plan, tally);
-  if (error) return error;
-  const made = (): Buffer => (changed ? Buffer.from(JSON.stringify(body)) : whole);
-  if (plan === undefined || (plan.mutators.length === 0 && plan.validators.length === 0)) return made();
-  const texts = slots.map((slot) => ({ text: textOf(slot), kind: slot.kind }));
-  const response = parseObject(made().toString()) ?? {};
-  const question: GuardQuestion = { hook, exchange: session.exchange, texts, request: request(), response };
-  return askAll(session, plan, question).then((answer) => {
-    if (answer instanceof GatewayError) return answer;
-    for (const [at, slot] of slots.entries()) changed = setText(slot, answer[at] ?? textOf(slot)) || changed;
-    return made();
-  });
+
+  run(): Buffer | GatewayError | Promise<Buffer | GatewayError> {
+    const { session, plan } = this.#g;
+    const outcome = guardLocally(this.#slots, { session, plan, side: 'answered' });
+    return outcome instanceof Promise ? outcome.then((each) => this.#guarded(each)) : this.#guarded(outcome);
+  }
+
+  #guarded(local: LocalOutcome): Buffer | GatewayError | Promise<Buffer | GatewayError> {
+    const { session, plan, hook } = this.#g;
+    this.#changed = local.changed;
+    const error = plan && session.noteLocal(hook, plan, local);
+    if (error) return error;
+    if (plan === undefined || (plan.mutators.length === 0 && plan.validators.length === 0)) return this.#made();
+    return askAll(session, plan, hook, this).then((refused) => refused ?? this.#made());
+  }
+
+  question(): GuardQuestion {
+    const { session, hook, request } = this.#g;
+    const texts = this.#slots.map((slot) => ({ text: textOf(slot), kind: slot.kind }));
+    const response = this.#isJson ? (parseObject(this.#written()) ?? {}) : this.#body;
+    return { hook, exchange: session.exchange, texts, request: request(), response };
+  }
+
+  setTexts(texts: readonly string[]): void {
+    for (const [at, slot] of this.#slots.entries())
+      this.#changed = setText(slot, texts[at] ?? textOf(slot)) || this.#changed;
+  }
+
+  replace(parts: JsonObject): void {
+    this.#changed = true;
+    Object.assign(this.#body, parts);
+    this.#slots = this.#g.slots(this.#body);
+  }
+
+  #made(): Buffer {
+    return this.#changed ? Buffer.from(this.#written()) : this.#whole;
+  }
+
+  #written(): string {
+    return this.#isJson ? JSON.stringify(this.#body) : textOf({ holder: this.#body, key: 'text' });
+  }
 }
 
 /** What changes first, then what looks at what came of it. */
 export async function askAll(
   session: GuardSession,
   plan: HookPlan,
-  question: GuardQuestion,
-): Promise<readonly string[] | GatewayError> {
-  const texts = await session.mutate(question.hook, plan.mutators, question);
-  if (texts instanceof GatewayError) return texts;
-  const left = { ...question, texts: question.texts.map((each, at) => ({ ...each, text: texts[at] ?? each.text })) };
-  return (await session.validate(question.hook, plan.validators, left)) ?? texts;
-}
-
-export function textOf({ holder, key }: TextSlot): string {
-  const text = holder[key];
-  return typeof text === 'string' ? text : '';
-}
-
-/** Whether it is another text than before; what repeats the old one is taken out. */
-export function setText(slot: TextSlot, text: string): boolean {
-  const { holder, key, repeats } = slot;
-  if (holder[key] === text) return false;
-  holder[key] = text;
-  if (repeats) repeats.holder[repeats.key] = repeats.instead;
-  return true;
+  hook: 'llm-output' | 'mcp-post',
+  subject: GuardSubject,
+): Promise<GatewayError | undefined> {
+  const refused = await session.mutate(hook, plan.mutators, subject);
+  return refused ?? session.validate(hook, plan.validators, subject.question());
 }

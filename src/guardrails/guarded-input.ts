@@ -2,11 +2,10 @@ import { parseExactObject } from '../codec/exact-json.ts';
 import type { JsonObject } from '../codec/json-value.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { TextSlot } from '../dialects/guarded-form.ts';
-import { Channel, guardedText } from './channel.ts';
-import type { GuardQuestion, GuardText } from './guard.ts';
-import { setText, textOf } from './guarded-answer.ts';
+import type { GuardQuestion, GuardSubject, GuardText } from './guard.ts';
+import { guardLocally, type LocalOutcome, setText, textOf } from './local-guarding.ts';
 import type { HookPlan, PlannedGuard } from './plan.ts';
-import { type GuardSession, LocalTally } from './session.ts';
+import type { GuardSession } from './session.ts';
 
 /** What guards of the input came to. */
 export interface GuardedInput {
@@ -30,13 +29,18 @@ export interface InputGuarding {
 /** Undefined: the body is no JSON object. What local guards find is known at once, what others say may be later. */
 export function guardInput(guarding: InputGuarding, body: Buffer): InputVerdict | Promise<InputVerdict> | undefined {
   const request = parseExactObject(body.toString());
-  return request && new InputCheck(guarding, request).run();
+  return request && guardParsed(guarding, request);
 }
 
-class InputCheck {
+/** As `guardInput`, of what was parsed: it is changed in its place. */
+export function guardParsed(guarding: InputGuarding, request: JsonObject): InputVerdict | Promise<InputVerdict> {
+  return new InputCheck(guarding, request).run();
+}
+
+class InputCheck implements GuardSubject {
   readonly #g: InputGuarding;
   readonly #request: JsonObject;
-  readonly #slots: readonly TextSlot[];
+  #slots: readonly TextSlot[];
   #changed = false;
 
   constructor(guarding: InputGuarding, request: JsonObject) {
@@ -47,7 +51,14 @@ class InputCheck {
 
   run(): InputVerdict | Promise<InputVerdict> {
     const { plan, session } = this.#g;
-    const error = this.#local();
+    const outcome = guardLocally(this.#slots, { session, plan, side: 'asked' });
+    return outcome instanceof Promise ? outcome.then((each) => this.#askOthers(each)) : this.#askOthers(outcome);
+  }
+
+  #askOthers(local: LocalOutcome): InputVerdict | Promise<InputVerdict> {
+    const { plan, session, hook } = this.#g;
+    this.#changed = local.changed;
+    const error = session.noteLocal(hook, plan, local);
     if (error) return error;
     const first = plan.validators.filter(({ guard }) => guard.isLocal || !session.settings.parallel);
     const beside = plan.validators.filter((each) => !first.includes(each));
@@ -55,25 +66,10 @@ class InputCheck {
     return this.#others(first).then((refused) => refused ?? this.#outcome(beside));
   }
 
-  #local(): GatewayError | undefined {
-    const { plan, session, hook } = this.#g;
-    const tally = new LocalTally();
-    const began = performance.now();
-    for (const slot of this.#slots) {
-      const channel = new Channel(slot.kind, plan, session, tally, 'asked');
-      this.#changed = setText(slot, guardedText(textOf(slot), channel)) || this.#changed;
-    }
-    tally.ms = performance.now() - began;
-    return session.noteLocal(hook, plan, tally);
-  }
-
   async #others(first: readonly PlannedGuard[]): Promise<GatewayError | undefined> {
     const { plan, session, hook } = this.#g;
-    const texts = await session.mutate(hook, plan.mutators, this.#question());
-    if (!Array.isArray(texts)) return texts as GatewayError;
-    for (const [at, slot] of this.#slots.entries())
-      this.#changed = setText(slot, texts[at] ?? textOf(slot)) || this.#changed;
-    return session.validate(hook, first, this.#question());
+    const refused = await session.mutate(hook, plan.mutators, this);
+    return refused ?? session.validate(hook, first, this.question());
   }
 
   #outcome(beside: readonly PlannedGuard[]): GuardedInput {
@@ -81,11 +77,22 @@ class InputCheck {
     return {
       body: this.#changed ? Buffer.from(JSON.stringify(this.#request)) : undefined,
       request: this.#request,
-      pending: beside.length > 0 ? session.validate(hook, beside, this.#question()) : undefined,
+      pending: beside.length > 0 ? session.validate(hook, beside, this.question()) : undefined,
     };
   }
 
-  #question(): GuardQuestion {
+  setTexts(texts: readonly string[]): void {
+    for (const [at, slot] of this.#slots.entries())
+      this.#changed = setText(slot, texts[at] ?? textOf(slot)) || this.#changed;
+  }
+
+  replace(parts: JsonObject): void {
+    this.#changed = true;
+    Object.assign(this.#request, parts);
+    this.#slots = this.#g.slots(this.#request);
+  }
+
+  question(): GuardQuestion {
     const { session, hook } = this.#g;
     const texts = this.#slots.map((slot): GuardText => ({ text: textOf(slot), kind: slot.kind, role: slot.role }));
     return { hook, exchange: session.exchange, texts, request: this.#request };

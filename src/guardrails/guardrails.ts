@@ -9,6 +9,7 @@ import { type AskedGuardrails, unknownGuardrail } from '../policy/client-setting
 import { compileSubjects } from '../policy/subject-match.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { GuardedExchange } from './guard.ts';
 import { GuardedAnswer } from './guarded-answer.ts';
 import { GuardedStream } from './guarded-stream.ts';
@@ -30,7 +31,7 @@ export function createGuardrails(
     guardrailSettings,
   }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
   runner: GuardRunner,
-  means: GuardMeans,
+  means: GuardMeans & { readonly elsewhere?: Elsewhere | undefined },
 ): Guardrails {
   const guards = makeGuards(configs, means);
   const plans = new GuardrailPlans(guardrailRules, guards);
@@ -44,7 +45,7 @@ export function createGuardrails(
       if (plan === undefined) return undefined;
       const settings: GuardrailSettings =
         asked?.parallel === undefined ? guardrailSettings : { ...guardrailSettings, parallel: asked.parallel };
-      return new GuardSession({ plan, exchange, settings, runner });
+      return new GuardSession({ plan, exchange, settings, runner, elsewhere: means.elsewhere });
     },
   };
 }
@@ -79,7 +80,7 @@ export function outputGuard(options: OutputOptions): AnswerFilterMaker | undefin
   return (host, { contentType, isStream }) => {
     const memory = new HeldMemory(sharedMemory, maxBodyMemoryBytes);
     const guarding = { session, plan, form, request, memory, maxHeldBytes };
-    if (!isStream) return contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
+    if (!isStream) return form.isPlain || contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
     const reader = form.stream?.();
     return reader && new GuardedStream(host, guarding, reader);
   };

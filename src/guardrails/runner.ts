@@ -1,4 +1,5 @@
 import type { GuardrailSettings } from '../config/guardrails/guardrails.ts';
+import { type Elsewhere, OFFLOAD_CHARACTERS } from './elsewhere.ts';
 import type { Guard, GuardQuestion, Verdict } from './guard.ts';
 import type { GuardRunner } from './session.ts';
 
@@ -16,6 +17,12 @@ interface Health {
 export class DeadlineRunner implements GuardRunner {
   /** Forgotten with the guard, so that a new configuration begins anew. */
   readonly #health = new WeakMap<Guard, Health>();
+  readonly #elsewhere: Elsewhere | undefined;
+
+  /** `elsewhere`: other threads, for local guards on long texts; absent: all is done here. */
+  constructor(elsewhere?: Elsewhere) {
+    this.#elsewhere = elsewhere;
+  }
 
   run(
     guard: Guard,
@@ -23,7 +30,7 @@ export class DeadlineRunner implements GuardRunner {
     settings: GuardrailSettings,
     abandoned: AbortSignal,
   ): Verdict | Promise<Verdict> {
-    if (guard.isLocal) return guard.check!(question, abandoned);
+    if (guard.isLocal) return this.#local(guard, question, settings) ?? guard.check!(question, abandoned);
     const health = this.#healthOf(guard);
     const { name } = guard.config;
     if (performance.now() < health.outUntil)
@@ -35,6 +42,21 @@ export class DeadlineRunner implements GuardRunner {
       } else health.errors = 0;
       return verdict;
     });
+  }
+
+  /** Undefined: it is done here. */
+  #local(
+    { config, checkTexts }: Guard,
+    { texts }: GuardQuestion,
+    { offloadCharacters: most = OFFLOAD_CHARACTERS }: GuardrailSettings,
+  ): Promise<Verdict> | undefined {
+    if (this.#elsewhere === undefined || checkTexts === undefined) return undefined;
+    if (texts.reduce((sum, { text }) => sum + text.length, 0) < most) return undefined;
+    return this.#elsewhere
+      .check({ config, texts })
+      .then((answer) =>
+        typeof answer === 'string' ? { result: 'error', message: `${config.name}: ${answer}.` } : answer,
+      );
   }
 
   #healthOf(guard: Guard): Health {

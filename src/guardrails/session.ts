@@ -2,11 +2,20 @@ import type { GuardConfig, GuardrailSettings, Hook } from '../config/guardrails/
 import type { GatewayError } from '../core/errors.ts';
 import type { TextKind } from '../dialects/guarded-form.ts';
 import { blocked, type Objection } from './block.ts';
-import { type Guard, type GuardedExchange, type GuardQuestion, PASSED, type Verdict } from './guard.ts';
+import type { Elsewhere } from './elsewhere.ts';
+import {
+  type Guard,
+  type GuardedExchange,
+  type GuardQuestion,
+  type GuardSubject,
+  type Mutation,
+  PASSED,
+  type Verdict,
+} from './guard.ts';
 import type { GuardrailPlan, HookPlan, PlannedGuard } from './plan.ts';
 import { PseudonymBook } from './pseudonyms.ts';
-import { JsonTextScan } from './scan/json-text-scan.ts';
-import { type Found, type RecogniserSet, replaced, type TextScan, TokenScan } from './scan/token-scan.ts';
+import { newScan } from './scan/json-text-scan.ts';
+import { type Found, type RecogniserSet, replaced, type TextScan } from './scan/token-scan.ts';
 
 /** What one guard came to at one hook, as it is recorded. */
 export interface GuardResult {
@@ -35,6 +44,8 @@ export interface SessionOptions {
   readonly exchange: GuardedExchange;
   readonly settings: GuardrailSettings;
   readonly runner: GuardRunner;
+  /** Other threads, for long texts; absent: all is done here. */
+  readonly elsewhere?: Elsewhere | undefined;
 }
 
 /** The guards of one exchange: what they found so far, and what has to be put back. */
@@ -44,18 +55,21 @@ export class GuardSession {
   readonly settings: GuardrailSettings;
   readonly results: GuardResult[] = [];
   readonly pseudonyms = new PseudonymBook();
+  readonly elsewhere: Elsewhere | undefined;
   readonly #runner: GuardRunner;
   /** Made where somebody is asked. */
   #abandoned: AbortController | undefined;
   /** Guards that only record, and have not answered. */
   #recording = 0;
   #settled: (() => void) | undefined;
+  readonly #closing: (() => void)[] = [];
 
-  constructor({ plan, exchange, settings, runner }: SessionOptions) {
+  constructor({ plan, exchange, settings, runner, elsewhere }: SessionOptions) {
     this.plan = plan;
     this.exchange = exchange;
     this.settings = settings;
     this.#runner = runner;
+    this.elsewhere = elsewhere;
   }
 
   hook(name: Hook): HookPlan | undefined {
@@ -70,6 +84,12 @@ export class GuardSession {
   /** Nobody waits for guards any more. */
   close(): void {
     this.#abandoned?.abort();
+    for (const call of this.#closing.splice(0)) call();
+  }
+
+  /** Of what is held as long as it is guarded. */
+  whenClosed(call: () => void): void {
+    this.#closing.push(call);
   }
 
   /** Calls back when all that only record have answered: at once where none is asked. Their deadline bounds it. */
@@ -90,7 +110,7 @@ export class GuardSession {
   // ── guards that judge by a few bytes ──────────────────────────────────────
 
   scanOf(set: RecogniserSet, kind: TextKind): TextScan {
-    return kind === 'arguments' ? new JsonTextScan(set) : new TokenScan(set);
+    return newScan(set, kind);
   }
 
   findAll(set: RecogniserSet, kind: TextKind, text: string): readonly Found[] {
@@ -110,46 +130,42 @@ export class GuardSession {
     return replaced(text, found, (each) => this.replacementOf(each));
   }
 
-  /** Records what each local guard of a hook came to, once, and says who refuses. */
-  noteLocal(hook: Hook, plan: HookPlan, tally: LocalTally): GatewayError | undefined {
+  /** Records what each local guard of a hook came to, once, and says who refuses. `fault`: none of them could judge. */
+  noteLocal(
+    hook: Hook,
+    plan: HookPlan,
+    { tally, fault }: { readonly tally: LocalTally; readonly fault?: string | undefined },
+  ): GatewayError | undefined {
     const objections: Objection[] = [];
-    for (const { guard, errorMessage } of plan.local) {
-      const { config } = guard;
-      const names = tally.namesOf(guard);
-      const isFound = names.length > 0;
-      const mutates = config.operation === 'mutate' && config.strategy !== 'audit';
-      const result = !isFound ? 'passed' : mutates ? 'mutated' : 'failed';
-      const detail = isFound ? `Found: ${names.join(', ')}.` : undefined;
-      this.#note(hook, config, result, tally.ms, detail);
-      if (result !== 'failed' || config.strategy === 'audit') continue;
-      objections.push({ guardrail: config.name, result, message: detail ?? '', errorMessage });
+    for (const planned of plan.local) {
+      const { config } = planned.guard;
+      const judged: Judged = fault === undefined ? foundBy(planned.guard, tally) : { result: 'error', message: fault };
+      this.#note(hook, config, judged.result, tally.ms, judged.message);
+      const objection = config.strategy === 'audit' ? undefined : objectionOf(planned, judged);
+      if (objection) objections.push(objection);
     }
     return objections.length > 0 ? blocked(hook, objections) : undefined;
   }
 
   // ── guards that are asked about whole texts ───────────────────────────────
 
-  /** One after another; the texts as the last left them, or why the exchange is refused. */
+  /** One after another; why the exchange is refused, if it is. */
   async mutate(
     hook: Hook,
     mutators: readonly PlannedGuard[],
-    question: GuardQuestion,
-  ): Promise<readonly string[] | GatewayError> {
-    let asked = question;
+    subject: GuardSubject,
+  ): Promise<GatewayError | undefined> {
     for (const planned of mutators) {
-      const { config } = planned.guard;
-      if (config.strategy === 'audit') {
-        this.#record(hook, planned, asked);
+      if (planned.guard.config.strategy === 'audit') {
+        this.#record(hook, planned, subject.question());
         continue;
       }
-      const verdict = await this.#ask(hook, planned, asked);
+      const verdict = followed(await this.#ask(hook, planned, subject.question()), subject);
       const objection = objectionOf(planned, verdict);
       if (objection !== undefined) return blocked(hook, [objection]);
-      if (verdict.result !== 'mutated') continue;
-      const { texts } = verdict;
-      asked = { ...asked, texts: asked.texts.map((each, at) => ({ ...each, text: texts[at] ?? each.text })) };
+      if (verdict.result === 'mutated') change(subject, verdict);
     }
-    return asked.texts.map(({ text }) => text);
+    return undefined;
   }
 
   /** All together. Those that only record are not waited for. */
@@ -219,11 +235,36 @@ function looksAt({ target }: GuardConfig, hook: Hook): boolean {
   return target === undefined || target === side;
 }
 
-function objectionOf({ guard: { config }, errorMessage }: PlannedGuard, verdict: Verdict): Objection | undefined {
+interface Judged {
+  readonly result: GuardResult['result'];
+  readonly message?: string;
+}
+
+/** What the recognisers of a guard came to. */
+function foundBy(guard: Guard, tally: LocalTally): Judged {
+  const { config } = guard;
+  const names = tally.namesOf(guard);
+  if (names.length === 0) return { result: 'passed' };
+  const mutates = config.operation === 'mutate' && config.strategy !== 'audit';
+  return { result: mutates ? 'mutated' : 'failed', message: `Found: ${names.join(', ')}.` };
+}
+
+function objectionOf({ guard: { config }, errorMessage }: PlannedGuard, verdict: Judged): Objection | undefined {
   const { result } = verdict;
   if (result === 'passed' || result === 'mutated') return undefined;
   if (result === 'error' && config.strategy !== 'enforce') return undefined;
-  return { guardrail: config.name, result, message: verdict.message, errorMessage };
+  return { guardrail: config.name, result, message: verdict.message ?? '', errorMessage };
+}
+
+/** Of what came in a stream nothing but texts can be changed: what a guard takes out beside them must not pass. */
+function followed(verdict: Verdict, subject: GuardSubject): Verdict {
+  if (verdict.result !== 'mutated' || verdict.replaced === undefined || subject.replace) return verdict;
+  return { result: 'failed', message: 'It changed more than texts, and that cannot be done here.' };
+}
+
+function change(subject: GuardSubject, { texts, replaced }: Mutation): void {
+  if (replaced === undefined) subject.setTexts(texts);
+  else subject.replace?.(replaced);
 }
 
 /** What the local guards of one hook found, by name, and how long they took. */

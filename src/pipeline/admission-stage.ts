@@ -74,6 +74,7 @@ export class AdmissionStage {
   #plan(to: Route, downgradedBy: Refused | undefined): void {
     const request = this.#request;
     const { maxOutputTokens, choices, servedAs, counted, stream } = request.peeked;
+    request.told = undefined;
     const plan = to.plan(request);
     if (plan instanceof GatewayError) {
       this.#owner.refusedByRule(plan);

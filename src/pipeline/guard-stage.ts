@@ -1,12 +1,13 @@
-import { type JsonObject, parseObject } from '../codec/json-value.ts';
+import { parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { guardCode } from '../guardrails/guard-code.ts';
-import type { GuardedInput, InputVerdict } from '../guardrails/guarded-input.ts';
+import type { GuardedInput, InputGuarding, InputVerdict } from '../guardrails/guarded-input.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { type PendingVerdict, untilVerdict } from '../guardrails/until-verdict.ts';
 import { guardsUnread, unknownGuardrail } from '../policy/client-settings.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
+import { HeldMemory } from '../relay/held-memory.ts';
 import { NO_FILTERS, type RequestContext } from './request-context.ts';
 
 /** The guards that apply to a request; undefined: none does. */
@@ -38,15 +39,53 @@ export function inputGuardNames(request: RequestContext): OrError<readonly strin
 
 /** What guards of the input say; undefined: there is nothing for them to read. */
 export function askInputGuards(
-  { dialect, exchange }: RequestContext,
+  request: RequestContext,
   session: GuardSession,
 ): InputVerdict | Promise<InputVerdict> | undefined {
   const plan = session.hook('llm-input');
+  const { dialect, exchange } = request;
   const { guarded } = dialect;
-  const { body } = exchange;
-  if (plan === undefined || guarded === undefined || body.length === 0) return undefined;
-  const slots = (request: JsonObject) => guarded.request(request);
-  return guardCode().guardInput({ session, hook: 'llm-input', plan, slots }, body) ?? new GatewayError('invalid_json');
+  if (plan === undefined || guarded === undefined) return undefined;
+  const guarding: InputGuarding = { session, hook: 'llm-input', plan, slots: (body) => guarded.request(body) };
+  const { spooled, body } = exchange;
+  // A field may stand behind the file.
+  if (spooled) return spooled.whole().then((fault) => fault ?? askAboutForm(request, guarding));
+  if (body.length === 0) return undefined;
+  if (dialect.formTexts?.(request.peeked) !== undefined) return askAboutForm(request, guarding);
+  return guardCode().guardInput(guarding, body) ?? new GatewayError('invalid_json');
+}
+
+async function askAboutForm(request: RequestContext, guarding: InputGuarding): Promise<InputVerdict> {
+  const texts = request.dialect.formTexts?.(request.peeked);
+  if (texts === undefined) return new GatewayError('internal_error');
+  if (texts instanceof GatewayError) return texts;
+  const verdict = await guardCode().guardParsed(guarding, texts);
+  if (verdict instanceof GatewayError || verdict.body === undefined) return verdict;
+  const body = await changedForm(request, guarding.session, texts);
+  return body instanceof GatewayError ? body : { ...verdict, body };
+}
+
+/** Who changes a form needs it whole, and its bound is that of any other body. */
+async function changedForm(
+  { exchange, dialect, snapshot, options }: RequestContext,
+  session: GuardSession,
+  texts: Readonly<Record<string, unknown>>,
+): Promise<OrError<Buffer>> {
+  const { spooled } = exchange;
+  const { maxBodyBytes, maxBodyMemoryBytes } = snapshot.settings.limits;
+  let { body } = exchange;
+  if (spooled) {
+    const read = await spooled.read(maxBodyBytes);
+    if (read instanceof GatewayError) return read;
+    const memory = new HeldMemory(options.sharedMemory, maxBodyMemoryBytes);
+    session.whenClosed(() => memory.release());
+    if (!memory.mayHold(read.length))
+      return new GatewayError('body_memory_full', { setting: memory.setting, retryAfterMs: 1000 });
+    body = read;
+    exchange.spooled = undefined;
+    spooled.close();
+  }
+  return dialect.overridden?.(body, texts, exchange) ?? new GatewayError('internal_error');
 }
 
 /** The body as guards left it, read once more. */

@@ -11,7 +11,7 @@ import { mountFor } from '../relay/choose-mount.ts';
 import { cutShort } from '../relay/cut-short.ts';
 import { Relay, type RelayOwner, type RelayResult } from '../relay/relay.ts';
 import type { Capture } from '../request-log/capture.ts';
-import type { Route, Step } from '../routing/route-plan.ts';
+import type { Complexity, Route, Step } from '../routing/route-plan.ts';
 import { type AdmissionOwner, AdmissionStage, type Wish } from './admission-stage.ts';
 import { answeredHere, estimatedTokens, sendEstimate, uncountable } from './answered-here.ts';
 import { type CacheOwner, CacheStage, cacheUseOf, type Way } from './cache-stage.ts';
@@ -219,7 +219,9 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   }
 
   rulesJson(step: Step): string | undefined {
-    const rulesJson = this.#admission.rulesJson(step);
+    const { told } = this.#request;
+    const admitted = this.#admission.rulesJson(step);
+    const rulesJson = told === undefined ? admitted : joinedRules(admitted, complexityJson(told));
     const guardrails = this.#guard?.plan.ruleIds ?? [];
     return guardrails.length === 0 ? rulesJson : joinedRules(rulesJson, asciiJson({ guardrails }));
   }
@@ -286,6 +288,12 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
     if (this.#verdict?.passed === false) this.#capture?.withholdRequest();
     return this.#capture;
   }
+}
+
+/** As the reference product tells it; hops have the whole cause. */
+function complexityJson({ tier, cause }: Complexity): string {
+  const isAsked = cause === 'classifier' || cause === 'conversation';
+  return asciiJson({ complexity: { tier, cause: isAsked ? 'classifier' : 'heuristic' } });
 }
 
 /** Its answer went on for others after its client had left. */

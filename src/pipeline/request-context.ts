@@ -43,6 +43,8 @@ export class RequestContext implements PlanContext {
   model = '';
   /** What a classifier told; undefined: signs in the body tell. */
   classified: Complexity | undefined;
+  /** What its plan was told; undefined: it asked nothing of that kind. */
+  told: Complexity | undefined;
   /** Made where a target asks for it. */
   #conditionValues: ConditionValues | undefined;
 
@@ -126,7 +128,8 @@ export class RequestContext implements PlanContext {
   }
 
   complexity(): Complexity {
-    return this.classified ?? { tier: complexityOf(this.exchange.body), cause: 'signs' };
+    this.told = this.classified ?? { tier: complexityOf(this.exchange.body), cause: 'signs' };
+    return this.told;
   }
 }
 

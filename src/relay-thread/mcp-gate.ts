@@ -393,11 +393,36 @@ export class McpGate {
     if (open.over) return;
     open.over = true;
     open.guard?.close();
-    if ('onAnswer' in open.asker) open.asker.onAnswer(new McpFailure(error.message, error.code));
-    else
+    if ('onAnswer' in open.asker) {
+      if (open.guard) this.#recordGuarded(open, open.guard, error);
+      open.asker.onAnswer(new McpFailure(error.message, error.code));
+    } else
       this.#refuse(open.exchange, body === undefined ? error : withRpcId(error, body), {
         guardrailsJson: open.guard?.json,
       });
+  }
+
+  /** Of a call that the gateway makes itself: its own record says who refused it. */
+  #recordGuarded(open: Open, guard: GuardSession, error: GatewayError): void {
+    const durationMs = performance.now() - open.startedAt;
+    this.#options.pipeline.record({
+      ...this.#recordOf(open, open.admission, undefined),
+      id: exchangeId(),
+      startedAt: epochMs(open.startedAt),
+      durationMs,
+      overheadMs: durationMs,
+      status: error.status,
+      outcome: 'error',
+      errorCode: error.code,
+      errorDetail: error.recordedDetail('keep'),
+      model: guard.exchange.model,
+      stream: false,
+      attempts: 0,
+      upstreamMs: 0,
+      bytesIn: open.bytesIn,
+      bytesOut: 0,
+      ...(guard.json !== undefined && { guardrailsJson: guard.json }),
+    });
   }
 
   #send(request: McpRequest): void {

@@ -124,6 +124,7 @@ const lasting: Lasting = {
   tokens,
   health: new HealthMemory(() => counts.clock.now(), data.health),
   guardHttp: pooledClient(pools),
+  guardElsewhere: tasks.guards,
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);

@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
+import type { Elsewhere } from '../guardrails/elsewhere.ts';
 import { guardCode } from '../guardrails/guard-code.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
@@ -27,6 +28,8 @@ export interface Lasting extends Omit<LimitsOptions, 'price'> {
   readonly health: HealthMemory;
   /** How guards ask others. */
   readonly guardHttp: HttpClient;
+  /** Where local guards read long texts. */
+  readonly guardElsewhere: Elsewhere;
 }
 
 /** Everything that follows from one configuration. */
@@ -64,8 +67,9 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
 /** Undefined: no guard is configured. */
 function guardrailsOf(configuration: Omit<Configuration, 'keys'>, lasting: Lasting): Guardrails | undefined {
   if (configuration.guards.length === 0) return undefined;
-  return guardCode().createGuardrails(configuration, new DeadlineRunner(), {
+  return guardCode().createGuardrails(configuration, new DeadlineRunner(lasting.guardElsewhere), {
     http: lasting.guardHttp,
+    elsewhere: lasting.guardElsewhere,
     credentialOf: (guard) => guardCredential(guard, lasting.tokens),
   });
 }

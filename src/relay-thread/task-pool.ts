@@ -2,7 +2,9 @@ import { type LikeAnswers, searchVectorsTask, type VectorSearch } from '../cache
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
+import { checkTextsTask, type Elsewhere, scanTextsTask } from '../guardrails/elsewhere.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { Task } from '../offload/tasks.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
 import type { TranslationTarget, Wire } from '../providers/provider.ts';
 import { type AnswerJob, type MadeAnswer, makeAnswerTask, type ToldFailure } from '../relay/answer-translation.ts';
@@ -20,6 +22,9 @@ const MAX_QUEUED_TRANSLATIONS = 8;
 /** A search over 64 MB of vectors takes about 20 ms; the first one waits for its thread. */
 const SEARCH_DEADLINE_MS = 1_000;
 const MAX_QUEUED_SEARCHES = 64;
+/** All recognisers read a megabyte in about 0.2 seconds; those that a thread has not compiled take as long again. */
+const GUARD_DEADLINE_MS = 30_000;
+const MAX_QUEUED_GUARDS = 16;
 /** The vocabulary of an estimate is 80 MB, the values of a large translated request up to 1.5 GB. */
 const MAX_HEAP_MB = 2048;
 /** A long translation must not make estimates wait beyond their deadline. */
@@ -99,6 +104,18 @@ export class TaskPool {
     const result = await this.#pool.run(searchVectorsTask, search, bounds);
     return 'failure' in result ? undefined : result.value;
   };
+
+  /** Local guards on long texts. */
+  readonly guards: Elsewhere = {
+    scan: (job) => this.#guard(scanTextsTask, job),
+    check: (job) => this.#guard(checkTextsTask, job),
+  };
+
+  async #guard<Job, Answer>(task: Task<Job, Answer>, job: Job): Promise<Answer | string> {
+    const bounds = { deadlineMs: GUARD_DEADLINE_MS, maxQueued: MAX_QUEUED_GUARDS };
+    const result = await this.#pool.run(task, job, bounds);
+    return 'failure' in result ? `a text this long could not be read (${result.failure})` : result.value;
+  }
 
   /** Waits for the tasks under way (their deadlines bound it), then ends the thread. */
   async close(): Promise<void> {

@@ -1,5 +1,7 @@
 import { searchVectors, searchVectorsTask } from '../cache/shared-vectors.ts';
 import { GatewayError } from '../core/errors.ts';
+import { checkTextsTask, scanTextsTask } from '../guardrails/elsewhere.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
 import { implement, taskRunner } from '../offload/tasks.ts';
 import { dialects, wireNamed } from '../plugs.ts';
 import {
@@ -23,6 +25,8 @@ export default taskRunner([
   implement(translateRequestTask, translate),
   implement(makeAnswerTask, remake),
   implement(searchVectorsTask, searchVectors),
+  implement(scanTextsTask, (job) => guardCode().scanTexts(job)),
+  implement(checkTextsTask, (job) => guardCode().checkTexts(job)),
 ]);
 
 function translate(input: TranslateInput): TranslateOutput {

@@ -132,8 +132,9 @@ async function routed(model: string, messages: object[], key = KEY, headers: Rec
   const response = await ask(gateway, { model, messages }, { key, headers });
   assert.equal(response.status, 200, await response.clone().text());
   await response.arrayBuffer();
-  const { routing } = JSON.parse(response.headers.get('x-tfy-applied-rules') ?? '{}');
+  const { routing, complexity } = JSON.parse(response.headers.get('x-tfy-applied-rules') ?? '{}');
   return {
+    complexity,
     target: response.headers.get('x-tfy-resolved-model'),
     why: routing?.hops.at(-1).why as string | undefined,
     id: response.headers.get('x-sluice-exchange-id'),
@@ -147,6 +148,7 @@ test('a classifier model is asked how hard a request is, and the target of that 
   assert.deepEqual([middle.target, middle.why], ['middle/m', 'complexity medium (classifier)']);
   const hard = await routed('group/sorted', [user('a riddle')]);
   assert.deepEqual([hard.target, hard.why], ['hard/m', 'complexity complex (classifier)']);
+  assert.deepEqual(hard.complexity, { tier: 'complex', cause: 'classifier' });
   const [first] = questions();
   const { messages, max_tokens: most } = JSON.parse(first!.body.toString());
   assert.equal(most, 16);
@@ -214,6 +216,7 @@ test('signs in the request tell where the classifier fails, is late or says none
   judging = () => {};
   const late = await routed('group/slow', [user('hello')]);
   assert.deepEqual([late.target, late.why], ['easy/m', 'complexity simple (classifier late)']);
+  assert.deepEqual(late.complexity, { tier: 'simple', cause: 'heuristic' });
   for (let each = 0; each < 24; each += 1) await routed('group/slow', [user(`hello ${each}`)]);
   assert.ok(questions().length < 14, `${questions().length} questions: after five failures a thread pauses`);
 });

@@ -169,30 +169,22 @@ describe('tokens that are counted', () => {
 
 describe('paths that no guard reads', () => {
   const NAMED = naming('g/words');
-  const form = (): FormData => {
-    const body = new FormData();
-    body.set('model', 'chats/whisper');
-    body.set('file', new Blob(['RIFF']), 'a.wav');
-    return body;
-  };
-  const unread: readonly [string, string, Record<string, string>, () => string | FormData][] = [
-    ['a recording', '/v1/audio/transcriptions', {}, form],
-    ['a request that is passed through', '/v1/vector_stores', { 'x-tfy-provider-name': 'own' }, () => '{}'],
-    ['a request of the proxy of Gemini', '/gemini/g/proxy/v1beta/models/m:generateContent', {}, () => '{}'],
-    ['fine-tuning', '/v1/fine_tuning/jobs', { 'x-tfy-provider-name': 'own' }, () => '{}'],
-    ['a batch', '/v1/batches', {}, () => '{}'],
-    ['a batch that its provider runs', '/v1/batches', { 'x-tfy-provider-name': 'own' }, () => '{}'],
-    ['an endpoint of one’s own', '/proxy-api/own/some', {}, () => '{}'],
+  const unread: readonly [string, string, Record<string, string>][] = [
+    ['a request that is passed through', '/v1/vector_stores', { 'x-tfy-provider-name': 'own' }],
+    ['a request of the proxy of Gemini', '/gemini/g/proxy/v1beta/models/m:generateContent', {}],
+    ['fine-tuning', '/v1/fine_tuning/jobs', { 'x-tfy-provider-name': 'own' }],
+    ['a batch', '/v1/batches', {}],
+    ['a batch that its provider runs', '/v1/batches', { 'x-tfy-provider-name': 'own' }],
+    ['an endpoint of one’s own', '/proxy-api/own/some', {}],
   ];
-  for (const [what, path, headers, bodyOf] of unread)
+  for (const [what, path, headers] of unread)
     test(`guards that a request names are refused by the name of their header for ${what}, and nothing is sent`, async () => {
       const sent = provider.requests.length;
-      const body = bodyOf();
-      const type = typeof body === 'string' ? { 'content-type': 'application/json' } : {};
+      const type = { 'content-type': 'application/json' };
       const response = await fetch(`${gateway.url}${path}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${KEY}`, ...NAMED, ...headers, ...type } as Record<string, string>,
-        body,
+        body: '{}',
       });
       const told = await response.text();
       assert.equal(response.status, 400, told);

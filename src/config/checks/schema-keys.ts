@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { innerOf } from '../../src/config/checks/schema-walk.ts';
+import { innerOf } from './schema-walk.ts';
 
 /** One key of a manifest, read off its zod schema. */
 export interface SchemaKey {

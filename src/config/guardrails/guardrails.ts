@@ -76,6 +76,8 @@ export interface GuardrailSettings {
   /** Of streams that are judged in windows: how much each has at the least, and how much of the one before it again. */
   readonly windowCharacters?: number;
   readonly overlapCharacters?: number;
+  /** From here on local guards read texts in other threads. */
+  readonly offloadCharacters?: number;
 }
 
 export const DEFAULT_GUARDRAIL_SETTINGS: GuardrailSettings = { timeoutMs: 5_000, parallel: true };

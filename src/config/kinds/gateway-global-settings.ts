@@ -43,6 +43,9 @@ const schema = z.object({
         window_overlap_characters: optionalKey(wholeNumber(1, 100_000)).describe(
           'How much of it is judged again with the next window. Default: 100.',
         ),
+        offload_characters: optionalKey(wholeNumber(1, 1_000_000_000)).describe(
+          'From how long a request or a whole answer local guards read it in another thread. Default: 131072.',
+        ),
       }),
     ),
   ).describe('What holds for all guards.'),
@@ -74,6 +77,7 @@ export const gatewayGlobalSettings = manifestKind({
       enable_parallel_execution: parallel,
       window_characters: windowCharacters,
       window_overlap_characters: overlapCharacters,
+      offload_characters: offloadCharacters,
     } = first?.value.guardrail_settings ?? {};
     const fromEnvironment = Number(environment['GUARDRAIL_TIMEOUT_MS']);
     const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
@@ -86,6 +90,7 @@ export const gatewayGlobalSettings = manifestKind({
         parallel: parallel ?? DEFAULT_GUARDRAIL_SETTINGS.parallel,
         ...(windowCharacters !== undefined && { windowCharacters }),
         ...(overlapCharacters !== undefined && { overlapCharacters }),
+        ...(offloadCharacters !== undefined && { offloadCharacters }),
       },
     };
   },

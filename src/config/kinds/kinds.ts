@@ -168,6 +168,16 @@ export function loadedKinds(): ManifestKind[] {
   return KINDS.flatMap((row): ManifestKind[] => (row.loaded === undefined ? [] : [row.loaded]));
 }
 
+/** All of them; the code of each is loaded when its schema is asked for. */
+export function kindsByName(): Pick<ManifestKind, 'type' | 'schema'>[] {
+  return KINDS.map((row) => ({
+    type: row.type,
+    get schema() {
+      return row.kind().schema;
+    },
+  }));
+}
+
 /** For documentation and tests. */
 export function allKinds(): ManifestKind[] {
   return KINDS.map((row): ManifestKind => row.kind());

@@ -5,6 +5,7 @@ import type { FormValues } from '../openai-json/form-scan.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { typedReader } from '../openai-json/typed-events.ts';
+import { guardedTranscript } from './guarded.ts';
 import { fromInference } from './spoken-audio.ts';
 import { spokenCharacters } from './spoken-characters.ts';
 import { SpokenPieces, speechEvents, transcriptEvents } from './to-events.ts';
@@ -55,6 +56,8 @@ export const openAiTranscriptions = formDialect({
   pattern: '/audio/transcriptions',
   openapi: async () => (await import('./openapi.ts')).transcribed,
   keys: ['stream', 'response_format'],
+  words: ['prompt'],
+  guardedAnswers: guardedTranscript,
   peek(values) {
     const stream = values.flag('stream');
     return typeof stream === 'boolean' ? { stream, format: formatOf(values), counted: {} } : stream;
@@ -75,6 +78,8 @@ export const openAiTranslations = formDialect({
   pattern: '/audio/translations',
   openapi: async () => (await import('./openapi.ts')).translated,
   keys: ['response_format'],
+  words: ['prompt'],
+  guardedAnswers: guardedTranscript,
   peek: (values) => ({ format: formatOf(values), counted: {} }),
   answers: { ...transcript, media: 'any' },
   translation: {

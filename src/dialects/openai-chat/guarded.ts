@@ -1,4 +1,4 @@
-import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
+import { isArray, isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
 import { type GuardedEvent, type GuardedForm, NO_WORDS, slotAt, slotsBelow, type TextSlot } from '../guarded-form.ts';
 
 /** Where the words of a chat stand. https://platform.openai.com/docs/api-reference/chat/object */
@@ -84,7 +84,7 @@ function ofCalls(calls: unknown, role: string | undefined, prefix: string | unde
   }
 }
 
-function read({ choices }: JsonObject): GuardedEvent {
+function read({ choices, obfuscation }: JsonObject): GuardedEvent {
   if (!isArray(choices) || choices.length === 0) return NO_WORDS;
   const slots: TextSlot[] = [];
   let ends: string[] | undefined;
@@ -100,7 +100,8 @@ function read({ choices }: JsonObject): GuardedEvent {
       ends.push(prefix);
     }
   }
-  return ends === undefined && slots.length === 0 ? NO_WORDS : { slots, ends: ends ?? [] };
+  if (ends === undefined && slots.length === 0) return NO_WORDS;
+  return { slots, ends: ends ?? [], padding: stringOf(obfuscation) };
 }
 
 function mutable(object: JsonObject): Record<string, unknown> {

@@ -26,20 +26,12 @@ const STREAM_OPTIONS = 3;
 const MAX_TOKENS = 4;
 const MAX_COMPLETION_TOKENS = 5;
 const CHOICES = 6;
-<<<<<<< HEAD
-const SERVICE_TIER = 7;
-const SPEED = 8;
-const INFERENCE_GEO = 9;
 const PROMPT_CACHE_KEY = 10;
-
-const OPEN_BRACKET = 0x5b;
-=======
 const SERVED_TERMS = [
   ['serviceTier', 7],
   ['speed', 8],
   ['inferenceGeo', 9],
 ] as const;
->>>>>>> hsplit-ready
 
 /** What a chat request says beyond what every request does; the offsets are for `splice`. */
 export interface PeekedChat extends PeekedRequest, StreamedPlaces {
@@ -90,12 +82,8 @@ export class ChatScan implements RequestScan {
       streamOptionsEnd: ends[STREAM_OPTIONS]!,
       maxOutputTokens,
       choices: Math.max(1, choices ?? 1),
-<<<<<<< HEAD
-      servedAs: this.#servedAs(body),
-      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
-=======
       servedAs: scan.servedAs(body, SERVED_TERMS),
->>>>>>> hsplit-ready
+      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
     };
   }
 }

@@ -47,6 +47,7 @@ export const openAiImageEdits = formDialect({
   pattern: '/images/edits',
   openapi: async () => (await import('./openapi.ts')).edited,
   keys: KEYS,
+  words: ['prompt'],
   peek: peekImages,
   answers: streamed('image_edit'),
   jsonRequires: ['prompt'],

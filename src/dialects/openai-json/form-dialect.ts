@@ -15,10 +15,12 @@ import type {
   SpliceEdits,
   UploadScan,
 } from '../dialect.ts';
+import type { GuardedForm } from '../guarded-form.ts';
 import { ArrivingForm } from './arriving-form.ts';
 import { editedBody } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { FormScan, type FormValues, MODEL, overriddenForm, partOf } from './form-scan.ts';
+import { guarded } from './guarded.ts';
 import { JsonScan, jsonModelEdit, keysOf } from './json-dialect.ts';
 import type { JsonRequestScan, NamedModel } from './request-scan.ts';
 
@@ -30,6 +32,10 @@ export interface FilesForm {
   readonly keys: readonly string[];
   peek(values: FormValues): OrError<Partial<PeekedRequest>>;
   readonly answers: AnswerForm;
+  /** Fields with words of the client: read by guards, and refused where they are repeated. Absent: there are none. */
+  readonly words?: readonly string[];
+  /** Where words stand in its answers; absent: they have none. */
+  readonly guardedAnswers?: Pick<GuardedForm, 'answer' | 'stream' | 'isPlain'>;
   /**
    * The keys without which OpenAI refuses a request as JSON, whose files are named by their addresses. It is collected.
    * Absent: there are forms alone.
@@ -54,8 +60,8 @@ interface PeekedForm extends PeekedRequest, NamedModel {
  * not collected: the files may be large.
  */
 export function formDialect(form: FilesForm): Dialect {
-  const { translation, defaultModel, jsonRequires } = form;
-  const wanted = new Set(['model', ...form.keys]);
+  const { translation, defaultModel, jsonRequires, words = [] } = form;
+  const wanted = new Set(['model', ...form.keys, ...words]);
   const asJson = {
     required: jsonRequires ?? [],
     more: { keys: form.keys, read: jsonPeek(form) },
@@ -83,6 +89,11 @@ export function formDialect(form: FilesForm): Dialect {
     },
     overridden: (body, params, { headers: { contentType } }) => overriddenForm(body, params, contentType),
     answers: form.answers,
+    ...(words.length > 0 && {
+      guarded: { ...guarded, ...form.guardedAnswers },
+      formTexts: ({ form: read }: PeekedForm) =>
+        read && (whole(read) ?? Object.fromEntries(read.fields.filter(([name]) => words.includes(name)))),
+    }),
     promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
     // Nothing of the answer is text that is billed by its length.
     answerText: () => undefined,

@@ -99,7 +99,6 @@ export class JsonRequestScan implements BodyScan {
     return end - start > MOST_WORD_BYTES ? '' : text(body, start, end);
   }
 
-<<<<<<< HEAD
   /**
    * `prompt_cache_key` as metadata: requests of one key share a prompt, and whoever routes by it keeps the caches of its
    * provider warm. Undefined where there is none.
@@ -108,7 +107,8 @@ export class JsonRequestScan implements BodyScan {
     const value = this.word(body, key);
     if (value === undefined || value === '' || value.length > MAX_METADATA_CHARACTERS) return undefined;
     return { prompt_cache_key: value };
-=======
+  }
+
   /** Why the value is not the array that it has to be; undefined: it is one. */
   notArray(body: Buffer, key: number): GatewayError | undefined {
     const name = this.#keys.names[key]!;
@@ -128,7 +128,6 @@ export class JsonRequestScan implements BodyScan {
     }
     const wish = wished && servedAs(wished);
     return wish && servedAfter(undefined, wish);
->>>>>>> hsplit-ready
   }
 
   /** Undefined where it is absent or null. */

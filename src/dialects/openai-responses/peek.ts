@@ -86,13 +86,8 @@ export class ResponsesScan implements RequestScan {
       includeUsage: true,
       maxOutputTokens,
       choices: 1,
-<<<<<<< HEAD
-      servedAs: this.#servedAs(body),
-      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
-=======
       servedAs: scan.servedAs(body, SERVED_TERMS),
-      metadata: this.#metadata(body),
->>>>>>> hsplit-ready
+      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
       state: {
         previousId: scan.word(body, PREVIOUS),
         conversationId,
@@ -103,20 +98,6 @@ export class ResponsesScan implements RequestScan {
       starts,
       ends,
     };
-  }
-
-<<<<<<< HEAD
-  #servedAs(body: Buffer): ServedAs | undefined {
-    const wish = servedAs({ serviceTier: this.#scan.word(body, SERVICE_TIER) });
-    return wish && servedAfter(undefined, wish);
-=======
-  /** Requests of one key share a prompt: whoever routes by it keeps the caches of its provider warm. */
-  #metadata(body: Buffer): Record<string, string> | undefined {
-    const key = this.#scan.word(body, PROMPT_CACHE_KEY);
-    return key === undefined || key === '' || key.length > MAX_METADATA_CHARACTERS
-      ? undefined
-      : { prompt_cache_key: key };
->>>>>>> hsplit-ready
   }
 }
 

@@ -82,39 +82,65 @@ function productVerdict(answer: JsonObject, status: number, question: GuardQuest
   if (status >= 400) return failed(message);
   const { verdict, transformed, result } = answer;
   if (verdict === false) return failed(message);
-  if (verdict === true) return transformed === true && isObject(result) ? changedTexts(result, question) : PASSED;
+  if (verdict === true) return transformed === true && isObject(result) ? changedBody(result, question) : PASSED;
   if (Object.keys(answer).length === 0) return PASSED;
   const body = isObject(result) ? result : answer;
   if (isArray(body['messages']) || isArray(body['choices']) || isArray(body['input']))
-    return changedTexts(body, question);
+    return changedBody(body, question);
   throw new Error('its answer has no `verdict`');
 }
 
-/** The texts of a body that came back, where it has as many as went out. */
-function changedTexts(body: JsonObject, question: GuardQuestion): Verdict {
+/** Parts of a body that may become others; the rest is whoever asked's, and no guard's. */
+const REPLACEABLE = new Set([
+  ...['messages', 'system', 'input', 'instructions', 'prompt', 'query', 'documents'],
+  ...['choices', 'content', 'output'],
+]);
+
+/**
+ * What a body that came back makes of the one that went out. Where it differs in texts alone they are changed in their
+ * places, so that what the guard has no words for stays. Where something is gone or new its parts are taken as they came.
+ */
+function changedBody(body: JsonObject, question: GuardQuestion): Verdict {
   const original = isOutput(question) ? (question.response ?? {}) : question.request;
-  const before = stringsOf(original);
-  const after = stringsOf(body);
-  const changes = new Map<string, string>();
-  for (const [path, text] of before) {
-    const now = after.get(path);
-    if (now !== undefined && now !== text && !changes.has(text)) changes.set(text, now);
+  const texts = question.texts.map(({ text }) => text);
+  const known = new Set(texts);
+  const parts = Object.entries(original).filter(([key, before]) => body[key] !== undefined && hasText(before, known));
+  const others = parts.filter(([key, before]) => !isSameShape(before, body[key], known)).map(([key]) => key);
+  if (others.length === 0) {
+    const changes = new Map<string, string>();
+    for (const [key, before] of parts) collectChanges(before, body[key], changes);
+    return { result: 'mutated', texts: texts.map((text) => changes.get(text) ?? text) };
   }
-  return { result: 'mutated', texts: question.texts.map(({ text }) => changes.get(text) ?? text) };
+  const odd = others.find((key) => !REPLACEABLE.has(key));
+  if (odd !== undefined) return failed(`It changed more of \`${odd}\` than texts, which cannot be followed.`);
+  const replaced = parts.flatMap(([key]) => (REPLACEABLE.has(key) ? [[key, body[key]]] : []));
+  return { result: 'mutated', texts, replaced: Object.fromEntries(replaced) };
 }
 
-/** All strings of a body by their places. */
-function stringsOf(body: JsonObject): Map<string, string> {
-  const found = new Map<string, string>();
-  const visit = (value: unknown, path: string): void => {
-    if (typeof value === 'string') found.set(path, value);
-    else if (isArray(value)) for (const [at, each] of value.entries()) visit(each, `${path}/${at}`);
-    else if (isObject(value)) for (const [key, each] of Object.entries(value)) visit(each, `${path}/${key}`);
-  };
-  visit(body, '');
-  return found;
+/** Whether no list is shorter or longer, and no text that guards read is gone. What holds no such text is not looked at. */
+function isSameShape(before: unknown, after: unknown, texts: ReadonlySet<string>): boolean {
+  if (isArray(before) && isArray(after))
+    return before.length === after.length && before.every((each, at) => isSameShape(each, after[at], texts));
+  if (isObject(before) && isObject(after))
+    return Object.entries(before).every(([key, each]) => isSameShape(each, after[key], texts));
+  return (typeof before === 'string' && typeof after === 'string') || !hasText(before, texts);
 }
 
+function collectChanges(before: unknown, after: unknown, changes: Map<string, string>): void {
+  if (isArray(before) && isArray(after)) {
+    for (const [at, each] of before.entries()) collectChanges(each, after[at], changes);
+  } else if (isObject(before) && isObject(after)) {
+    for (const [key, each] of Object.entries(before)) collectChanges(each, after[key], changes);
+  } else if (typeof before === 'string' && typeof after === 'string' && before !== after && !changes.has(before)) {
+    changes.set(before, after);
+  }
+}
+
+function hasText(value: unknown, texts: ReadonlySet<string>): boolean {
+  if (typeof value === 'string') return texts.has(value);
+  if (isArray(value)) return value.some((each) => hasText(each, texts));
+  return isObject(value) && Object.values(value).some((each) => hasText(each, texts));
+}
 /** https://docs.litellm.ai/docs/adding_provider/generic_guardrail_api */
 function liteLlmRequest(
   question: GuardQuestion,

@@ -1,4 +1,4 @@
-import { isArray, type JsonObject, parseObject } from '../../codec/json-value.ts';
+import { isArray, type JsonObject, objectOf, parseObject } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -6,6 +6,7 @@ import type { HttpAnswer, HttpClient } from '../../core/http-client.ts';
 import type { Credential } from '../../providers/provider.ts';
 import { type Guard, type GuardQuestion, PASSED, type Verdict } from '../guard.ts';
 import { RememberedAnswers } from './remembered.ts';
+import { joinedVerdict, type PieceVerdict, type TextPiece } from './text-pieces.ts';
 
 /** One request to a service that judges. */
 export interface RemoteRequest {
@@ -13,26 +14,37 @@ export interface RemoteRequest {
   /** Flat name-value pairs, beside those of its credential. */
   readonly headers?: readonly string[];
   readonly body: unknown;
-  /** What its answer says. Throws where it is not understood, with words for people. */
-  read?(answer: JsonObject, status: number): Verdict;
+  /** What it is about, where it is one of several: `mutated` gives as many texts. */
+  readonly pieces?: readonly TextPiece[];
+  /** What its answer says, or what has to be asked then. Throws where it is not understood, with words for people. */
+  read?(answer: JsonObject, status: number): Verdict | Asked;
   /** Of a service whose answers are lists. */
   readList?(answer: readonly unknown[]): Verdict;
   /** Statuses beside 2xx that are an answer and no failure. */
   readonly verdictStatuses?: readonly number[];
 }
 
+/** One request, or several whose answers count together. */
+export type Asked = RemoteRequest | readonly RemoteRequest[];
+
 export interface RemoteService {
   /** Undefined: it has nothing to say of this. */
-  request(question: GuardQuestion): RemoteRequest | undefined | Promise<RemoteRequest | undefined>;
+  request(question: GuardQuestion): Asked | undefined;
   /** Authorises its requests; undefined: their own headers do. */
   readonly credential?: Credential | undefined;
 }
+
+/** Made once for a guard; undefined: it has nothing to say of this. */
+export type Service = (config: GuardConfig) => (question: GuardQuestion) => Asked | undefined;
 
 type Check = NonNullable<Guard['check']>;
 
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** The runner's own deadline comes first; this is for what it abandoned. */
 const MAX_MS = 600_000;
+/** Requests about one question: under way at once, and in all. */
+const MAX_TOGETHER = 4;
+const MAX_REQUESTS = 64;
 
 /** A guard that asks a service by HTTP. What it answers is read by its service; everything else is an error. */
 export function remoteGuard(config: GuardConfig, http: HttpClient, service: RemoteService): Guard {
@@ -42,14 +54,67 @@ export function remoteGuard(config: GuardConfig, http: HttpClient, service: Remo
 export function remoteCheck(config: GuardConfig, http: HttpClient, service: RemoteService): Check {
   const remembered = config.remember && new RememberedAnswers(config.remember);
   return async (question, signal) => {
-    const request = await service.request(question);
-    if (request === undefined) return PASSED;
+    const asked = service.request(question);
+    if (asked === undefined) return PASSED;
+    const inquiry = new Inquiry({ config, http, credential: service.credential, remembered }, question, signal);
+    return withinOperation(config, await inquiry.verdictOf(asked), question);
+  };
+}
+
+interface InquiryMeans {
+  readonly config: GuardConfig;
+  readonly http: HttpClient;
+  readonly credential: Credential | undefined;
+  readonly remembered: RememberedAnswers | undefined;
+}
+
+/** All that one question has to be asked for. */
+class Inquiry {
+  readonly #means: InquiryMeans;
+  readonly #question: GuardQuestion;
+  readonly #signal: AbortSignal;
+
+  constructor(means: InquiryMeans, question: GuardQuestion, signal: AbortSignal) {
+    this.#means = means;
+    this.#question = question;
+    this.#signal = signal;
+  }
+
+  verdictOf(asked: Asked): Promise<Verdict> {
+    return isOne(asked) ? this.#ask(asked) : this.#askAll(asked);
+  }
+
+  async #askAll(asked: readonly RemoteRequest[]): Promise<Verdict> {
+    const { name } = this.#means.config;
+    if (asked.length > MAX_REQUESTS) {
+      const most = `${MAX_REQUESTS} requests at the most`;
+      return { result: 'error', message: `${name} would need ${asked.length} requests for a text this long; ${most}.` };
+    }
+    const verdicts: PieceVerdict[] = [];
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < asked.length) {
+        const at = next;
+        next += 1;
+        const { pieces = [] } = asked[at]!;
+        verdicts[at] = { pieces, verdict: await this.#ask(asked[at]!) };
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(MAX_TOGETHER, asked.length) }, work));
+    return joinedVerdict(
+      verdicts,
+      this.#question.texts.map(({ text }) => text),
+    );
+  }
+
+  async #ask(request: RemoteRequest): Promise<Verdict> {
+    const { config, http, credential, remembered } = this.#means;
     const body = JSON.stringify(request.body);
     // The exchange has a new id each time, and what is asked about it is the same.
-    const key = remembered?.keyOf(request.url, body.replaceAll(question.exchange.id, ''));
+    const key = remembered?.keyOf(request.url, body.replaceAll(this.#question.exchange.id, ''));
     const known = key === undefined ? undefined : remembered?.find(key);
     if (known !== undefined) return known;
-    const headers = headersOf(request, body, service.credential);
+    const headers = headersOf(request, body, credential);
     if (headers instanceof GatewayError) return { result: 'error', message: `${config.name}: ${headers.message}` };
     const answer = await http({
       url: request.url,
@@ -58,12 +123,21 @@ export function remoteCheck(config: GuardConfig, http: HttpClient, service: Remo
       body,
       timeoutMs: MAX_MS,
       maxBytes: MAX_ANSWER_BYTES,
-      signal,
+      signal: this.#signal,
     });
-    const verdict = verdictOf(config, request, answer, question);
+    const read = readAnswer(config, request, answer);
+    const verdict = isVerdict(read) ? read : await this.verdictOf(read);
     if (key !== undefined) remembered?.keep(key, verdict);
     return verdict;
-  };
+  }
+}
+
+function isOne(asked: Asked): asked is RemoteRequest {
+  return !isArray(asked);
+}
+
+function isVerdict(read: Verdict | Asked): read is Verdict {
+  return 'result' in read;
 }
 
 function headersOf(
@@ -79,31 +153,28 @@ function headersOf(
   return signed instanceof GatewayError ? signed : [...headers, ...signed];
 }
 
-function verdictOf(
-  config: GuardConfig,
-  request: RemoteRequest,
-  { status, body }: HttpAnswer,
-  { texts }: GuardQuestion,
-): Verdict {
-  const { name, operation } = config;
+function readAnswer(config: GuardConfig, request: RemoteRequest, { status, body }: HttpAnswer): Verdict | Asked {
+  const { name } = config;
   const isAnswer = (status >= 200 && status <= 299) || request.verdictStatuses?.includes(status) === true;
   if (!isAnswer) return { result: 'error', message: `${name} answered ${status}.` };
-  const text = body.toString();
-  const verdict = readVerdict(request, text, status);
-  if (verdict === undefined) return { result: 'error', message: `${name} answered what is not JSON of its form.` };
-  if (verdict.result !== 'mutated' || operation !== 'validate') return verdict;
-  // One that only looks changes nothing: what it would take out must not pass.
-  const isChanged = verdict.texts.some((text, at) => text !== texts[at]?.text);
-  return isChanged ? failed('It would change the text, and its operation is validate.') : PASSED;
+  const read = readBody(request, body.toString(), status);
+  return read ?? { result: 'error', message: `${name} answered what is not JSON of its form.` };
 }
 
-function readVerdict(request: RemoteRequest, text: string, status: number): Verdict | undefined {
+function readBody(request: RemoteRequest, text: string, status: number): Verdict | Asked | undefined {
   if (request.readList !== undefined) {
     const list = parseArray(text);
     return list && request.readList(list);
   }
   const answer = text.trim() === 'null' ? {} : parseObject(text);
   return answer && request.read?.(answer, status);
+}
+
+/** One that only looks changes nothing: what it would take out must not pass. */
+function withinOperation({ operation }: GuardConfig, verdict: Verdict, { texts }: GuardQuestion): Verdict {
+  if (verdict.result !== 'mutated' || operation !== 'validate') return verdict;
+  const isChanged = verdict.replaced !== undefined || verdict.texts.some((text, at) => text !== texts[at]?.text);
+  return isChanged ? failed('It would change the text, and its operation is validate.') : PASSED;
 }
 
 function parseArray(text: string): readonly unknown[] | undefined {
@@ -133,4 +204,11 @@ export function authKey({ auth }: GuardConfig, key: string): string {
   const value = auth?.[key];
   if (typeof value !== 'string') throw new Error(`it has no \`auth_data.${key}\``);
   return value;
+}
+
+/** An answer that lacks what it must have is no verdict. */
+export function need(value: unknown, name: string): JsonObject {
+  const object = objectOf(value);
+  if (object === undefined) throw new Error(`its answer has no \`${name}\``);
+  return object;
 }

@@ -1,20 +1,25 @@
-import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { isArray, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { Credential } from '../../providers/provider.ts';
 import { type Guard, type GuardQuestion, PASSED } from '../guard.ts';
-import { authKey, failed, found, isOutput, joined, type RemoteRequest, remoteGuard } from './remote-guard.ts';
-
-type Service = (config: GuardConfig) => (question: GuardQuestion) => RemoteRequest | undefined;
+import { azureContentSafety, azurePii, azurePromptShield } from './azure-guards.ts';
+import { awsBedrock, modelArmor } from './cloud-guards.ts';
+import {
+  type Asked,
+  authKey,
+  failed,
+  found,
+  isOutput,
+  joined,
+  need,
+  type RemoteRequest,
+  remoteGuard,
+  type Service,
+} from './remote-guard.ts';
+import { piecesOf } from './text-pieces.ts';
 
 const bearer = (config: GuardConfig): string[] => ['authorization', `Bearer ${authKey(config, 'api_key')}`];
-
-/** An answer that lacks what it must have is no verdict. */
-function need(value: unknown, name: string): JsonObject {
-  const object = objectOf(value);
-  if (object === undefined) throw new Error(`its answer has no \`${name}\``);
-  return object;
-}
 
 /** https://platform.openai.com/docs/api-reference/moderations */
 const openAiModerations: Service = (config) => {
@@ -48,152 +53,41 @@ const openAiModerations: Service = (config) => {
   });
 };
 
-function azureHost({ config }: GuardConfig): string {
-  const host = stringOf(config['custom_host']);
-  return host ?? `https://${String(config['resource_name'])}.cognitiveservices.azure.com`;
-}
-
-/** https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/analyze-text */
-const azureContentSafety: Service = (config) => {
-  const {
-    api_version: version,
-    blocklist_names: blocklistNames,
-    severity_threshold: least,
-    categories,
-  } = config.config as {
-    api_version: string;
-    blocklist_names?: readonly string[];
-    severity_threshold: number;
-    categories: readonly string[];
-  };
-  const url = `${azureHost(config)}/contentsafety/text:analyze?api-version=${encodeURIComponent(version)}`;
-  return (question) => ({
-    url,
-    body: {
-      text: joined(question),
-      categories,
-      ...(blocklistNames && { blocklistNames }),
-      outputType: 'EightSeverityLevels',
-    },
-    read({ categoriesAnalysis: analysis, blocklistsMatch: matches }) {
-      if (!isArray(analysis)) throw new Error('its answer has no `categoriesAnalysis`');
-      const names = analysis.flatMap((each) => {
-        const { category, severity } = need(each, 'categoriesAnalysis');
-        return Number(severity) >= least ? [String(category)] : [];
-      });
-      if (isArray(matches) && matches.length > 0) names.push('block list');
-      return found(names);
-    },
-  });
-};
-
-/** https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/detect-text-jailbreak */
-const azurePromptShield: Service = (config) => {
-  const version = encodeURIComponent(String(config.config['api_version']));
-  const url = `${azureHost(config)}/contentsafety/text:shieldPrompt?api-version=${version}`;
-  return ({ texts }) => ({
-    url,
-    body: {
-      userPrompt: texts
-        .filter(({ role }) => role === undefined || role === 'user')
-        .map(({ text }) => text)
-        .join('\n'),
-      documents: texts
-        .filter(({ role }) => role !== undefined && role !== 'user' && role !== 'system')
-        .map(({ text }) => text),
-    },
-    read({ userPromptAnalysis: prompt, documentsAnalysis: documents }) {
-      const attacked = [need(prompt, 'userPromptAnalysis'), ...(isArray(documents) ? documents : [])];
-      return attacked.some((each) => isObject(each) && each['attackDetected'] === true)
-        ? failed('Found: an attack.')
-        : PASSED;
-    },
-  });
-};
-
-/** https://learn.microsoft.com/en-us/rest/api/language/text-analysis-runtime/analyze-text */
-const azurePii: Service = (config) => {
-  const {
-    api_version: version,
-    model_version: modelVersion,
-    language,
-    domain,
-    pii_categories: categories,
-  } = config.config as {
-    api_version: string;
-    model_version: string;
-    language: string;
-    domain: string;
-    pii_categories: readonly string[];
-  };
-  const all = categories.includes('*') || categories.includes('all');
-  const host =
-    stringOf(config.config['custom_host']) ??
-    `https://${String(config.config['resource_name'])}.cognitiveservices.azure.com`;
-  return ({ texts }) => ({
-    url: `${host}/language/:analyze-text?api-version=${encodeURIComponent(version)}`,
-    body: {
-      kind: 'PiiEntityRecognition',
-      parameters: {
-        modelVersion,
-        domain: domain === 'none' ? 'none' : 'phi',
-        ...(!all && { piiCategories: categories }),
-      },
-      analysisInput: { documents: texts.map(({ text }, at) => ({ id: String(at), language, text })) },
-    },
-    read(answer) {
-      const { documents, errors } = need(answer['results'], 'results');
-      if (!isArray(documents) || (isArray(errors) && errors.length > 0)) throw new Error('it could not read all texts');
-      const names = new Set<string>();
-      const changed = texts.map(({ text }) => text);
-      for (const each of documents) {
-        const { id, redactedText, entities } = need(each, 'documents');
-        if (!isArray(entities) || entities.length === 0) continue;
-        for (const entity of entities) names.add(String(objectOf(entity)?.['category']));
-        if (typeof redactedText === 'string') changed[Number(id)] = redactedText;
-      }
-      if (names.size === 0) return PASSED;
-      return config.operation === 'mutate' ? { result: 'mutated', texts: changed } : found([...names]);
-    },
-  });
-};
-
-/** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html */
-const awsBedrock: Service = (config) => {
-  const { guardrail_id: id, guardrail_version: version, region } = config.config as Readonly<Record<string, string>>;
-  const host = `https://bedrock-runtime.${region}.amazonaws.com`;
-  return (question) => ({
-    url: `${host}/guardrail/${encodeURIComponent(id!)}/version/${encodeURIComponent(version!)}/apply`,
-    body: {
-      source: isOutput(question) ? 'OUTPUT' : 'INPUT',
-      content: question.texts.map(({ text }) => ({ text: { text } })),
-    },
-    read({ action, outputs, assessments }) {
-      if (action === 'NONE') return PASSED;
-      if (action !== 'GUARDRAIL_INTERVENED') throw new Error('its answer has no `action` that is known');
-      const told = isArray(outputs) ? outputs.map((each) => stringOf(objectOf(each)?.['text'])) : [];
-      const isMasked = isArray(assessments) && !JSON.stringify(assessments).includes('"BLOCKED"');
-      if (config.operation !== 'mutate' || !isMasked) return failed('It intervened.');
-      if (told.length === question.texts.length && told.every((each) => each !== undefined)) {
-        return { result: 'mutated', texts: told };
-      }
-      return failed('It intervened.');
-    },
-  });
-};
-
-/** https://docs.enkryptai.com */
+/**
+ * https://docs.enkryptai.com
+ * Its policy says what is found; personal data alone is taken out by another of its endpoints, a text a request.
+ */
 const enkryptAi: Service = (config) => {
-  const headers = ['apikey', authKey(config, 'api_key'), 'x-enkrypt-policy', String(config.config['guardrail_name'])];
+  const base = 'https://api.enkryptai.com/guardrails';
+  const key = ['apikey', authKey(config, 'api_key')];
+  const headers = [...key, 'x-enkrypt-policy', String(config.config['guardrail_name'])];
+  const withoutPii = ({ texts }: GuardQuestion): Asked =>
+    piecesOf(
+      texts.map(({ text }) => text),
+      { maxCharacters: Number.POSITIVE_INFINITY },
+    ).map(
+      (piece): RemoteRequest => ({
+        url: `${base}/pii`,
+        headers: key,
+        pieces: [piece],
+        body: { text: piece.text, mode: 'request', key: 'null' },
+        read({ text }) {
+          if (typeof text !== 'string') throw new Error('its answer has no `text`');
+          return { result: 'mutated', texts: [text] };
+        },
+      }),
+    );
   return (question) => ({
-    url: 'https://api.enkryptai.com/guardrails/policy/detect',
+    url: `${base}/policy/detect`,
     headers,
     body: { text: joined(question) },
     read(answer) {
       const summary = Object.entries(need(answer['summary'], 'summary'));
-      return found(
-        summary.flatMap(([name, value]) => (value === 1 || (isArray(value) && value.length > 0) ? [name] : [])),
+      const names = summary.flatMap(([name, value]) =>
+        value === 1 || (isArray(value) && value.length > 0) ? [name] : [],
       );
+      const isPiiAlone = names.length > 0 && names.every((name) => name === 'pii');
+      return config.operation === 'mutate' && isPiiAlone ? withoutPii(question) : found(names);
     },
   });
 };
@@ -256,6 +150,10 @@ const prismaAirs: Service = (config) => {
   };
 };
 
+/** What Fiddler advises where the manifest says nothing: its scores of faithfulness lie near 0 or near 1. */
+const FAITHFUL_LEAST = 0.005;
+const UNSAFE_LEAST = 0.5;
+
 /** https://docs.fiddler.ai/developers/tutorials/guardrails */
 const fiddler: Service = (config) => {
   const {
@@ -278,7 +176,9 @@ const fiddler: Service = (config) => {
         body: { data: { response: joined(question), context } },
         read({ fdl_faithful_score: score }) {
           if (typeof score !== 'number') throw new Error('its answer has no `fdl_faithful_score`');
-          return score < (threshold ?? 0.5) ? failed('The answer is not faithful to what was given.') : PASSED;
+          return score < (threshold ?? FAITHFUL_LEAST)
+            ? failed('The answer is not faithful to what was given.')
+            : PASSED;
         },
       };
     };
@@ -293,7 +193,9 @@ const fiddler: Service = (config) => {
       );
       if (scores.length === 0) throw new Error('its answer has no scores');
       return found(
-        scores.flatMap(([name, score]) => (Number(score) >= (threshold ?? 0.5) ? [name.slice('fdl_'.length)] : [])),
+        scores.flatMap(([name, score]) =>
+          Number(score) >= (threshold ?? UNSAFE_LEAST) ? [name.slice('fdl_'.length)] : [],
+        ),
       );
     },
   });
@@ -343,7 +245,9 @@ const patronus: Service = (config) => {
     headers,
     body: {
       evaluators: evaluators.map(({ type, criteria }) => ({ evaluator: type, criteria })),
-      evaluated_model_input: isOutput(question) ? JSON.stringify(question.request['messages'] ?? '') : joined(question),
+      evaluated_model_input: isOutput(question)
+        ? JSON.stringify(question.request['messages'] ?? question.request['input'] ?? '')
+        : joined(question),
       evaluated_model_output: joined(question),
     },
     read({ results }) {
@@ -359,40 +263,7 @@ const patronus: Service = (config) => {
   });
 };
 
-/** https://cloud.google.com/model-armor/reference/rest/v1/projects.locations.templates/sanitizeUserPrompt */
-const modelArmor: Service = (config) => {
-  const {
-    project_id: project,
-    location,
-    template_id: template,
-    base_url: base,
-  } = config.config as Readonly<Record<string, string>>;
-  const host = base ?? `https://modelarmor.${location}.rep.googleapis.com`;
-  const place = `${host}/v1/projects/${project}/locations/${location}/templates/${template}`;
-  return (question) => {
-    const [method, field] = isOutput(question)
-      ? ['sanitizeModelResponse', 'modelResponseData']
-      : ['sanitizeUserPrompt', 'userPromptData'];
-    return {
-      url: `${place}:${method}`,
-      body: { [field]: { text: joined(question) } },
-      read(answer) {
-        const { filterMatchState: state, filterResults: results } = need(
-          answer['sanitizationResult'],
-          'sanitizationResult',
-        );
-        if (state === 'NO_MATCH_FOUND') return PASSED;
-        if (state !== 'MATCH_FOUND') throw new Error('its answer has no `filterMatchState` that is known');
-        const names = Object.entries(objectOf(results) ?? {}).flatMap(([name, result]) =>
-          JSON.stringify(result).includes('"MATCH_FOUND"') ? [name] : [],
-        );
-        return failed(`Found: ${names.join(', ')}.`);
-      },
-    };
-  };
-};
-
-/** https://docs.grayswan.ai/cygnal/monitor-requests */
+/** https://docs.grayswan.ai/cygnal/monitor-requests, https://api.grayswan.ai/openapi.json */
 const cygnal: Service = (config) => {
   const {
     base_url: url,
@@ -419,9 +290,12 @@ const cygnal: Service = (config) => {
       ...(rules && { rules }),
       reasoning_mode: mode,
     },
-    read({ violation }) {
+    read({ violation, ipi, error, violated_rule_descriptions: violated }) {
       if (typeof violation !== 'number') throw new Error('its answer has no `violation`');
-      return violation >= least ? failed('A policy is violated.') : PASSED;
+      if (error === true) throw new Error('it could not judge');
+      const names = isArray(violated) ? violated.flatMap((each) => stringOf(objectOf(each)?.['name']) ?? []) : [];
+      if (violation >= least) return found(names.length > 0 ? names : ['a violation of its policy']);
+      return ipi === true ? failed('Found: an indirect injection.') : PASSED;
     },
   });
 };

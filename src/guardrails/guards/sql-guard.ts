@@ -55,23 +55,20 @@ export function sqlGuard(config: GuardConfig): Guard {
   const flags = config.config as Partial<Record<Offence | 'strip_comments' | 'require_parameterization', boolean>>;
   const wanted = OFFENCES.filter((each) => flags[each]);
   const parser = load('pgsql-ast-parser') as Parser;
-  return {
-    config,
-    isLocal: true,
-    check({ texts }): Verdict {
-      const found = new Set<string>();
-      for (const { text } of texts) {
-        for (const statement of statementsIn(text)) {
-          for (const offence of wanted) if (commits(statement, offence, parser)) found.add(TOLD[offence]);
-          if (flags.require_parameterization && hasValues(statement, parser)) found.add('a value in a statement');
-        }
+  const checkTexts = (texts: readonly { readonly text: string }[]): Verdict => {
+    const found = new Set<string>();
+    for (const { text } of texts) {
+      for (const statement of statementsIn(text)) {
+        for (const offence of wanted) if (commits(statement, offence, parser)) found.add(TOLD[offence]);
+        if (flags.require_parameterization && hasValues(statement, parser)) found.add('a value in a statement');
       }
-      if (found.size > 0) return failed(`Found: ${[...found].join(', ')}.`);
-      if (!flags.strip_comments || config.operation !== 'mutate') return PASSED;
-      const changed = texts.map(({ text }) => withoutComments(text));
-      return changed.some((each, at) => each !== texts[at]!.text) ? { result: 'mutated', texts: changed } : PASSED;
-    },
+    }
+    if (found.size > 0) return failed(`Found: ${[...found].join(', ')}.`);
+    if (!flags.strip_comments || config.operation !== 'mutate') return PASSED;
+    const changed = texts.map(({ text }) => withoutComments(text));
+    return changed.some((each, at) => each !== texts[at]!.text) ? { result: 'mutated', texts: changed } : PASSED;
   };
+  return { config, isLocal: true, checkTexts, check: ({ texts }) => checkTexts(texts) };
 }
 
 function statementsIn(text: string): readonly string[] {

@@ -1,3 +1,4 @@
+import type { TextKind } from '../../dialects/guarded-form.ts';
 import { type Found, type RecogniserSet, type TextScan, TokenScan } from './token-scan.ts';
 
 /** Outside of strings: no part of a number or a word. */
@@ -142,6 +143,11 @@ export class JsonTextScan implements TextScan {
   #inPlace(found: Found, start: number, end: number): Found {
     return { ...found, start, end, standsAs: 'json-string' };
   }
+}
+
+/** For a text of this kind. */
+export function newScan(set: RecogniserSet, kind: TextKind): TextScan {
+  return kind === 'arguments' ? new JsonTextScan(set) : new TokenScan(set);
 }
 
 /** What an escape stands for; undefined: it is not whole. */

@@ -13,7 +13,19 @@ export interface LiveState {
   readonly next: (LiveState | undefined)[];
   /** By code point. */
   readonly others: Map<number, LiveState>;
+  /** As `next` and `others`, where no match begins any more. */
+  readonly nextOfOld: (LiveState | undefined)[];
+  readonly othersOfOld: Map<number, LiveState>;
   readonly threads: readonly number[];
+  /** The last character is one of a word, as `\b` has it. */
+  readonly isBehindWord: boolean;
+}
+
+/** Where a match may begin. */
+interface Begin {
+  readonly thread: number;
+  /** Only at the border of a word: its pattern begins with `\b`. */
+  readonly atWord: boolean;
 }
 
 const ASCII = 128;
@@ -23,7 +35,7 @@ const MAX_OTHERS = 1_024;
 
 /**
  * Tells after each character whether a match of any of the patterns may be under way, by one look into a table. It takes
- * what is no character (`\b`, `^`) for granted, so it may hold what turns out to be nothing, and never lets go of what is
+ * what is no character (`\b`, `^`) for granted but at the beginning of a pattern, so it may hold what turns out to be nothing, and never lets go of what is
  * something. States are made when they are first met, as RE2 makes its own.
  */
 export class LiveAutomaton {
@@ -32,7 +44,7 @@ export class LiveAutomaton {
   readonly #programs: readonly Program[];
   /** Of thread numbers, which count through all programs: where each program begins. */
   readonly #offsets: readonly number[];
-  readonly #begin: readonly number[];
+  readonly #begin: readonly Begin[];
   #states = new Map<string, LiveState>();
 
   constructor(recognisers: readonly Recogniser[]) {
@@ -45,32 +57,43 @@ export class LiveAutomaton {
       offset += inst.length;
     }
     this.#offsets = offsets;
-    const begin = new Set<number>();
-    for (const [index, { start }] of this.#programs.entries()) this.#follow(index, start, begin);
-    this.#begin = [...begin];
-    this.start = this.#stateOf([]);
+    this.#begin = this.#programs.flatMap(({ start }, index) => this.#beginsOf(index, start));
+    this.start = this.#stateOf([], false);
   }
 
   after(state: LiveState, codePoint: number): LiveState {
-    if (codePoint < ASCII) {
-      const known = state.next[codePoint];
-      if (known !== undefined) return known;
-      const made = this.#step(state, codePoint);
-      state.next[codePoint] = made;
-      return made;
-    }
-    const known = state.others.get(codePoint);
-    if (known !== undefined) return known;
-    const made = this.#step(state, codePoint);
-    if (state.others.size < MAX_OTHERS) state.others.set(codePoint, made);
-    return made;
+    return this.#known(state.next, state.others, codePoint) ?? this.#step(state, codePoint, 'begins');
   }
 
-  #step(state: LiveState, codePoint: number): LiveState {
+  /** What of the matches that are under way still is behind this character; none begins. */
+  afterOld(state: LiveState, codePoint: number): LiveState {
+    return this.#known(state.nextOfOld, state.othersOfOld, codePoint) ?? this.#step(state, codePoint, 'old');
+  }
+
+  #known(
+    next: readonly (LiveState | undefined)[],
+    others: ReadonlyMap<number, LiveState>,
+    codePoint: number,
+  ): LiveState | undefined {
+    return codePoint < ASCII ? next[codePoint] : others.get(codePoint);
+  }
+
+  #step(state: LiveState, codePoint: number, mode: 'begins' | 'old'): LiveState {
     const reached = new Set<number>();
+    const isWord = isWordCharacter(codePoint);
     for (const thread of state.threads) this.#take(thread, codePoint, reached);
-    for (const thread of this.#begin) this.#take(thread, codePoint, reached);
-    return this.#stateOf([...reached].sort((a, b) => a - b));
+    if (mode === 'begins') {
+      const isBorder = isWord !== state.isBehindWord;
+      for (const { thread, atWord } of this.#begin) if (isBorder || !atWord) this.#take(thread, codePoint, reached);
+    }
+    const made = this.#stateOf(
+      [...reached].sort((a, b) => a - b),
+      isWord,
+    );
+    const [next, others] = mode === 'begins' ? [state.next, state.others] : [state.nextOfOld, state.othersOfOld];
+    if (codePoint < ASCII) next[codePoint] = made;
+    else if (others.size < MAX_OTHERS) others.set(codePoint, made);
+    return made;
   }
 
   #take(thread: number, codePoint: number, reached: Set<number>): void {
@@ -98,14 +121,26 @@ export class LiveAutomaton {
     }
   }
 
+  #beginsOf(index: number, start: number): Begin[] {
+    const { inst } = this.#programs[index]!;
+    const first = inst[start];
+    // A capture around all of it stands before its first instruction.
+    const begin = first?.op === OP.capture || first?.op === OP.nop ? first.out : start;
+    const { op, arg, out } = inst[begin] ?? {};
+    const atWord = op === OP.emptyWidth && arg === WORD_BORDER && out !== undefined;
+    const reached = new Set<number>();
+    this.#follow(index, atWord ? out : begin, reached);
+    return [...reached].map((thread) => ({ thread, atWord }));
+  }
+
   #indexOf(thread: number): number {
     let index = this.#offsets.length - 1;
     while (index > 0 && this.#offsets[index]! > thread) index -= 1;
     return index;
   }
 
-  #stateOf(threads: readonly number[]): LiveState {
-    const key = threads.join(',');
+  #stateOf(threads: readonly number[], isBehindWord: boolean): LiveState {
+    const key = `${isBehindWord ? 'w' : ''}${threads.join(',')}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
     if (this.#states.size >= MAX_STATES) this.#states = new Map();
@@ -118,8 +153,19 @@ export class LiveAutomaton {
       if (op === OP.match && !accepts.includes(index)) accepts.push(index);
     }
     const quiet = threads.length === 0;
-    const state: LiveState = { quiet, accepts, maxCharacters, next: [], others: new Map(), threads };
+    const next: LiveState['next'] = [];
+    const nextOfOld: LiveState['nextOfOld'] = [];
+    const others = new Map<number, LiveState>();
+    const othersOfOld = new Map<number, LiveState>();
+    const state = { quiet, accepts, maxCharacters, next, others, nextOfOld, othersOfOld, threads, isBehindWord };
     this.#states.set(key, state);
     return state;
   }
+}
+
+/** In the argument of an instruction of no width (re2js: Utils.EMPTY_WORD_BOUNDARY). */
+const WORD_BORDER = 16;
+
+function isWordCharacter(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39) || code === 0x5f;
 }

@@ -79,15 +79,21 @@ export class TokenScan implements TextScan {
   /** Units that were walked over. */
   #walked = 0;
   #state: LiveState;
-  /** Since this place something may be under way. */
+  /** What began before here is found or is none. */
   #since = 0;
-  /** Per recogniser: a match of it may have ended in the stretch under way. */
-  readonly #ended: Set<number> = new Set();
+  /** No match that began before here can still end. */
+  #alive = 0;
+  /** What of the matches that began before `#mark` is still under way. */
+  #old: LiveState;
+  #mark = 0;
+  /** Per recogniser: where a match of it may have ended last, in the stretch under way. */
+  readonly #ended = new Map<number, number>();
   #found: Found[] = [];
 
   constructor(set: RecogniserSet) {
     this.#set = set;
     this.#state = set.live.start;
+    this.#old = set.live.start;
   }
 
   push(text: string): void {
@@ -123,7 +129,12 @@ export class TokenScan implements TextScan {
     const window = this.#window;
     const base = this.#base;
     let state = this.#state;
+    let old = this.#old;
+    let mark = this.#mark;
     let at = this.#walked - base;
+    // What was under way before this piece: where it is over, what came before can leave.
+    let before = this.#state;
+    const begun = this.#walked;
     while (at < window.length) {
       let code = window.charCodeAt(at);
       let next = at + 1;
@@ -143,18 +154,38 @@ export class TokenScan implements TextScan {
           this.#ended.clear();
         }
         this.#since = base + at;
-      } else if (state.accepts.length > 0) for (const index of state.accepts) this.#ended.add(index);
+        this.#alive = base + at;
+        mark = base + at;
+        old = state;
+        before = state;
+        continue;
+      }
+      if (state.accepts.length > 0) for (const index of state.accepts) this.#ended.set(index, base + at);
+      if (!before.quiet) {
+        before = before.nextOfOld[code] ?? live.afterOld(before, code);
+        if (before.quiet && begun > this.#alive) this.#alive = begun;
+      }
+      if (!old.quiet) old = old.nextOfOld[code] ?? live.afterOld(old, code);
+      if (old.quiet) {
+        if (mark > this.#alive) this.#alive = mark;
+        mark = base + at;
+        old = state;
+      }
     }
     this.#state = state;
+    this.#old = old;
+    this.#mark = mark;
     this.#walked = base + at;
   }
 
   /** Something is under way: what it cannot reach back to is decided all the same. */
   #letGo(known: number): void {
-    const horizon = Math.max(this.#since, known - this.#state.maxCharacters);
+    const horizon = Math.max(this.#since, this.#alive, known - this.#state.maxCharacters);
     if (horizon > this.#since) {
       const from = this.#ended.size > 0 ? this.#resolve(horizon, known) : horizon;
       this.#since = Math.max(horizon, from);
+      // What begins behind here has not ended before it.
+      for (const [index, end] of this.#ended) if (end <= this.#since) this.#ended.delete(index);
     }
     this.decided = Math.max(this.decided, this.#since);
   }

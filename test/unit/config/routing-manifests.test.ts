@@ -52,6 +52,16 @@ test('each target has what its strategy needs', (t) => {
   assert.match(nothing.join('\n'), /a weight above 0/);
 });
 
+test('a classifier is a model of an account, and of complexity-based routing alone', (t) => {
+  const fault = (classifier: object, type = 'complexity-based-routing') =>
+    faultsOf(t, [{ target: 'main/m', tier: 'simple', priority: 0 }], { type, classifier }).join('\n');
+  assert.equal(fault({ model: 'main/m' }), '');
+  assert.match(fault({ model: 'main/n' }), /classifier\.model: there is no such model/);
+  assert.match(fault({ model: 'short' }), /a virtual model cannot be a target/);
+  assert.match(fault({ model: 'main/m', timeout_ms: 1 }), /classifier\.timeout_ms/);
+  assert.match(fault({ model: 'main/m' }, 'priority-based-routing'), /only where the type is complexity-based-routing/);
+});
+
 test('a condition, a header or a parameter that cannot be is a fault that says why', (t) => {
   const fault = (more: object) => faultsOf(t, [{ target: 'main/m', priority: 0, ...more }]).join('\n');
   assert.match(fault({ condition: 'metadata.tier =' }), /this is no condition/);

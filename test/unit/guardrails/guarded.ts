@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
+import type { JsonObject } from '../../../src/codec/json-value.ts';
 import type { GuardConfig, Hook, OnStreams } from '../../../src/config/guardrails/guardrails.ts';
 import type { GatewayError } from '../../../src/core/errors.ts';
 import type { HttpClient } from '../../../src/core/http-client.ts';
 import type { GuardedForm } from '../../../src/dialects/guarded-form.ts';
-import type { Guard } from '../../../src/guardrails/guard.ts';
+import type { Guard, GuardQuestion } from '../../../src/guardrails/guard.ts';
 import { outputGuard } from '../../../src/guardrails/guardrails.ts';
 import { makeGuards } from '../../../src/guardrails/make-guards.ts';
 import { GuardrailPlans } from '../../../src/guardrails/plan.ts';
 import { DeadlineRunner } from '../../../src/guardrails/runner.ts';
+import type { Elsewhere } from '../../../src/guardrails/elsewhere.ts';
 import { GuardSession } from '../../../src/guardrails/session.ts';
 import { guardCredential } from '../../../src/plugs.ts';
 import type { Caller } from '../../../src/policy/caller.ts';
@@ -52,6 +54,8 @@ export interface SessionSetup {
   readonly timeoutMs?: number;
   readonly http?: HttpClient;
   readonly tokens?: Tokens;
+  readonly elsewhere?: Elsewhere | undefined;
+  readonly offloadCharacters?: number;
 }
 
 const NO_TOKENS: Tokens = { get: () => undefined };
@@ -66,6 +70,8 @@ export function openSession({
   timeoutMs = 1_000,
   http = noHttp,
   tokens = NO_TOKENS,
+  elsewhere,
+  offloadCharacters,
 }: SessionSetup): GuardSession {
   const made = makeGuards(configs, { http, credentialOf: (config) => guardCredential(config, tokens) });
   for (const guard of guards) made.set(guard.config.name, guard);
@@ -74,7 +80,31 @@ export function openSession({
   const plan = new GuardrailPlans([rule], made).of({ caller, metadata: {}, model: { id: 'a/b', slug: undefined } });
   assert.ok(plan);
   const exchange = { id: 'x', caller, metadata: {}, model: 'a/b', form: 'openai-chat' };
-  return new GuardSession({ plan, exchange, settings: { timeoutMs, parallel: true }, runner: new DeadlineRunner() });
+  const settings = { timeoutMs, parallel: true, ...(offloadCharacters !== undefined && { offloadCharacters }) };
+  return new GuardSession({ plan, exchange, settings, runner: new DeadlineRunner(elsewhere), elsewhere });
+}
+
+/** What mutating guards make of a question: its texts, or why it is refused, and parts that they replaced. */
+export async function mutated(
+  session: GuardSession,
+  question: GuardQuestion,
+): Promise<{
+  readonly texts: readonly string[];
+  readonly refused: GatewayError | undefined;
+  readonly parts: JsonObject;
+}> {
+  let { texts } = question;
+  let parts: JsonObject = {};
+  const refused = await session.mutate(question.hook, session.hook(question.hook)?.mutators ?? [], {
+    question: () => ({ ...question, texts }),
+    setTexts(now) {
+      texts = texts.map((each, at) => ({ ...each, text: now[at]! }));
+    },
+    replace(replaced) {
+      parts = { ...parts, ...replaced };
+    },
+  });
+  return { texts: texts.map(({ text }) => text), refused, parts };
 }
 
 const sharedMemory = { holdBody: () => true, releaseBody: () => undefined };

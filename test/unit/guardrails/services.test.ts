@@ -3,8 +3,9 @@ import { describe, test } from 'node:test';
 import type { GuardKind } from '../../../src/config/guardrails/guard-schemas.ts';
 import type { GuardConfig, Hook } from '../../../src/config/guardrails/guardrails.ts';
 import type { HttpRequest } from '../../../src/core/http-client.ts';
+import { guarded as chatForm } from '../../../src/dialects/openai-chat/guarded.ts';
 import type { GuardQuestion } from '../../../src/guardrails/guard.ts';
-import { guardConfig, openSession } from './guarded.ts';
+import { guardConfig, mutated, openFilter, openSession } from './guarded.ts';
 
 const KEY = { type: 'api-key', api_key: 'k' };
 const AZURE = { resource_name: 'r', api_version: 'v' };
@@ -21,6 +22,10 @@ interface ServiceCase {
   readonly fails?: object;
   /** With the texts that it makes of `one` and `two`. */
   readonly mutates?: readonly [object, readonly string[]];
+}
+
+function deidentified(text: string): object {
+  return { sdpFilterResult: { deidentifyResult: { matchState: 'MATCH_FOUND', data: { text } } } };
 }
 
 const CASES: Record<string, ServiceCase> = {
@@ -167,6 +172,29 @@ const CASES: Record<string, ServiceCase> = {
       sanitizationResult: { filterMatchState: 'MATCH_FOUND', filterResults: { sdp: { matchState: 'MATCH_FOUND' } } },
     },
   },
+  'google-model-armor that takes sensitive data out': {
+    kind: 'google-model-armor',
+    operation: 'mutate',
+    config: { project_id: 'p', location: 'us-central1', template_id: 't' },
+    asked: { url: /:sanitizeUserPrompt$/, body: /^\{"userPromptData":\{"text":"one"\}\}$/ },
+    passes: { sanitizationResult: { filterMatchState: 'NO_MATCH_FOUND', invocationResult: 'SUCCESS' } },
+    fails: {
+      sanitizationResult: {
+        filterMatchState: 'MATCH_FOUND',
+        filterResults: { rai: { raiFilterResult: { matchState: 'MATCH_FOUND' } }, sdp: deidentified('***') },
+      },
+    },
+    mutates: [
+      {
+        sanitizationResult: {
+          filterMatchState: 'MATCH_FOUND',
+          filterResults: { rai: { raiFilterResult: { matchState: 'NO_MATCH_FOUND' } }, sdp: deidentified('***') },
+          invocationResult: 'SUCCESS',
+        },
+      },
+      ['***', '***'],
+    ],
+  },
   'grayswan-cygnal': {
     kind: 'grayswan-cygnal',
     config: { base_url: 'https://api.grayswan.ai/cygnal/monitor', reasoning_mode: 'off' },
@@ -243,17 +271,21 @@ type Answered = { readonly status?: number; readonly body: string };
 
 async function ask(
   { kind, config, auth = KEY, operation = 'validate', hook = 'llm-input' }: ServiceCase,
-  answer: Answered | Error,
+  answer: Answered | Error | ((request: HttpRequest) => Answered | Error),
+  more: Partial<GuardQuestion> = {},
 ) {
   let asked: HttpRequest | undefined;
+  const requests: HttpRequest[] = [];
   const session = openSession({
     configs: [guardConfig({ kind, config, auth, operation, name: 'g/it' })],
     hook,
     timeoutMs: 50,
     http: (request) => {
-      asked = request;
-      if (answer instanceof Error) return Promise.reject(answer);
-      return Promise.resolve({ status: answer.status ?? 200, headers: {}, body: Buffer.from(answer.body) });
+      asked ??= request;
+      requests.push(request);
+      const told = typeof answer === 'function' ? answer(request) : answer;
+      if (told instanceof Error) return Promise.reject(told);
+      return Promise.resolve({ status: told.status ?? 200, headers: {}, body: Buffer.from(told.body) });
     },
   });
   const plan = session.hook(hook)!;
@@ -271,10 +303,10 @@ async function ask(
       ],
     },
   };
-  const mutated = await session.mutate(hook, plan.mutators, question);
-  const refused = await session.validate(hook, plan.validators, question);
+  const made = await mutated(session, { ...question, ...more });
+  const refused = made.refused ?? (await session.validate(hook, plan.validators, { ...question, ...more }));
   const [result] = session.results;
-  return { asked, mutated, refused, result: result?.result, detail: result?.detail };
+  return { asked, made, refused, requests, result: result?.result, detail: result?.detail };
 }
 
 test('a service that gives back the very texts that it was asked about lets them pass where its operation is validate', async () => {
@@ -300,17 +332,17 @@ for (const [name, each] of Object.entries(CASES)) {
 
     test(`what ${name} refuses is refused`, async () => {
       if (each.fails === undefined) return;
-      const { result, refused, mutated } = await ask(each, { body: JSON.stringify(each.fails) });
+      const { result, refused } = await ask(each, { body: JSON.stringify(each.fails) });
       assert.equal(result, 'failed');
-      assert.ok(refused ?? !Array.isArray(mutated));
+      assert.equal(refused?.code, 'guardrail_blocked');
     });
 
     test(`what ${name} changes is changed`, async () => {
       if (each.mutates === undefined) return;
       const [answer, texts] = each.mutates;
-      const { mutated, result } = await ask(each, { body: JSON.stringify(answer) });
-      assert.equal(result, 'mutated');
-      assert.deepEqual(mutated, texts);
+      const { made, result, detail } = await ask(each, { body: JSON.stringify(answer) });
+      assert.equal(result, 'mutated', detail);
+      assert.deepEqual(made.texts, texts);
     });
 
     test(`what ${name} would change is refused where its operation is validate`, async () => {
@@ -337,3 +369,179 @@ for (const [name, each] of Object.entries(CASES)) {
     });
   });
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: what a service is asked is looked into freely here
+type Json = any;
+
+const said = (body: object): Answered => ({ body: JSON.stringify(body) });
+
+test('Enkrypt takes out personal data where its policy finds nothing else, by a request for each text', async () => {
+  const enkrypt = { ...CASES['enkrypt-ai']!, operation: 'mutate' } as const;
+  const answer = (summary: object) => (request: HttpRequest) =>
+    request.url.endsWith('/pii')
+      ? said({ text: JSON.parse(String(request.body)).text.replace('two', '<NAME>'), key: 'k' })
+      : said({ summary });
+  const { made, requests, result } = await ask(enkrypt, answer({ pii: 1, toxicity: [] }));
+  assert.equal(result, 'mutated');
+  assert.deepEqual(made.texts, ['one', '<NAME>']);
+  assert.equal(requests.length, 3);
+  const { result: refused } = await ask(enkrypt, answer({ pii: 1, toxicity: ['insult'] }));
+  assert.equal(refused, 'failed');
+});
+
+test('filters of Model Armor that have not all run are an error, though none of them matched', async () => {
+  for (const invocationResult of ['PARTIAL', 'FAILURE']) {
+    const body = { sanitizationResult: { filterMatchState: 'NO_MATCH_FOUND', invocationResult } };
+    const { result } = await ask(CASES['google-model-armor']!, said(body));
+    assert.equal(result, 'error', invocationResult);
+  }
+});
+
+test('Cygnal fails what it calls an indirect injection, names broken rules, and an answer with its own error is none', async () => {
+  const cygnal = CASES['grayswan-cygnal']!;
+  assert.equal((await ask(cygnal, said({ violation: 0, ipi: true }))).result, 'failed');
+  const broken = { violation: 0.8, violated_rule_descriptions: [{ rule: 2, name: 'No jailbreaks' }] };
+  assert.equal((await ask(cygnal, said(broken))).detail, 'Found: No jailbreaks.');
+  assert.equal((await ask(cygnal, said({ violation: 0, error: true, error_message: 'x' }))).result, 'error');
+});
+
+describe('texts that are longer than a service reads at once', () => {
+  const long = [`${'Words of a sentence. '.repeat(2_000)}bomb`, 'short'];
+  const more = { texts: long.map((text) => ({ text, kind: 'text' as const, role: 'user' })) };
+  const limits: readonly [string, number, (body: Json) => readonly string[], object][] = [
+    ['azure-content-safety', 10_000, ({ text }) => [text], { categoriesAnalysis: [] }],
+    [
+      'azure-prompt-shield',
+      10_000,
+      ({ userPrompt }) => [userPrompt],
+      { userPromptAnalysis: { attackDetected: false }, documentsAnalysis: [] },
+    ],
+    [
+      'azure-pii',
+      5_120,
+      (body) => (body.analysisInput.documents as { text: string }[]).map(({ text }) => text),
+      { results: { documents: [], errors: [] } },
+    ],
+    [
+      'google-model-armor',
+      10_000,
+      (body) => [body.userPromptData.text],
+      { sanitizationResult: { filterMatchState: 'NO_MATCH_FOUND' } },
+    ],
+  ];
+  for (const [name, maxCharacters, textsIn, passes] of limits) {
+    test(`${name} is asked about all of a long text in pieces, none longer than ${maxCharacters} characters`, async () => {
+      const { requests, result, detail } = await ask(CASES[name]!, said(passes), more);
+      assert.equal(result, 'passed', detail);
+      const asked = requests.flatMap(({ body }) => textsIn(JSON.parse(String(body))));
+      for (const text of asked) assert.ok(text.length <= maxCharacters);
+      assert.equal(asked.join('').replaceAll('\n', ''), long.join(''));
+    });
+  }
+
+  test('a refusal of one piece is a refusal of the text, and a fault of one piece is no pass', async () => {
+    const azure = CASES['azure-content-safety']!;
+    const fails = said({ categoriesAnalysis: [{ category: 'Violence', severity: 6 }] });
+    const bad = (request: HttpRequest) =>
+      String(request.body).includes('bomb') ? fails : said({ categoriesAnalysis: [] });
+    assert.equal((await ask(azure, bad, more)).result, 'failed');
+    const gone = (request: HttpRequest) =>
+      String(request.body).includes('bomb') ? { status: 429, body: '' } : said({ categoriesAnalysis: [] });
+    assert.equal((await ask(azure, gone, more)).result, 'error');
+  });
+
+  test('a change of one piece changes its text there, and a text of too many pieces is an error that says so', async () => {
+    const redact = (request: HttpRequest) => {
+      const { documents } = JSON.parse(String(request.body)).analysisInput as {
+        documents: { id: string; text: string }[];
+      };
+      const found = documents.flatMap(({ id, text }) =>
+        text.includes('bomb')
+          ? [{ id, redactedText: text.replace('bomb', '****'), entities: [{ category: 'X' }] }]
+          : [],
+      );
+      return said({ results: { documents: found, errors: [] } });
+    };
+    const { made, result } = await ask(CASES['azure-pii']!, redact, more);
+    assert.equal(result, 'mutated');
+    assert.deepEqual(made.texts, [long[0]!.replace('bomb', '****'), 'short']);
+    const endless = [{ text: 'x'.repeat(700_000), kind: 'text' as const, role: 'user' }];
+    const { detail } = await ask(CASES['azure-content-safety']!, said({ categoriesAnalysis: [] }), { texts: endless });
+    assert.match(detail ?? '', /70 requests.*64/);
+  });
+});
+
+describe('a service of one’s own that changes more than texts', () => {
+  const custom = CASES['custom in the reference product’s contract']!;
+  const messages = [
+    { role: 'system', content: 'one' },
+    { role: 'user', content: 'two', name: 'ann' },
+  ];
+  const more = { request: { model: 'a/b', messages, tools: [{ type: 'x' }] } };
+  const becomes = (result: object): Answered => said({ verdict: true, transformed: true, result });
+
+  test('a message that it removes is gone, and one that it adds is there', async () => {
+    for (const left of [[messages[1]], [], [...messages, { role: 'user', content: 'three' }]]) {
+      const { made, result, detail } = await ask(custom, becomes({ model: 'other', messages: left }), more);
+      assert.equal(result, 'mutated', detail);
+      assert.deepEqual(made.parts, { messages: left });
+    }
+  });
+
+  test('a part of a message that it removes, or takes for another kind, is not sent all the same', async () => {
+    const parts = [
+      { type: 'text', text: 'one' },
+      { type: 'text', text: 'two' },
+    ];
+    const request = { messages: [{ role: 'user', content: parts }] };
+    for (const content of [[parts[1]], 'two', null]) {
+      const { made } = await ask(custom, becomes({ messages: [{ role: 'user', content }] }), { request });
+      assert.deepEqual(made.parts, { messages: [{ role: 'user', content }] });
+    }
+  });
+
+  test('fields that it does not know stay, where it changes texts alone', async () => {
+    const left = [
+      { role: 'system', content: 'one' },
+      { role: 'user', content: '***' },
+    ];
+    const { made } = await ask(custom, becomes({ messages: left, tools: null }), more);
+    assert.deepEqual([made.texts, made.parts], [['one', '***'], {}]);
+  });
+
+  test('what it takes out where nothing can follow it is refused, and says where', async () => {
+    const request = { jsonrpc: '2.0', params: { name: 'echo', arguments: { first: 'one', second: 'two' } } };
+    const { refused, detail } = await ask(
+      custom,
+      becomes({ params: { name: 'other', arguments: { second: 'two' } } }),
+      {
+        request,
+      },
+    );
+    assert.equal(refused?.code, 'guardrail_blocked');
+    assert.match(detail ?? '', /`params`/);
+  });
+
+  test('the second of two such services is told what the first one made', async () => {
+    const bodies: string[] = [];
+    const config = (name: string) => guardConfig({ kind: 'custom', name, config: { url: `http://${name}/` } });
+    const session = openSession({
+      configs: [config('a'), config('b')],
+      http: ({ url, body }) => {
+        bodies.push(String(body));
+        const { responseBody } = JSON.parse(String(body));
+        const [choice] = responseBody.choices;
+        const content = `${choice.message.content} ${new URL(url).hostname}`;
+        const result = { choices: [{ ...choice, message: { ...choice.message, content } }] };
+        return Promise.resolve({ status: 200, headers: {}, body: Buffer.from(becomes(result).body) });
+      },
+    });
+    const { filter, host } = openFilter(session, chatForm, false);
+    filter.finish(
+      Buffer.from(JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: 'x' } }] })),
+    );
+    while (!host.finished) await new Promise(setImmediate);
+    assert.equal(JSON.parse(host.output().toString()).choices[0].message.content, 'x a b');
+    assert.match(bodies[1]!, /"content":"x a"/);
+  });
+});

@@ -186,6 +186,22 @@ for (const [name, { form, write, read }] of Object.entries(CASES)) {
   });
 }
 
+test('all guards of patterns together hold prose with numbers by no more than its last word', () => {
+  const guards = [
+    guardConfig({ kind: 'secret-detection', name: 'g/secrets' }),
+    guardConfig({ kind: 'tfy-pii', name: 'g/pii', config: { pii_categories: ['*'] } }),
+  ];
+  const prose = 'In 2024 some 12 of them met at 10:30, near gate B7, for v1.2 of it; nobody (she said) knew why_it was so. ';
+  const words = prose.repeat(3).match(/ ?[^ ]+/g)!;
+  const { form, write, read } = CASES['content of a chat']!;
+  const { steps } = streamed(openSession({ configs: guards }), form, write(words));
+  // The first event says the role.
+  for (const at of words.keys()) {
+    const left = read(steps[at + 1]!);
+    assert.ok(left.length >= words.slice(0, at).join('').length, `${left}|${words[at]}`);
+  }
+});
+
 test('chances of tokens, which tell the words once more, go with the words that are changed', () => {
   const event = (content: string): string =>
     `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content }, logprobs: { content: [{ token: content }] } }] })}\n\n`;
