@@ -64,7 +64,10 @@ for (const seed of [1, 2, 3]) {
       for (let some = random() * 12; some > 0; some -= 1) {
         const body = Buffer.from(`own ${heard.length}`);
         // With `te` it goes through undici, which takes a connection of ours over.
-        const each = new HeardAttempt(pools, provider.origin, { body, ...(random() < 0.1 && { headers: ['te', 'x'] }) });
+        const each = new HeardAttempt(pools, provider.origin, {
+          body,
+          ...(random() < 0.1 && { headers: ['te', 'x'] }),
+        });
         heard.push(each);
         const pausedMs = random() < 0.2 ? random() * 4 : 0;
         if (pausedMs > 0) {
