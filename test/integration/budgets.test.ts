@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import { answering, budgetsOf, pricedAccount, startBudgetGateway, talkative } from '../support/budgets.ts';
+import { ADMIN_KEY, answering, budgetsOf, pricedAccount, startBudgetGateway, talkative } from '../support/budgets.ts';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, recordOf } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
@@ -265,6 +265,19 @@ describe('budgets', () => {
       [
         ['loud', 40, { user: 'user:bob@example.com' }, 0.04],
         ['loud', 90, { user: 'user:bob@example.com' }, 0.04],
+      ],
+    );
+    const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+    const { operatorUrl } = gateway;
+    const kept = async (): Promise<Record<string, unknown>[]> =>
+      JSON.parse(await (await fetch(`${operatorUrl}/admin/alerts`, { headers })).text()).data;
+    await eventually('both messages are kept', async () => (await kept()).length === 2);
+    const host = new URL(provider.origin).host;
+    assert.deepEqual(
+      (await kept()).map((each) => [each['threshold'], each['recipient'], each['outcome'], each['limit']]),
+      [
+        [90, host, 'sent', 0.04],
+        [40, host, 'sent', 0.04],
       ],
     );
     await gateway.stop();
