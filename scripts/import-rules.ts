@@ -34,6 +34,7 @@ const DEPTHS: Record<string, number> = {
   authentication: 3,
   policy: 3,
   limits: 4,
+  'sign-in': 4,
   relay: 5,
   mcp: 5,
   operator: 5,

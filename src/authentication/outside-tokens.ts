@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/identities/identities.ts';
 import type { McpSettings } from '../config/server/mcp.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Principal } from '../core/exchange.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
 import { EXPIRED, INVALID, type KeyVerdict, type RefusedKey, refusedByTime, tokenSchemas } from './key-verdict.ts';
 import { OutsideClaims } from './outside-claims.ts';
@@ -141,6 +142,13 @@ export class OutsideTokens {
     return meaningOf(proven.data, issuer, signer, now);
   }
 
+  /** Whether somebody whom one of these providers vouched for would be let in by it still. */
+  takes(principal: Principal): boolean {
+    return this.#issuers.some(
+      ({ provider, claims }) => principal.keyId.startsWith(`${provider.name}:`) && claims.mayCome(principal),
+    );
+  }
+
   /** Several providers may share an issuer and differ in audience. */
   #issuerOf({ iss, aud }: Payload): Issuer | undefined {
     const audiences = audiencesOf(aud);
@@ -191,7 +199,9 @@ function isWithin(audience: string, resources: string | undefined): boolean {
 }
 
 function payloadOf(token: string) {
-  return tokenSchemas().payloadSchema.safeParse(parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))));
+  return tokenSchemas().payloadSchema.safeParse(
+    parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))),
+  );
 }
 
 /** Without `kid` the one key that fits, if it is the only one. */

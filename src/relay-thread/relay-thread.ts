@@ -263,7 +263,7 @@ const edge = new Edge({
         dialect,
         responses: { rows: responseRows, pipeline },
         counters,
-        withdrawn: (principal) => keyRing.withdrawn(principal),
+        renewed: (principal) => keyRing.renewed(principal),
       }),
     ),
   forwardable: headersOfInterest(data.configuration),
