@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/identities/identities.ts';
+import type { McpSettings } from '../config/server/mcp.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
@@ -64,6 +65,11 @@ export interface OutsideTokensOptions {
 export interface TokenResources {
   readonly base: string;
   readonly providers: readonly string[];
+}
+
+/** Undefined: nobody's tokens are meant for addresses of MCP alone. */
+export function tokenResources({ publicUrl: base, authorizationServers }: McpSettings): TokenResources | undefined {
+  return base === undefined ? undefined : { base, providers: authorizationServers };
 }
 
 export class OutsideTokens {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { tokenSchemas } from '../authentication/key-verdict.ts';
-import type { TokenResources } from '../authentication/outside-tokens.ts';
+import { tokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
@@ -104,7 +104,7 @@ const keyRing = new KeyRing({
   issued: data.identity.keys,
   identities: data.configuration.identities,
   issuerKeys: data.identity.issuerKeys,
-  resources: resourcesOf(data.configuration),
+  resources: tokenResources(server.mcp),
   onUnknownIssuerKey: (provider) => send({ type: 'issuer-key-unknown', provider }),
 });
 const refusals = new RefusalRecords({ thread: data.thread, log, add: (record) => records.add(record) });
@@ -350,7 +350,7 @@ function onMessage(message: LaterMessage): void {
 
 function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
-  keyRing.reconfigure(configuration, resourcesOf(configuration));
+  keyRing.reconfigure(configuration, tokenResources(configuration.server.mcp));
   ({ identityProviders } = configuration.identities);
   ({ semanticCacheModel } = configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
@@ -361,12 +361,6 @@ function reconfigure(configuration: ThreadConfiguration): void {
   const { limits, timeouts, upstream } = configuration.server;
   pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
   ledgerRoom.reconfigure();
-}
-
-/** Whose tokens may be meant for addresses of MCP alone. */
-function resourcesOf({ server: { mcp: settings } }: Pick<ThreadConfiguration, 'server'>): TokenResources | undefined {
-  const { publicUrl: base, authorizationServers: providers } = settings;
-  return base === undefined ? undefined : { base, providers };
 }
 
 async function drain(): Promise<void> {
