@@ -5,6 +5,7 @@ declare module 'autocannon' {
   /** One connection. Events: request, headers({statusCode}), body(bytes), response(status, bytes, ms), connError. */
   export interface Client extends EventEmitter {
     pipelinedRequests: { addBody(data: Uint8Array): void };
+    setHeaders(headers: Record<string, string>): void;
   }
 
   export type Options = {

@@ -16,6 +16,7 @@ export async function closedLoop(job: ClosedLoop): Promise<JobResult> {
   const tally = new Tally();
   const counter = { requests: 0, answers: 0 };
   const amount = Math.max(job.requests, job.connections);
+  let connection = 0;
   const run = autocannon({
     url: job.request.url,
     method: 'POST',
@@ -26,7 +27,11 @@ export async function closedLoop(job: ClosedLoop): Promise<JobResult> {
     ...(job.connectionPer === 'request' ? { reconnectRate: 1 } : {}),
     timeout: TIMEOUT_S,
     sampleInt: SAMPLE_MS,
-    setupClient: (client) => observe(client, job, tally, counter),
+    setupClient: (client) => {
+      const own = job.ownHeaders?.[connection++];
+      if (own) client.setHeaders({ ...job.request.headers, ...own });
+      observe(client, job, tally, counter);
+    },
   });
   let stopped = false;
   const timer = setTimeout(() => {

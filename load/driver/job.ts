@@ -22,6 +22,8 @@ export type ClosedLoop = {
   request: Request;
   expect: Expectation;
   connections: number;
+  /** Of each connection, beside those of the request; absent: all send the same. */
+  ownHeaders?: Record<string, string>[];
   /** It ends with whichever comes first. */
   requests: number;
   maxMs: number;

@@ -15,6 +15,7 @@ import { type Behaviour, behaviourOf } from './behaviour.ts';
 import { converseAnswers } from './converse-answers.ts';
 import { Exchange } from './exchange.ts';
 import { geminiAnswers } from './gemini-answers.ts';
+import { mcpAnswer } from './mcp-answers.ts';
 import { mediaAnswer } from './media-answers.ts';
 import { messagesAnswers } from './messages-answers.ts';
 import { type Peeked, RequestPeek } from './request-peek.ts';
@@ -113,8 +114,14 @@ App()
     for (const entry of known.values()) entry.seen = 0;
     json(res, '200 OK', stats);
   })
-  .get('/*', (res) => json(res, '200 OK', { object: 'list', data: [] }))
+  .get('/*', (res, req) => {
+    const mcp = mcpAnswer(req.getUrl());
+    if (mcp) mcp(res, req, () => stats);
+    else json(res, '200 OK', { object: 'list', data: [] });
+  })
   .any('/*', (res, req) => {
+    const mcp = mcpAnswer(req.getUrl());
+    if (mcp) return mcp(res, req, () => stats);
     if (req.getMethod() === 'post' && req.getUrl().endsWith('/chat/completions')) return completion(res, req, 'chat');
     if (req.getMethod() === 'post' && req.getUrl().endsWith('/messages')) return completion(res, req, 'messages');
     for (const { form, path, streams } of req.getMethod() === 'post' ? PATHS : []) {

@@ -25,6 +25,8 @@ export type Subject = {
   modelName(mockModel: string): string;
   /** The name under which a model is asked of the mock in the form of a vendor; absent: the subject translates nothing. */
   translatedName?(mockModel: string, vendor: Vendor): string;
+  /** Address of the mock's MCP server behind it; absent: the subject is no gateway of MCP. */
+  mcpUrl?: string;
   /** Answers must have exactly the mock's bytes; otherwise only status and completeness are checked. */
   relaysBytes: boolean;
   checksKeys: boolean;

@@ -115,6 +115,7 @@ function gateway(
         documents.push(
           account(mockUrl, models),
           ...VENDORS.map((vendor) => translatedAccount(vendor, mockUrl, models)),
+          mcpServer(mockUrl),
         );
       const file = join(home, 'sluice.yaml');
       const write = (more: readonly string[]): void =>
@@ -131,6 +132,7 @@ function gateway(
         pid: child.pid,
         headers: { authorization: `Bearer ${KEY}` },
         modelName: (mockModel) => `mock/${mockModel}`,
+        mcpUrl: `http://127.0.0.1:${port}/mcp/v1/mock/mcp`,
         translatedName: (mockModel, vendor) => `${vendor}/${mockModel}`,
         relaysBytes: true,
         checksKeys: true,
@@ -204,6 +206,15 @@ function account(mockUrl: string, models: readonly string[]): string {
 name: mock
 integrations:
 ${integrations.join('')}`;
+}
+
+function mcpServer(mockUrl: string): string {
+  return `type: mcp-server/remote
+name: mock
+description: The server of the mock.
+url: "${mockUrl}/mcp"
+collaborators: [{subject: "virtualaccount:load", role_id: mcp-server-user}]
+`;
 }
 
 const ACCOUNTS: Record<Vendor, { kind: string; integration: string; keys: string }> = {

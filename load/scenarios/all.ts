@@ -12,6 +12,7 @@ import { guards } from './guards.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
+import { mcp } from './mcp.ts';
 import { embeddingsHeavy, speechStream, transcribe, upload } from './media.ts';
 import { operatorWork } from './operator-work.ts';
 import { policies } from './policies.ts';
@@ -40,6 +41,7 @@ export const SCENARIOS: Scenario[] = [
   transcribe,
   upload,
   wrongKeys,
+  mcp,
   addedLatency,
   tails,
   operatorWork,

@@ -60,10 +60,11 @@ export class OutsideClaims {
       models: undefined,
       metadata: {},
     };
-    return this.#mayCome(principal) ? principal : NOT_AUTHORIZED;
+    return this.mayCome(principal) ? principal : NOT_AUTHORIZED;
   }
 
-  #mayCome(principal: Principal): boolean {
+  /** By `authorized_subjects`. */
+  mayCome(principal: Principal): boolean {
     if (this.#authorized === undefined) return true;
     const teams = this.#membership.teamsOf(principal).map((team) => `team:${team}`);
     return this.#authorized(new Set([principal.subject, ...teams, 'team:everyone', '*']));

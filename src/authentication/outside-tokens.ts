@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/identities/identities.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Principal } from '../core/exchange.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
 import { EXPIRED, INVALID, type KeyVerdict, type RefusedKey, refusedByTime, tokenSchemas } from './key-verdict.ts';
 import { OutsideClaims } from './outside-claims.ts';
@@ -133,6 +134,13 @@ export class OutsideTokens {
     const signer = issuer && signerOf(issuer, head);
     if (!proven.success || issuer === undefined || signer?.publicKeyPem !== signedBy) return undefined;
     return meaningOf(proven.data, issuer, signer, now);
+  }
+
+  /** Whether somebody whom one of these providers vouched for would be let in by it still. */
+  takes(principal: Principal): boolean {
+    return this.#issuers.some(
+      ({ provider, claims }) => principal.keyId.startsWith(`${provider.name}:`) && claims.mayCome(principal),
+    );
   }
 
   /** Several providers may share an issuer and differ in audience. */

@@ -267,8 +267,8 @@ export class McpService implements MainService {
   }
 }
 
-function partOf({ server, mcpServers }: Configuration): McpConfiguration {
-  return { server, mcpServers };
+function partOf({ server, mcpServers, identities }: Configuration): McpConfiguration {
+  return { server, mcpServers, identities };
 }
 
 function shown({ reason, era, tools, changedTools = [], auth, ...state }: McpServerState): object {

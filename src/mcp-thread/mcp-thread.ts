@@ -9,12 +9,16 @@ import { asOAuthServer, ConnectFlow } from '../mcp/oauth/connect-flow.ts';
 import { Connections } from '../mcp/oauth/connections.ts';
 import { Discovery } from '../mcp/oauth/discovery.ts';
 import { OAuthClients } from '../mcp/oauth/oauth-clients.ts';
-import { OAuthFront, shownConnection, shownSignIn } from '../mcp/oauth/oauth-front.ts';
+import { OAuthFront } from '../mcp/oauth/oauth-front.ts';
+import { shownConnection, shownSignIn } from '../mcp/oauth/own-grants.ts';
+import { PersonSignIn } from '../mcp/oauth/person-sign-in.ts';
 import { McpRows } from '../mcp/oauth/rows.ts';
 import { UpstreamClients } from '../mcp/oauth/upstream-clients.ts';
 import { Vault } from '../mcp/oauth/vault.ts';
 import { ServerRegistry } from '../mcp/servers/registry.ts';
+import { TaskIds } from '../mcp/servers/task-ids.ts';
 import { ToolPins } from '../mcp/servers/tool-pins.ts';
+import { OidcClient } from '../sign-in/oidc-client.ts';
 import { readOrMakeSecret } from '../store/secret-file.ts';
 import { createLog } from '../telemetry/log.ts';
 import type {
@@ -29,6 +33,7 @@ import type {
   ToMcpThread,
 } from '../threads/mcp-messages.ts';
 import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
+import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { PinsFile } from './pins-file.ts';
@@ -83,6 +88,7 @@ const registry: ServerRegistry = new ServerRegistry(configuration, {
   side,
   users: connections,
   pins,
+  tasks: new TaskIds(seal),
   codeEntry: entryOf('code-thread'),
 });
 const front = new Front({ registry, seal, settings: () => configuration.server });
@@ -105,13 +111,23 @@ const issuer = new AuthorizationServer({
   settings: () => configuration.server.mcp,
   now,
 });
-const oauth = new OAuthFront({ registry, issuer, flow, connections, rows, log });
+const person = new PersonSignIn({
+  rows,
+  vault,
+  client: new OidcClient({ http: side, log, now }),
+  configuration: () => configuration,
+  now,
+});
+const oauth = new OAuthFront({ registry, issuer, flow, connections, person, rows, log });
 
 let nextQuestion = 1;
 const calls = new Map<string, { server: string; outcome: 'ok' | 'error'; count: number; ms: number }>();
 let told = '';
+const answering = new Set<PortReply>();
+let answered = 0;
 const ticking = setInterval(tick, TICK_MS);
 
+collectWhenIdle(idleMark);
 hear = onMessage;
 for (const message of early) onMessage(message);
 
@@ -165,10 +181,12 @@ function serve(relay: MessagePort): void {
   const open = new Map<number, PortReply>();
   relay.on('message', (message: ToMcpPort) => {
     if (message.type === 'abort') {
-      open.get(message.id)?.gone();
+      const reply = open.get(message.id);
+      reply?.gone();
+      if (reply) answering.delete(reply);
       open.delete(message.id);
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
-    else if (message.type === 'held') open.get(message.id)?.holder.heard(message);
+    else if (message.type === 'held' || message.type === 'released') open.get(message.id)?.holder.heard(message);
     else if (message.type === 'page') {
       const { id } = message.request;
       void oauth
@@ -183,18 +201,30 @@ function serve(relay: MessagePort): void {
         (answer) => relay.postMessage(answer),
         () => {
           open.delete(request.id);
+          answering.delete(reply);
+          answered += 1;
           count(reply.outcome);
         },
       );
       open.set(request.id, reply);
+      answering.add(reply);
       front.handle(request, reply);
     }
   });
   // The relay thread ended, and with it its clients.
   relay.on('close', () => {
-    for (const reply of open.values()) reply.gone();
+    for (const reply of open.values()) {
+      reply.gone();
+      answering.delete(reply);
+    }
     open.clear();
   });
+}
+
+/** Undefined: somebody waits for an answer. */
+function idleMark(): number | undefined {
+  for (const { isLasting } of answering) if (!isLasting) return undefined;
+  return answered;
 }
 
 function askRows(question: McpRowQuestion): Promise<McpRowAnswer> {

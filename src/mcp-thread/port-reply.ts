@@ -8,6 +8,8 @@ type Post = (message: FromMcpPort) => void;
 export class PortReply implements Reply {
   onGone: (() => void) | undefined;
   over = false;
+  /** It is a stream that only tells what changes. */
+  isLasting = false;
   readonly outcome: { -readonly [Key in keyof McpOutcome]: McpOutcome[Key] } = { failed: false, upstreamMs: 0 };
   readonly holder: ReplyHolder;
   readonly #id: number;
@@ -17,9 +19,9 @@ export class PortReply implements Reply {
   #waiting: string[] | undefined;
   #waitingBytes = 0;
 
-  constructor({ id, holds }: McpRequest, maxBytes: number, post: Post, onOver: () => void) {
+  constructor({ id, holds, tellsCalls }: McpRequest, maxBytes: number, post: Post, onOver: () => void) {
     this.#id = id;
-    this.holder = new ReplyHolder({ id, holds, outcome: this.outcome, post });
+    this.holder = new ReplyHolder({ id, holds, tellsCalls, outcome: this.outcome, post });
     this.#maxBytes = maxBytes;
     this.#post = post;
     this.#onOver = onOver;
@@ -34,8 +36,9 @@ export class PortReply implements Reply {
 
   stream(headers: readonly string[], kind: 'answer' | 'lasting'): void {
     if (this.over) return;
+    this.isLasting = kind === 'lasting';
     const all = ['content-type', 'text/event-stream', 'cache-control', 'no-cache', ...headers];
-    this.#post({ type: 'begin', id: this.#id, status: 200, headers: all, lasting: kind === 'lasting' });
+    this.#post({ type: 'begin', id: this.#id, status: 200, headers: all, lasting: this.isLasting });
   }
 
   event(json: string, id?: string): void {

@@ -1,18 +1,19 @@
+import { type JsonObject, parseObject } from '../codec/json-value.ts';
 import { LIMIT_ERROR, RpcError } from '../mcp/protocol/json-rpc.ts';
-import type { CallHolder, ToolEnd, ToolUse } from '../mcp/servers/served.ts';
-import type { FromMcpPort, McpHoldEnd, McpOutcome, ToMcpPort } from '../threads/mcp-messages.ts';
+import type { CallHolder, HeldUse, ToolUse } from '../mcp/servers/served.ts';
+import type { FromMcpPort, McpHeld, McpHoldEnd, McpOutcome, McpRefusal, McpReleased } from '../threads/mcp-messages.ts';
 
 export interface ReplyHolderOptions {
   readonly id: number;
   /** The gateway has limits of tools, and the call was not held against them. */
   readonly holds: boolean;
+  /** What nested calls are made with, and what they give, is wanted. */
+  readonly tellsCalls: boolean;
   readonly outcome: { -readonly [Key in keyof McpOutcome]: McpOutcome[Key] };
   post(message: FromMcpPort): void;
 }
 
-type Answer = Extract<ToMcpPort, { type: 'held' }>;
-
-/** Asks the relay thread, which knows the limits, before a tool is called. */
+/** Asks the relay thread, which knows limits and guards, before a tool is called and before its result is given. */
 export class ReplyHolder implements CallHolder {
   readonly nested: CallHolder = {
     hold: (use) => this.#nested(use),
@@ -21,7 +22,9 @@ export class ReplyHolder implements CallHolder {
     },
   };
   readonly #options: ReplyHolderOptions;
-  readonly #waiting = new Map<number, (refused: Answer['refused']) => void>();
+  /** By number of the hold; each is answered once. */
+  readonly #held = new Map<number, Waiting<McpHeld>>();
+  readonly #released = new Map<number, Waiting<McpReleased>>();
   #next = 1;
   #gone = false;
 
@@ -35,55 +38,79 @@ export class ReplyHolder implements CallHolder {
     if (holds) await this.#ask(use, false);
   }
 
-  async #nested(use: ToolUse): Promise<(end: ToolEnd) => void> {
-    const number = await this.#ask(use, true);
-    const { id, post } = this.#options;
-    const startedAt = performance.now();
-    return (end) => post({ type: 'release', id, number, end: toldEnd(end, performance.now() - startedAt) });
-  }
-
-  heard({ number, refused }: Answer): void {
-    this.#waiting.get(number)?.(refused);
-    this.#waiting.delete(number);
+  heard(answer: McpHeld | McpReleased): void {
+    if (answer.type === 'held') hand(this.#held, answer);
+    else hand(this.#released, answer);
   }
 
   /** The client left: nobody would be told, and nobody pays. */
   gone(): void {
     this.#gone = true;
-    for (const answer of this.#waiting.values()) answer(GONE);
-    this.#waiting.clear();
+    for (const waiting of [this.#held, this.#released]) {
+      for (const { reject } of waiting.values()) reject(refusal(GONE));
+      waiting.clear();
+    }
   }
 
-  #ask({ called, costNanoUsd, args }: ToolUse, nested: boolean): Promise<number> {
-    const { id, post } = this.#options;
+  async #nested(use: ToolUse): Promise<HeldUse> {
+    const { number, args, guarded } = await this.#ask(use, true);
+    const { id, post, tellsCalls } = this.#options;
+    const startedAt = performance.now();
+    const release = (end: Omit<McpHoldEnd, 'upstreamMs'>): void =>
+      post({ type: 'release', id, number, end: { ...end, upstreamMs: performance.now() - startedAt } });
+    return {
+      args: args === undefined ? undefined : parseObject(args),
+      failed: (error) => {
+        const detail = error instanceof RpcError ? error.message : 'The gateway failed.';
+        release({ failed: true, detail, bytesOut: 0 });
+      },
+      succeeded: async (result) => {
+        const text = JSON.stringify(result);
+        const end = { failed: result['isError'] === true, bytesOut: Buffer.byteLength(text) };
+        release(tellsCalls ? { ...end, result: text } : end);
+        return guarded === true ? this.#guarded(number, result) : result;
+      },
+    };
+  }
+
+  async #guarded(number: number, result: JsonObject): Promise<JsonObject> {
+    const { result: made } = await this.#answer(this.#released, number);
+    return made === undefined ? result : (parseObject(made) ?? {});
+  }
+
+  #ask({ called, costNanoUsd, args }: ToolUse, nested: boolean): Promise<McpHeld> {
+    const { id, post, tellsCalls } = this.#options;
     const number = this.#next;
     this.#next += 1;
-    return new Promise((resolve, reject) => {
-      if (this.#gone) {
-        reject(refusal(GONE));
-        return;
-      }
-      this.#waiting.set(number, (refused) => {
-        if (refused) reject(refusal(refused));
-        else resolve(number);
-      });
-      const bytesIn = nested ? Buffer.byteLength(JSON.stringify(args ?? {})) : 0;
-      post({ type: 'hold', id, hold: { number, called, costNanoUsd, nested, bytesIn } });
-    });
+    const answer = this.#answer(this.#held, number);
+    if (this.#gone) return answer;
+    const text = nested ? JSON.stringify(args ?? {}) : '';
+    const hold = { number, called, costNanoUsd, nested, bytesIn: Buffer.byteLength(text) };
+    post({ type: 'hold', id, hold: nested && tellsCalls ? { ...hold, args: text } : hold });
+    return answer;
+  }
+
+  #answer<T extends McpHeld | McpReleased>(waiting: Map<number, Waiting<T>>, number: number): Promise<T> {
+    if (this.#gone) return Promise.reject(refusal(GONE));
+    return new Promise((resolve, reject) => waiting.set(number, { resolve, reject }));
   }
 }
 
-const GONE = { message: 'The client left.', code: 'client_closed' };
+interface Waiting<T> {
+  resolve(answer: T): void;
+  reject(error: RpcError): void;
+}
 
-function refusal({ message, code, retryAfterMs }: NonNullable<Answer['refused']>): RpcError {
+function hand<T extends McpHeld | McpReleased>(waiting: Map<number, Waiting<T>>, answer: T): void {
+  const { number, refused } = answer;
+  const one = waiting.get(number);
+  waiting.delete(number);
+  if (refused) one?.reject(refusal(refused));
+  else one?.resolve(answer);
+}
+
+const GONE: McpRefusal = { message: 'The client left.', code: 'client_closed' };
+
+function refusal({ message, code, retryAfterMs }: McpRefusal): RpcError {
   return new RpcError(LIMIT_ERROR, message, { code, ...(retryAfterMs !== undefined && { retryAfterMs }) });
-}
-
-function toldEnd(end: ToolEnd, upstreamMs: number): McpHoldEnd {
-  if ('result' in end) {
-    const bytesOut = Buffer.byteLength(JSON.stringify(end.result));
-    return { failed: end.result['isError'] === true, bytesOut, upstreamMs };
-  }
-  const detail = end.error instanceof RpcError ? end.error.message : 'The gateway failed.';
-  return { failed: true, detail, bytesOut: 0, upstreamMs };
 }

@@ -280,6 +280,17 @@ const oauthPaths: DescribedPaths = {
       redirects: true,
     }),
   },
+  '/mcp/oauth/sign-in/callback': {
+    get: page({
+      summary: 'Callback of the Identity Provider',
+      description: 'Where the identity provider of `mcp.oidc` sends the browser back to.',
+      operationId: 'finishMcpSignIn',
+      parameters: ['code', 'state', 'iss', 'error'].map((name) => inQuery(name, 'As in OAuth 2.1')),
+      answered: 'The page once more, with what was wrong',
+      content: html,
+      redirects: true,
+    }),
+  },
   '/mcp/oauth/connections': {
     get: page({
       summary: 'List Connections',

@@ -17,7 +17,7 @@ import type { SharedMemory } from '../relay/held-memory.ts';
 import type { MediaFetcher } from '../relay/media-by-address.ts';
 import type { HeavyTranslator } from '../relay/request-translation.ts';
 import type { BodyPlan, BodyPolicy } from '../request-log/body-policy.ts';
-import type { Capture } from '../request-log/capture.ts';
+import type { Capture, CaptureSource } from '../request-log/capture.ts';
 import type { ModelRoutes } from '../routing/model-routes.ts';
 import type { Complexity } from '../routing/route-plan.ts';
 import type { Estimator } from '../settlement/settlement.ts';
@@ -89,9 +89,9 @@ export interface ComplexityClassifier {
 
 /** Takes bodies that are to be kept. */
 export interface CaptureTaker {
-  begin(exchange: Exchange, plan: BodyPlan): Capture;
+  begin(exchange: CaptureSource, plan: BodyPlan): Capture;
   /** Once, when the exchange is over; `record`: undefined where it was refused. */
-  end(exchange: Exchange, capture: Capture, record: ExchangeRecord | undefined): void;
+  end(exchange: CaptureSource, capture: Capture, record: ExchangeRecord | undefined): void;
 }
 
 /** As much as is known of a request that was refused, for its record. */

@@ -57,11 +57,8 @@ export class Callers {
   }
 
   #make(principal: Principal): Caller {
-    const { subject } = principal;
     const teams = this.#membership.teamsOf(principal);
-    // As the key writes it and as rules do: an issuer of keys may write e-mail addresses in any case.
-    const own = [subject, canonicalSubject(subject)];
-    const subjects = new Set([...own, ...teams.map((team) => `team:${team}`), 'team:everyone', '*']);
+    const subjects = subjectsOf(principal, teams);
     const byKey = modelsOfKey(principal);
     const byAccount = this.#access.modelsOf(subjects);
     return {
@@ -86,6 +83,13 @@ export class Callers {
     const merged: Record<string, string> = Object.assign({}, ...layers);
     return Object.keys(merged).length > 0 ? merged : undefined;
   }
+}
+
+/** What rules about subjects are held against. `teams`: of the key, and by membership. */
+export function subjectsOf({ subject }: Principal, teams: readonly string[]): ReadonlySet<string> {
+  // As the key writes it and as rules do: an issuer of keys may write e-mail addresses in any case.
+  const own = [subject, canonicalSubject(subject)];
+  return new Set([...own, ...teams.map((team) => `team:${team}`), 'team:everyone', '*']);
 }
 
 const allowsAll: ModelMatcher = () => true;

@@ -19,7 +19,8 @@ import {
   type NamedCall,
   type ToolCall,
 } from './agent-voice.ts';
-import { McpFailure, type McpGate } from './mcp-gate.ts';
+import type { McpGate } from './mcp-gate.ts';
+import { McpFailure } from './mcp-request.ts';
 
 export interface AgentOptions {
   readonly pipeline: PipelineOptions;

@@ -1,6 +1,6 @@
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { forwardable } from '../plugs.ts';
-import { MCP_HEADERS } from './mcp-gate.ts';
+import { MCP_HEADERS } from './mcp-request.ts';
 
 /** What providers take, what sets sessions apart, and what tells coding agents to the semantic cache. */
 export function headersOfInterest(configuration: ThreadConfiguration): readonly string[] {

@@ -102,6 +102,7 @@ export function oauthRoutes(options: OAuthRoutesOptions): Route[] {
     asked('/mcp/oauth/connect/{+rest}', 'GET', 'connect', false),
     asked('/mcp/oauth/connect/{+rest}', 'POST', 'connect', false),
     asked('/mcp/oauth/callback/{+rest}', 'GET', 'callback', false),
+    asked('/mcp/oauth/sign-in/callback', 'GET', 'sign-in', false),
     asked('/mcp/oauth/connections', 'GET', 'connections', true),
     asked('/mcp/oauth/connections/{+rest}', 'PUT', 'connections', true),
     asked('/mcp/oauth/connections/{+rest}', 'DELETE', 'connections', true),

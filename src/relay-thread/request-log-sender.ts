@@ -1,6 +1,5 @@
-import type { Exchange } from '../core/exchange.ts';
 import type { BodyPlan } from '../request-log/body-policy.ts';
-import { Capture, type CaptureRoom } from '../request-log/capture.ts';
+import { Capture, type CaptureRoom, type CaptureSource } from '../request-log/capture.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { CapturedExchange, CapturedMessage } from '../threads/request-log-messages.ts';
 
@@ -46,12 +45,12 @@ export class RequestLogSender implements CaptureRoom {
     this.#held -= bytes;
   }
 
-  begin(exchange: Exchange, plan: BodyPlan): Capture {
+  begin(exchange: CaptureSource, plan: BodyPlan): Capture {
     return new Capture(exchange, plan, this.#options.bounds().maxBodyBytes, this);
   }
 
   /** `record`: undefined where none is known. */
-  end(exchange: Exchange, capture: Capture, record: ExchangeRecord | undefined): void {
+  end(exchange: CaptureSource, capture: Capture, record: ExchangeRecord | undefined): void {
     exchange.sink.tap = undefined;
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS).unref();
     if (capture.isLost) {

@@ -1,29 +1,97 @@
 import { isArray, isObject, type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Exchange, OrError } from '../core/exchange.ts';
+import type { OrError } from '../core/exchange.ts';
 import { slotAt, slotsBelow, type TextSlot } from '../dialects/guarded-form.ts';
 import { guardCode } from '../guardrails/guard-code.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { toolModel } from '../limits/tool-rules.ts';
-import type { Caller } from '../policy/caller.ts';
-import type { AskedGuardrails } from '../policy/client-settings.ts';
+import { type AskedGuardrails, clientSettings } from '../policy/client-settings.ts';
+import type { McpHold, McpRequest } from '../threads/mcp-messages.ts';
+import type { GuardedStream, OpenMcpRequest } from './open-mcp-request.ts';
 
-/** A call of a tool that guards read. */
-export interface GuardedCall {
-  readonly exchange: Exchange;
-  readonly caller: Caller;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly server: string;
-  readonly tool: string;
-  /** It is one of several servers, and which one is not known. */
-  readonly isJoint: boolean;
-  readonly asked: AskedGuardrails | undefined;
+/**
+ * Has guards read what a tool is called with. `isJoint`: one of several servers answers, and which one is not known.
+ * `done` gets the body as they leave it, or why the tool is not called; nothing where the client has left meanwhile.
+ */
+export function guardCall(
+  guardrails: Guardrails,
+  open: OpenMcpRequest,
+  { server, body }: Pick<McpRequest, 'server' | 'body'>,
+  isJoint: boolean,
+  done: (body: OrError<string>) => void,
+): void {
+  const session = openToolGuards(guardrails, open, server ?? 'all', isJoint);
+  if (session === undefined || session instanceof GatewayError) {
+    done(session ?? body);
+    return;
+  }
+  open.guard = session;
+  open.request = parseObject(body) ?? {};
+  void guardArguments(session, body)
+    .catch((cause: unknown) => new GatewayError('internal_error', { cause }))
+    .then((made) => {
+      if (!open.over) done(made);
+    });
+}
+
+/** What a call within another is made with, as guards leave it, and the session that reads its result. */
+export interface GuardedArguments {
+  readonly session: GuardSession;
+  /** JSON. */
+  readonly args: string;
+}
+
+/** The same for a call that code makes. Undefined: nothing guards it. Never rejects. */
+export async function guardNestedCall(
+  guardrails: Guardrails,
+  open: OpenMcpRequest,
+  { server, tool }: McpHold['called'][number],
+  args: string,
+): Promise<OrError<GuardedArguments | undefined>> {
+  const session = openToolGuards(guardrails, { ...open, tool }, server, false);
+  if (session === undefined || session instanceof GatewayError) return session;
+  try {
+    const made = await guardArguments(session, nestedRequest(tool, args));
+    if (made instanceof GatewayError) {
+      session.close();
+      return made;
+    }
+    return { session, args: JSON.stringify(objectOf(parseObject(made)?.['params'])?.['arguments'] ?? {}) };
+  } catch (cause) {
+    session.close();
+    return new GatewayError('internal_error', { cause });
+  }
+}
+
+/** Its result as guards leave it. Never rejects. */
+export async function guardNestedResult(
+  session: GuardSession,
+  { called, args = '{}' }: McpHold,
+  result: string,
+): Promise<OrError<string>> {
+  const request = parseObject(nestedRequest(called.at(-1)?.tool ?? '', args)) ?? {};
+  try {
+    const made = await guardMessage(session, `{"jsonrpc":"2.0","id":1,"result":${result}}`, request);
+    return made instanceof GatewayError ? made : JSON.stringify(parseObject(made)?.['result'] ?? {});
+  } catch (cause) {
+    return new GatewayError('internal_error', { cause });
+  }
+}
+
+function nestedRequest(tool: string, args: string): string {
+  return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":${JSON.stringify(tool)},"arguments":${args}}}`;
 }
 
 /** Undefined: nothing guards this call. */
-export function openToolGuards(guardrails: Guardrails, call: GuardedCall): OrError<GuardSession | undefined> {
-  const { exchange, caller, metadata, server, tool, isJoint, asked } = call;
+function openToolGuards(
+  guardrails: Guardrails,
+  { exchange, caller, metadata, tool = '' }: Pick<OpenMcpRequest, 'exchange' | 'caller' | 'metadata' | 'tool'>,
+  server: string,
+  isJoint: boolean,
+): OrError<GuardSession | undefined> {
+  const client = clientSettings(exchange.headers);
+  const asked = client instanceof GatewayError ? undefined : client.guardrails;
   const about = { id: exchange.id, caller, metadata, model: toolModel(server, tool), form: 'mcp' };
   // A tool may do something that nobody can take back: it is called once its guards have spoken.
   const waits: AskedGuardrails = {
@@ -34,7 +102,7 @@ export function openToolGuards(guardrails: Guardrails, call: GuardedCall): OrErr
 }
 
 /** The request as guards leave it, or why the tool is not called. */
-export async function guardArguments(session: GuardSession, body: string): Promise<OrError<string>> {
+async function guardArguments(session: GuardSession, body: string): Promise<OrError<string>> {
   const plan = session.hook('mcp-pre');
   if (plan === undefined) return body;
   const slots = ({ params }: JsonObject): TextSlot[] => {
@@ -50,6 +118,14 @@ export async function guardArguments(session: GuardSession, body: string): Promi
 
 /** A message as guards leave it; one that is no result passes. What is refused becomes an error for the same request. */
 export async function guardResult(session: GuardSession, body: string, request: JsonObject): Promise<string> {
+  const made = await guardMessage(session, body, request);
+  if (!(made instanceof GatewayError)) return made;
+  const id = parseObject(body)?.['id'] ?? null;
+  const data = { code: made.code, ...made.context.beside };
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_000, message: made.message, data } });
+}
+
+async function guardMessage(session: GuardSession, body: string, request: JsonObject): Promise<OrError<string>> {
   const plan = session.hook('mcp-post');
   if (plan === undefined && session.pseudonyms.isEmpty) return body;
   const slots = ({ result }: JsonObject): TextSlot[] => (isObject(result) ? resultSlots(result) : []);
@@ -57,10 +133,7 @@ export async function guardResult(session: GuardSession, body: string, request: 
     { session, plan, hook: 'mcp-post', slots, request: () => request },
     Buffer.from(body),
   );
-  if (!(made instanceof GatewayError)) return made.toString();
-  const id = parseObject(body)?.['id'] ?? null;
-  const data = { code: made.code, ...made.context.beside };
-  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_000, message: made.message, data } });
+  return made instanceof GatewayError ? made : made.toString();
 }
 
 function resultSlots(result: JsonObject): TextSlot[] {
@@ -81,7 +154,7 @@ function resultSlots(result: JsonObject): TextSlot[] {
 const EVENT_END = /\r?\n\r?\n/;
 
 /** The events of a stream that answers one call: results are guarded, all else passes, and the order stays. */
-export class GuardedEvents {
+export class GuardedEvents implements GuardedStream {
   readonly #guard: (message: string) => Promise<string>;
   readonly #write: (text: string) => void;
   readonly #maxBytes: number;

@@ -1,4 +1,4 @@
-import type { Exchange, SinkTap } from '../core/exchange.ts';
+import type { Exchange, HeadersOfInterest, ResponseSink, SinkTap } from '../core/exchange.ts';
 import type { CapturedBody, HiddenText } from '../threads/request-log-messages.ts';
 import type { BodyPlan } from './body-policy.ts';
 
@@ -13,6 +13,13 @@ export interface CaptureRoom {
   release(bytes: number): void;
 }
 
+/** What bodies are captured of: an exchange, or a call within one. */
+export interface CaptureSource
+  extends Pick<Exchange, 'id' | 'principal' | 'body' | 'arriving' | 'spooled' | 'bytesIn'> {
+  readonly headers: Pick<HeadersOfInterest, 'contentType'>;
+  readonly sink: Pick<ResponseSink, 'tap'>;
+}
+
 /**
  * The bodies of one exchange while it passes: the start of what was asked, and of what its client gets, whoever says it.
  * Both are copied, since the memory of requests is used again and one small chunk would keep 64 KiB alive. Where there is
@@ -22,7 +29,7 @@ export class Capture implements SinkTap {
   readonly plan: BodyPlan;
   /** What stands in the answer and may not be kept, and what is kept in its place. */
   hidden: readonly HiddenText[] = NOTHING_HIDDEN;
-  readonly #exchange: Exchange;
+  readonly #exchange: CaptureSource;
   #request: Uint8Array<ArrayBuffer> | undefined;
   #requestBytes = 0;
   /** Of what was asked, as it was kept; undefined: nothing is. */
@@ -38,7 +45,7 @@ export class Capture implements SinkTap {
   #isLost = false;
 
   /** `maxBodyBytes`: of each of the two. */
-  constructor(exchange: Exchange, plan: BodyPlan, maxBodyBytes: number, room: CaptureRoom) {
+  constructor(exchange: CaptureSource, plan: BodyPlan, maxBodyBytes: number, room: CaptureRoom) {
     this.plan = plan;
     this.#room = room;
     this.#maxBytes = maxBodyBytes + MARGIN_BYTES;
@@ -47,9 +54,9 @@ export class Capture implements SinkTap {
     exchange.sink.tap = this;
   }
 
-  /** What was asked, as it is now: whoever changes it says so again. */
-  keepRequest(): void {
-    const { body, arriving, spooled } = this.#exchange;
+  /** What was asked, as it is now: whoever changes it says so again. `body`: where the exchange has it no more. */
+  keepRequest(body: Uint8Array = this.#exchange.body): void {
+    const { arriving, spooled } = this.#exchange;
     this.withholdRequest();
     if (arriving !== undefined || spooled !== undefined || this.#isLost) return;
     const bytes = Math.min(body.length, this.#maxBytes);

@@ -14,6 +14,10 @@ export interface McpRequest {
   readonly caller: McpCaller;
   /** A call of a tool of a joint server is not held against limits yet: which tool it is, only the thread of MCP knows. */
   readonly holds: boolean;
+  /** Guards may read results of its tools. */
+  readonly guarded: boolean;
+  /** What the calls that it makes in turn are made with, and what they give, is wanted: for guards, or to be kept. */
+  readonly tellsCalls: boolean;
   /** By server (`x-tfy-mcp-headers`). */
   readonly serverHeaders: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -46,7 +50,16 @@ export interface McpCaller {
 export interface McpPageRequest {
   /** Of the relay thread, among its requests. */
   readonly id: number;
-  readonly page: 'register' | 'authorize' | 'token' | 'revoke' | 'connect' | 'callback' | 'connections' | 'sign-ins';
+  readonly page:
+    | 'register'
+    | 'authorize'
+    | 'token'
+    | 'revoke'
+    | 'connect'
+    | 'callback'
+    | 'sign-in'
+    | 'connections'
+    | 'sign-ins';
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Scheme, host and port under which the gateway was asked. */
   readonly base: string;
@@ -106,6 +119,8 @@ export interface McpHold {
   /** One of many that the request makes: it has a record of its own. */
   readonly nested: boolean;
   readonly bytesIn: number;
+  /** JSON of the arguments of a nested call, where they are wanted. */
+  readonly args?: string;
 }
 
 /** What a nested call came to. */
@@ -114,6 +129,8 @@ export interface McpHoldEnd {
   readonly detail?: string;
   readonly bytesOut: number;
   readonly upstreamMs: number;
+  /** JSON, where it is wanted. */
+  readonly result?: string;
 }
 
 export type ToMcpPort =
@@ -123,8 +140,37 @@ export type ToMcpPort =
   | { type: 'abort'; id: number }
   /** The client does not take more, or takes it again. */
   | { type: 'full'; id: number; full: boolean }
-  /** What became of a hold; a text: it was refused. */
-  | { type: 'held'; id: number; number: number; refused?: { message: string; code: string; retryAfterMs?: number } };
+  | McpHeld
+  | McpReleased;
+
+/** Why a call is not made, or its result not given. */
+export interface McpRefusal {
+  readonly message: string;
+  readonly code: string;
+  readonly retryAfterMs?: number;
+}
+
+/** What became of a hold. */
+export interface McpHeld {
+  readonly type: 'held';
+  readonly id: number;
+  readonly number: number;
+  readonly refused?: McpRefusal;
+  /** JSON of the arguments, where guards changed them. */
+  readonly args?: string;
+  /** The result is not given before guards have read it: `released` answers the release. */
+  readonly guarded?: true;
+}
+
+/** What guards made of a result. */
+export interface McpReleased {
+  readonly type: 'released';
+  readonly id: number;
+  readonly number: number;
+  readonly refused?: McpRefusal;
+  /** JSON; absent: as it was. */
+  readonly result?: string;
+}
 
 export type FromMcpPort =
   | { type: 'page'; id: number; answer: McpPageAnswer }
@@ -139,7 +185,7 @@ export type FromMcpPort =
   | { type: 'end'; id: number; outcome: McpOutcome };
 
 /** What of a configuration MCP needs: neither keys nor accounts. */
-export type McpConfiguration = Pick<Configuration, 'server' | 'mcpServers'>;
+export type McpConfiguration = Pick<Configuration, 'server' | 'mcpServers' | 'identities'>;
 
 /** What of it relay threads need for it. */
 export type McpGateConfiguration = Pick<Configuration, 'server' | 'mcpServers' | 'rateLimits' | 'budgets'>;

@@ -36,6 +36,14 @@ before(async () => {
       remote('guarded', server.url, everyone),
       remote('open', server.url, everyone),
       {
+        type: 'mcp-server/virtual',
+        name: 'code',
+        description: 'By code.',
+        ...everyone,
+        mode: 'code',
+        servers: [{ name: 'guarded', enabled_tools: ['echo'] }],
+      },
+      {
         type: 'provider-account/guardrail-config-group',
         name: 'g',
         integrations: [
@@ -79,6 +87,21 @@ for (const [era, connect] of Object.entries({ legacy: legacyClient, modern: mode
   });
 }
 
+test('a call whose method is written with escapes is guarded as any other', async () => {
+  const params = JSON.stringify({ name: 'echo', arguments: { text: 'forbidden' } });
+  const before = server.seen.filter(({ body }) => body.includes('forbidden')).length;
+  for (const method of [String.raw`tools\/call`, String.raw`tools\u002fcall`]) {
+    const answer = await fetch(`${gateway.url}/mcp/v1/guarded/mcp`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: `{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}`,
+    });
+    assert.equal(answer.status, 400, method);
+    assert.match(await answer.text(), /g\/refuse/);
+  }
+  assert.equal(server.seen.filter(({ body }) => body.includes('forbidden')).length, before);
+});
+
 test('a refusal of a tool call bears the id of the request that it answers', async () => {
   for (const id of ['a', 7]) {
     const answer = await fetch(`${gateway.url}/mcp/v1/guarded/mcp`, {
@@ -106,4 +129,22 @@ test('other tools and servers are left alone', async () => {
 
 test('at the address of all servers rules about any of them hold', async () => {
   assert.match(await call(modernClient, '/mcp', 'a secret word'), /a \[GONE\] word/);
+});
+
+test('each call that code makes is guarded by itself, whatever its arguments are made of', async () => {
+  const { client } = await modernClient(`${gateway.url}/mcp/v1/code/mcp`);
+  const run = async (code: string): Promise<string> =>
+    textOf(await client.callTool({ name: 'run_code', arguments: { code } }));
+  const found = JSON.parse(textOf(await client.callTool({ name: 'search_tools', arguments: { query: '' } })));
+  const name = JSON.stringify(found.tools[0].name);
+  const before = server.seen.length;
+  const refused = await run(
+    `try { await callTool(${name}, {text: "for" + "bidden"}); return "called"; } catch (error) { return error.message; }`,
+  );
+  assert.match(refused, /guardrail/i);
+  assert.ok(!server.seen.slice(before).some(({ body }) => body.includes('tools/call')), 'it reaches no tool');
+  const length = await run(`return (await callTool(${name}, {text: "a sec" + "ret"})).length;`);
+  assert.equal(Number(length), '[GONE]: a [GONE]'.length, 'code sees what guards left of the result');
+  assert.ok(server.seen.slice(before).some(({ body }) => body.includes('a [GONE]')));
+  await client.close();
 });

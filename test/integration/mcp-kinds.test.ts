@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
 import { CLIENTS, legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 
@@ -55,7 +56,13 @@ before(async () => {
     asked.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
     response.setHeader('content-type', 'application/json');
     if (request.url?.startsWith('/v1/pets/none')) response.statusCode = 404;
-    response.end(request.url === '/openapi.json' ? JSON.stringify(document) : '{"name":"Rex"}');
+    if (request.url === '/openapi.yaml') response.setHeader('content-type', 'application/yaml');
+    const documents: Record<string, string> = {
+      '/openapi.json': JSON.stringify(document),
+      '/openapi.yaml': stringify(document),
+      '/broken.yaml': 'paths: [',
+    };
+    response.end(documents[request.url ?? ''] ?? '{"name":"Rex"}');
   });
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
@@ -74,6 +81,18 @@ before(async () => {
         tool_settings: [{ method: 'delete', path: '/pets/{id}', name: 'remove_pet', description: 'Removes.' }],
         collaborators: everybody,
       },
+      ...[
+        { name: 'yaml', openapi_spec_source: { type: 'remote', url: `${url}/openapi.yaml` } },
+        { name: 'yaml-inline', openapi_spec_source: { type: 'inline', openapi_spec: stringify(document) } },
+        { name: 'yaml-broken', openapi_spec_source: { type: 'remote', url: `${url}/broken.yaml` } },
+      ].map((more) => ({
+        type: 'mcp-server/openapi',
+        description: 'In YAML.',
+        url: `${url}/v1`,
+        enable_all_tools: true,
+        collaborators: everybody,
+        ...more,
+      })),
       {
         type: 'mcp-server/openapi',
         name: 'one',
@@ -170,4 +189,16 @@ for (const [era, connect] of Object.entries(CLIENTS)) {
 test('a program that does not exist is an error of its server, and is not started again at once', async () => {
   await assert.rejects(legacyClient(at('nothing')), /process ended|cannot be started/);
   await assert.rejects(legacyClient(at('nothing')), /started again in/);
+});
+
+test('an OpenAPI document may be YAML, at an address and inline; one that is neither is an error of its server', async () => {
+  for (const name of ['yaml', 'yaml-inline']) {
+    const { client } = await modernClient(at(name));
+    const { tools } = await client.listTools();
+    await client.close();
+    assert.deepEqual(tools.map((tool) => tool.name).sort(), ['addPet', 'deletePet', 'get_pet'], name);
+  }
+  const { client } = await modernClient(at('yaml-broken'));
+  await assert.rejects(client.listTools(), /neither JSON nor YAML/);
+  await client.close();
 });

@@ -19,12 +19,16 @@ type User = keyof typeof KEYS;
 let issuer: TestIssuer;
 let server: ProtectedServer;
 let liar: ProtectedServer;
+let hidden: ProtectedServer;
+let careful: ProtectedServer;
 let gateway: RunningGateway;
 
 before(async () => {
   issuer = await oauthIssuer();
   server = await protectedServer(issuer.url);
   liar = await protectedServer(issuer.url, { metadata: { resource: server.url } });
+  hidden = await protectedServer(issuer.url, { metadataPath: '/about/this.json', scope: 'openid tools' });
+  careful = await protectedServer(issuer.url, { callScope: 'more' });
   const auth = { type: 'oauth2', grant_type: 'authorization_code', jwt_source: 'access_token' };
   const team = [
     { subject: 'user:ann@example.com', role_id: 'mcp-server-user' },
@@ -36,6 +40,8 @@ before(async () => {
     manifests: [
       remote('issues', server.url, { auth_data: auth, collaborators: team }),
       remote('liar', liar.url, { auth_data: auth }),
+      remote('hidden', hidden.url, { auth_data: auth }),
+      remote('careful', careful.url, { auth_data: auth }),
       remote('metadata', server.url, {
         auth_data: {
           ...auth,
@@ -52,7 +58,7 @@ before(async () => {
 });
 after(async () => {
   await gateway?.[Symbol.asyncDispose]();
-  for (const each of [issuer, server, liar]) await each?.[Symbol.asyncDispose]();
+  for (const each of [issuer, server, liar, hidden, careful]) await each?.[Symbol.asyncDispose]();
 });
 
 const at = (name: string) => `${gateway.url}/mcp/v1/${name}/mcp`;
@@ -249,4 +255,43 @@ test('neither logs nor the data folder hold a token in the clear', async () => {
   for (const secret of [...server.authorizations].map((each) => each.slice('Bearer '.length)).filter(Boolean)) {
     assert.ok(!gateway.output().includes(secret));
   }
+});
+
+test('a user whose token has not the scope of a call is asked for it beside those that she agreed to', async () => {
+  const call = async (): Promise<string> => {
+    const { client } = await legacyClient(at('careful'), { key: KEYS.ann });
+    try {
+      return textOf(await client.callTool({ name: 'whoami', arguments: {} }));
+    } finally {
+      await client.close();
+    }
+  };
+  assert.match((await connect('ann', 'ann@issuer', 'careful')).text, /Connected/);
+  await assert.rejects(call(), /agree at http.*\/mcp\/oauth\/connect\/careful/);
+  const browser = browserOf('ann@issuer');
+  assert.match((await connect('ann', 'ann@issuer', 'careful', '', browser)).text, /Connected/);
+  const asked = browser.visited.find((address) => address.startsWith(`${issuer.url}/auth`)) ?? '';
+  const scopes = (new URL(asked).searchParams.get('scope') ?? '').split(' ');
+  assert.ok(scopes.includes('tools') && scopes.includes('more'), String(scopes));
+  assert.equal(await call(), 'ann@issuer');
+});
+
+test('a server may say in its challenge alone where its metadata are, and which scopes a token needs', async () => {
+  const browser = browserOf('ann@issuer');
+  assert.match((await connect('ann', 'ann@issuer', 'hidden', '', browser)).text, /Connected/);
+  const asked = browser.visited.find((address) => address.startsWith(`${issuer.url}/auth`)) ?? '';
+  assert.equal(new URL(asked).searchParams.get('scope'), 'openid tools');
+  assert.deepEqual(hidden.subjects, []);
+  const call = async (): Promise<string> => {
+    const { client } = await legacyClient(at('hidden'), { key: KEYS.ann });
+    try {
+      return textOf(await client.callTool({ name: 'whoami', arguments: {} }));
+    } finally {
+      await client.close();
+    }
+  };
+  assert.equal(await call(), 'ann@issuer');
+  hidden.refuseKnown();
+  issuer.revokeAll();
+  await assert.rejects(call(), /agree at http.*\/mcp\/oauth\/connect\/hidden/, 'it says at once what is to be done');
 });

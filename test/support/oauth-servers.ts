@@ -39,7 +39,7 @@ export async function oauthIssuer({ tokenSeconds = 3600 }: IssuerOptions = {}): 
     cookies: { keys: ['test'] },
     pkce: { required: () => true },
     findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id, email: id }) }),
-    scopes: ['openid', 'offline_access', 'tools'],
+    scopes: ['openid', 'offline_access', 'tools', 'more'],
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
     ttl: {
@@ -60,7 +60,7 @@ export async function oauthIssuer({ tokenSeconds = 3600 }: IssuerOptions = {}): 
         enabled: true,
         useGrantedResource: () => true,
         getResourceServerInfo: (_context: unknown, resource: string) => ({
-          scope: 'tools',
+          scope: 'tools more',
           audience: resource,
           accessTokenFormat: 'jwt',
           accessTokenTTL: tokenSeconds,
@@ -120,11 +120,11 @@ async function interact(
     return;
   }
   const grant = new provider.Grant({ accountId: details.session.accountId, clientId: details.params.client_id });
-  grant.addOIDCScope('openid offline_access tools');
+  grant.addOIDCScope('openid offline_access tools more');
   const { missingResourceScopes = {} } = details.prompt.details;
   for (const resource of [details.params.resource, ...Object.keys(missingResourceScopes)]) {
     // A sign-in of a person asks for none.
-    if (resource !== undefined) grant.addResourceScope(resource, 'tools');
+    if (resource !== undefined) grant.addResourceScope(resource, 'tools more');
   }
   const grantId = await grant.save();
   await provider.interactionFinished(request, response, { consent: { grantId } }, { mergeWithLastSubmission: true });
@@ -143,12 +143,23 @@ export interface ProtectedServer extends AsyncDisposable {
 interface ProtectedOptions {
   /** What its metadata say instead of the truth. */
   readonly metadata?: object;
+  /** Path of its metadata, which its challenge alone tells. */
+  readonly metadataPath?: string;
+  /** What its challenge says that a token needs. */
+  readonly scope?: string;
+  /** Without it no tool may be called. */
+  readonly callScope?: string;
 }
 
 /** An MCP server behind OAuth: takes tokens of that issuer for itself alone. Each user has a tool of her own. */
 export async function protectedServer(
   issuer: string,
-  { metadata = {} }: ProtectedOptions = {},
+  {
+    metadata = {},
+    metadataPath = '/.well-known/oauth-protected-resource/mcp',
+    scope,
+    callScope,
+  }: ProtectedOptions = {},
 ): Promise<ProtectedServer> {
   const subjects: string[] = [];
   const authorizations = new Set<string>();
@@ -157,7 +168,7 @@ export async function protectedServer(
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', origin);
     const body = await bodyOf(request);
-    if (pathname === '/.well-known/oauth-protected-resource/mcp') {
+    if (pathname === metadataPath) {
       const document = {
         resource: url,
         authorization_servers: [issuer],
@@ -177,8 +188,15 @@ export async function protectedServer(
       () => undefined,
     );
     if (!verified || refused.has(authorization)) {
-      const challenge = `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`;
+      const needed = scope === undefined ? '' : `scope="${scope}", `;
+      const challenge = `Bearer error="invalid_token", ${needed}resource_metadata="${origin}${metadataPath}"`;
       response.writeHead(401, { 'www-authenticate': challenge }).end();
+      return;
+    }
+    const granted = String(verified.payload['scope'] ?? '').split(' ');
+    if (callScope !== undefined && body.includes('tools/call') && !granted.includes(callScope)) {
+      const challenge = `Bearer error="insufficient_scope", scope="${callScope}"`;
+      response.writeHead(403, { 'www-authenticate': challenge }).end();
       return;
     }
     const subject = verified.payload.sub ?? '';

@@ -27,6 +27,16 @@ export interface YamlDocument {
  */
 const maxAliasCount = 1000;
 
+/** Of a document that is no manifest, such as one of OpenAPI. Undefined: it is not one document of YAML. */
+export function plainYaml(source: string): unknown {
+  try {
+    return yaml().parse(source, { maxAliasCount, logLevel: 'error' });
+  } catch {
+    // Whoever asked says so, in words of the place that it came from.
+    return undefined;
+  }
+}
+
 export function yamlDocuments(source: string, file: string): { documents: YamlDocument[]; faults: Fault[] } {
   const { LineCounter, parseAllDocuments } = yaml();
   const lines = new LineCounter();

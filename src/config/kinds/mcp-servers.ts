@@ -123,13 +123,13 @@ const openapi = z.object({
   url: serverUrl.describe('Base address of the API.'),
   openapi_spec_source: z
     .discriminatedUnion('type', [
-      z.object({ type: z.literal('remote'), url: serverUrl.describe('Of the document, as JSON.') }),
+      z.object({ type: z.literal('remote'), url: serverUrl.describe('Of the document, as JSON or YAML.') }),
       z.object({ type: z.literal('upload'), url: text(2048).describe('Of a blob store; is refused: there is none.') }),
       z.object({
         type: z.literal('inline'),
         openapi_spec: z
           .union([z.string().min(2), z.record(z.string(), z.unknown())])
-          .describe('The document, as a map or as JSON text.'),
+          .describe('The document, as a map, or as text of JSON or YAML.'),
       }),
     ])
     .describe('Where its OpenAPI document is.'),

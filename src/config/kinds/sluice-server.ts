@@ -45,6 +45,8 @@ export const sluiceServer = manifestKind({
     checkFiles(server, first.manifest, context.report);
     checkMemory(server, first.manifest, context.report);
     checkAuthorizationServers(server, first.manifest, context);
+    checkOidc('console', server, first.manifest, context);
+    checkOidc('mcp', server, first.manifest, context);
     checkConsole(server, first.manifest, context);
   },
   /** Undefined where it has a fault. */
@@ -78,15 +80,24 @@ function checkAuthorizationServers({ mcp }: ServerSettings, manifest: Manifest, 
   }
 }
 
-function checkConsole({ console: { oidc }, operator }: ServerSettings, manifest: Manifest, context: KindContext): void {
+/** People sign in there with a provider that there is. */
+function checkOidc(
+  section: 'console' | 'mcp',
+  { [section]: { oidc } }: ServerSettings,
+  manifest: Manifest,
+  context: KindContext,
+): void {
   if (oidc === undefined) return;
   const names = issuers(context).map(({ provider }) => provider.name);
-  if (!names.includes(oidc.identityProvider)) {
-    const at = positionOf(manifest, ['console', 'oidc', 'identity_provider']);
-    const message = `there is no identity provider \`${oidc.identityProvider}\``;
-    const remedy = didYouMean(nearNames(oidc.identityProvider, names));
-    context.report.faults.push({ code: 'invalid-value', ...at, message, ...(remedy !== undefined && { remedy }) });
-  }
+  if (names.includes(oidc.identityProvider)) return;
+  const at = positionOf(manifest, [section, 'oidc', 'identity_provider']);
+  const message = `there is no identity provider \`${oidc.identityProvider}\``;
+  const remedy = didYouMean(nearNames(oidc.identityProvider, names));
+  context.report.faults.push({ code: 'invalid-value', ...at, message, ...(remedy !== undefined && { remedy }) });
+}
+
+function checkConsole({ console: { oidc }, operator }: ServerSettings, manifest: Manifest, context: KindContext): void {
+  if (oidc === undefined) return;
   if (operator.adminKey !== undefined) return;
   const message = 'without `operator.admin_key` nobody signs in to the console by an identity provider';
   warn(context.report, manifest, ['console', 'oidc'], { message });

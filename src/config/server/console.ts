@@ -1,14 +1,7 @@
 import { z } from 'zod';
-import {
-  keyWithDefault,
-  optionalKey,
-  restricting,
-  restrictingKey,
-  secretText,
-  text,
-  wholeNumber,
-} from '../scalar-schema.ts';
+import { keyWithDefault, optionalKey, restricting, restrictingKey, wholeNumber } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject-schema.ts';
+import { oidc } from './oidc.ts';
 import { publicUrl } from './safe-address.ts';
 import { type SettingsOf, section } from './section.ts';
 
@@ -25,21 +18,6 @@ const consoleRole = z.object({
     ),
 });
 
-const scopeError = 'a scope of OpenID Connect, without spaces';
-const consoleOidc = optionalKey(
-  z.object({
-    identity_provider: text(256).describe('Name of the identity provider that people sign in with.'),
-    client_id: text(512).describe('As what the gateway is registered there.'),
-    client_secret: optionalKey(secretText(4096)).describe('Its secret; absent: it is a public client.'),
-    scopes: keyWithDefault(
-      z
-        .array(z.string({ error: scopeError }).regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, { error: scopeError }))
-        .max(64, { error: 'at most 64 scopes' }),
-      ['openid', 'email', 'profile'],
-    ).describe('What it asks for; claims of subject and teams must be in the ID token.'),
-  }),
-);
-
 export const consoleSettings = section(
   z.object({
     enabled: keyWithDefault(z.boolean(), true).describe(
@@ -55,7 +33,7 @@ export const consoleSettings = section(
     roles: restrictingKey(keyWithDefault(z.array(consoleRole).max(1000, { error: 'at most 1000 rules' }), [])).describe(
       'Who may sign in beside whoever holds the admin key, and what they may.',
     ),
-    oidc: restricting(consoleOidc).describe('Sign-in with an identity provider; absent: with keys alone.'),
+    oidc: restricting(oidc).describe('Sign-in with an identity provider; absent: with keys alone.'),
   }),
 );
 
@@ -64,5 +42,3 @@ export type ConsoleRole = 'viewer' | 'operator' | 'admin';
 
 /** Sign-in to the console. Holds a secret: never logged. */
 export type ConsoleSettings = SettingsOf<typeof consoleSettings>;
-
-export type ConsoleOidc = NonNullable<ConsoleSettings['oidc']>;

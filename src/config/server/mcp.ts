@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { keyWithDefault, optionalKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
+import { keyWithDefault, optionalKey, restricting, secretText, text, wholeNumber } from '../scalar-schema.ts';
+import { oidc } from './oidc.ts';
 import { publicUrl } from './safe-address.ts';
 import { gibibyte, type SettingsOf, section } from './section.ts';
 
@@ -57,6 +58,9 @@ export const mcp = section(
     ),
     sign_in_ms: keyWithDefault(wholeNumber(60_000, 31_536_000_000), 2_592_000_000).describe(
       'How long such a client stays signed in, at most until the end of the key that it was signed in with.',
+    ),
+    oidc: restricting(oidc).describe(
+      'Sign-in with an identity provider where people sign clients of MCP in, or agree at servers; absent: with keys alone.',
     ),
   }),
 );

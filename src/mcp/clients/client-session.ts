@@ -15,6 +15,7 @@ import {
   requestJson,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
 import type { Call, CallHooks, ClientFacts, Listening } from '../upstream/peer.ts';
@@ -66,12 +67,19 @@ export class ClientSession implements SessionOfContext {
   readonly #uris = new Set<string>();
   #general: { readonly log: EventLog; reply: Reply | undefined; timer: NodeJS.Timeout | undefined } | undefined;
   #listening: Listening | undefined;
+  /** One that is revived elsewhere begins to count anew. */
+  readonly #suffix = randomBytes(3).toString('hex');
   #nextAsk = 1;
   #nextStream = 1;
 
   constructor(options: SessionOptions) {
     this.options = options;
-    this.client = { capabilities: options.capabilities, clientInfo: options.clientInfo, logLevel: undefined };
+    // What is given as a task in the modern era this one does not know.
+    this.client = {
+      capabilities: withoutTasks(options.capabilities),
+      clientInfo: options.clientInfo,
+      logLevel: undefined,
+    };
   }
 
   get id(): string {
@@ -328,7 +336,7 @@ export class ClientSession implements SessionOfContext {
       this.#streams.delete(stream);
       bytes -= log.bytes;
     }
-    const stream = `c${this.#nextStream}${randomBytes(3).toString('hex')}`;
+    const stream = `c${this.#nextStream}${this.#suffix}`;
     this.#nextStream += 1;
     return new EventLog(stream, maxMessageBytes);
   }

@@ -97,6 +97,7 @@ export class Front {
       base: caller.base,
       ...(caller.accounts && { accounts: caller.accounts }),
       holder: reply.holder,
+      guarded: request.guarded,
     };
     const { registry } = this.#options;
     const served = request.server === undefined ? registry.all : registry.find(request.server, { subjects });

@@ -22,7 +22,7 @@ const MAX_HELD = 1_000;
  * result, and comes again with the answers. Meanwhile the call to the server stays open here.
  */
 export class HeldCall {
-  readonly id = randomBytes(16).toString('base64url');
+  #id: string | undefined;
   readonly #questions = new Map<string, Question>();
   #call: Call | undefined;
   #next = 1;
@@ -42,6 +42,12 @@ export class HeldCall {
       (result) => this.#waiting?.resolve({ result }),
       (error: unknown) => this.#waiting?.reject(error),
     );
+  }
+
+  /** Made when it is first held: nearly no call ever is. */
+  get id(): string {
+    this.#id ??= randomBytes(16).toString('base64url');
+    return this.#id;
   }
 
   /** What there is for the client now: the result, or questions. One waits at a time. */

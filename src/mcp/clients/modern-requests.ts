@@ -12,6 +12,7 @@ import {
   type RpcRequest,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { TASK_METHODS, takesTasks, tasksUndeclared, withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
 import type { Wanted } from '../upstream/peer.ts';
@@ -56,7 +57,8 @@ export class ModernRequests {
     reply: Reply,
     takesEvents: boolean,
   ): void {
-    const { capabilities, clientInfo = { name: 'unknown', version: '0' }, logLevel } = meta;
+    const { clientInfo = { name: 'unknown', version: '0' }, logLevel } = meta;
+    const capabilities = context.guarded ? withoutTasks(meta.capabilities) : meta.capabilities;
     const full: CallContext = { ...context, session: undefined, client: { capabilities, clientInfo, logLevel } };
     if (message.method === 'subscriptions/listen') {
       this.#listen(message, served, full, reply, takesEvents);
@@ -90,7 +92,9 @@ export class ModernRequests {
     answer: AnswerStream,
   ): Promise<JsonObject> {
     if (method === 'server/discover') return discovered(served, context);
-    if (!METHODS.has(method)) throw new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`);
+    if (TASK_METHODS.has(method)) {
+      if (!takesTasks(context.client.capabilities)) throw tasksUndeclared(method);
+    } else if (!METHODS.has(method)) throw new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`);
     const notify = (told: string, about: JsonObject): void => {
       // Log messages only where the request asked for them.
       if (told !== 'notifications/message' || context.client.logLevel !== undefined) {
@@ -207,7 +211,9 @@ const MAX_URIS = 1_000;
 const MAX_EARLY = 100;
 
 async function discovered(served: Served, context: CallContext): Promise<JsonObject> {
-  const { capabilities, instructions } = await served.info(context);
+  const { capabilities: all, instructions } = await served.info(context);
+  // Tasks of the older era are not bridged.
+  const { tasks: _tasks, ...capabilities } = all;
   return {
     supportedVersions: ALL_VERSIONS,
     capabilities,

@@ -25,7 +25,12 @@ export interface ConnectFlowOptions {
   server(name: string): OAuthServer | undefined;
 }
 
-export type OAuthServer = { readonly name: string; readonly url: string; readonly auth: McpOAuth };
+export type OAuthServer = {
+  readonly name: string;
+  readonly kind: 'remote' | 'openapi';
+  readonly url: string;
+  readonly auth: McpOAuth;
+};
 
 /** Where the browser goes when this server is done with. */
 export interface Onward {
@@ -60,12 +65,16 @@ export class ConnectFlow {
     browser: string,
     onward: Onward,
   ): Promise<{ readonly address: string } | string> {
-    const { discovery, clients, rows, vault, now } = this.#options;
+    const { discovery, clients, connections, rows, vault, now } = this.#options;
     const server = this.#options.server(place.server);
     if (!server) return 'nobody has to agree there';
     const redirectUri = redirectUriOf(base, server.name);
     try {
-      const facts = await discovery.of(server);
+      // A server may have moved to another issuer since.
+      discovery.forget(server);
+      const found = await discovery.of(server);
+      const scopes = [...new Set([...found.scopes, ...(await connections.wantedOf(place))])];
+      const facts = { ...found, scopes };
       const client = await clients.of(server.name, server.auth, facts, redirectUri);
       const state = randomBytes(24).toString('base64url');
       const verifier = randomBytes(32).toString('base64url');
@@ -154,8 +163,8 @@ export class ConnectFlow {
 /** Undefined: its users need not agree to anything. */
 export function asOAuthServer(server: McpServer | undefined): OAuthServer | undefined {
   if (server?.kind !== 'remote' && server?.kind !== 'openapi') return undefined;
-  const { auth, name, url } = server;
-  return auth.type === 'oauth2' && auth.grant === 'authorization_code' ? { name, url, auth } : undefined;
+  const { auth, kind, name, url } = server;
+  return auth.type === 'oauth2' && auth.grant === 'authorization_code' ? { name, kind, url, auth } : undefined;
 }
 
 function authorizationAddress(

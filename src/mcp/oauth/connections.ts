@@ -71,6 +71,8 @@ export class Connections {
   readonly #known = new GenerationCache<Known>(MAX_KNOWN);
   readonly #refreshing = new Map<string, Promise<Known>>();
   readonly #waiting = new Map<string, Set<() => void>>();
+  /** Scopes that a server wants beyond those that the user agreed to, until she agrees again. */
+  readonly #wanted = new GenerationCache<readonly string[]>(MAX_KNOWN);
   /** When a token that still works could not be renewed. */
   readonly #failedAt = new GenerationCache<number>(MAX_KNOWN);
 
@@ -100,6 +102,19 @@ export class Connections {
     return { id: known.connection.id, token: secret.token };
   }
 
+  wants(place: McpPlace, scopes: readonly string[]): void {
+    this.#wanted.set(keyOf(place), scopes);
+  }
+
+  /** All that the user is to be asked for besides what the server always wants. Rejects with RowsAway. */
+  async wantedOf(place: McpPlace): Promise<readonly string[]> {
+    const wanted = this.#wanted.get(keyOf(place));
+    if (wanted === undefined) return [];
+    const known = await this.#find(place);
+    // What she agreed to before she is not to lose by it.
+    return [...(known?.connection.scopes ?? '').split(' ').filter(Boolean), ...wanted];
+  }
+
   async valuesOf(place: McpPlace): Promise<Readonly<Record<string, string>> | undefined> {
     const known = await this.#find(place);
     const read = valuesSchema.safeParse(known?.connection.kind === 'values' ? known.secret : undefined);
@@ -112,18 +127,21 @@ export class Connections {
     const secret = tokenIn(known);
     if (known === undefined || secret === undefined) return false;
     if (secret.refresh === undefined) {
-      await this.delete({ id: known.connection.id }).catch(() => undefined);
-      return false;
+      return this.delete({ id: known.connection.id }).then(
+        () => true,
+        () => false,
+      );
     }
     return this.#refreshed(place, known).then(
       () => true,
-      () => false,
+      async () => (await this.#find(place).catch(() => known)) === undefined,
     );
   }
 
   /** Replaces what the user had there. */
   async putToken(place: McpPlace, issuer: string | undefined, answer: TokenAnswer, secret: TokenSecret): Promise<void> {
     const { lifeMs } = answer;
+    this.#wanted.delete(keyOf(place));
     await this.#put(
       place,
       'oauth',

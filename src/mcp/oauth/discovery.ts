@@ -1,8 +1,9 @@
 import { isArray, type JsonObject, parseObject, stringOf } from '../../codec/json-value.ts';
 import type { McpOAuth } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
-import type { HttpClient } from '../../core/http-client.ts';
+import { type HttpClient, headerOf } from '../../core/http-client.ts';
 import { isMetadataAddress } from '../../core/metadata-address.ts';
+import { challengeParameter, scopesIn } from '../protocol/challenge.ts';
 
 /** Where and how users of one server agree. */
 export interface AuthorizationFacts {
@@ -26,6 +27,7 @@ export class DiscoveryFault extends Error {}
 
 interface OAuthServer {
   readonly name: string;
+  readonly kind: 'remote' | 'openapi';
   readonly url: string;
   readonly auth: McpOAuth;
 }
@@ -46,7 +48,7 @@ export class Discovery {
 
   /** Rejects with a DiscoveryFault. */
   of(server: OAuthServer): Promise<AuthorizationFacts> {
-    const key = JSON.stringify([server.name, server.url, server.auth]);
+    const key = keyOf(server);
     const now = performance.now();
     const known = this.#known.get(key);
     if (known && now < known.untilMs) return known.facts;
@@ -56,7 +58,12 @@ export class Discovery {
     return facts;
   }
 
-  async #look({ url, auth }: OAuthServer): Promise<AuthorizationFacts> {
+  /** It is asked anew. */
+  forget(server: OAuthServer): void {
+    this.#known.delete(keyOf(server));
+  }
+
+  async #look({ url, auth, kind }: OAuthServer): Promise<AuthorizationFacts> {
     const { authorizationUrl, tokenUrl, registrationUrl, clientId, scopes } = auth;
     const isWritten = authorizationUrl !== undefined && tokenUrl !== undefined;
     const resource = canonical(url);
@@ -73,7 +80,8 @@ export class Discovery {
         scopes,
       };
     }
-    const told = await this.#protectedResource(url);
+    const challenge = kind === 'remote' ? await this.#challenge(url) : NO_CHALLENGE;
+    const told = await this.#protectedResource(url, challenge.metadata);
     const metadata = await this.#issuer(told?.issuer ?? new URL(url).origin, told === undefined);
     const at = (key: string): string | undefined => addressIn(metadata[key]);
     const foundAuthorization = authorizationUrl ?? at('authorization_endpoint');
@@ -94,17 +102,36 @@ export class Discovery {
       issInAnswer: metadata['authorization_response_iss_parameter_supported'] === true,
       clientDocuments: metadata['client_id_metadata_document_supported'] === true,
       resource: told?.resource ?? resource,
-      scopes: scopes.length > 0 ? scopes : (told?.scopes ?? []),
+      scopes: scopes.length > 0 ? scopes : (challenge.scopes ?? told?.scopes ?? []),
     };
   }
 
-  /** RFC 9728 §3: at the path of the server, then at the root. Undefined: it says nothing. */
+  /** RFC 9728 §5.1: what it says to a request without a token. A server that says nothing is no fault here. */
+  async #challenge(url: string): Promise<Challenge> {
+    const answer = await this.#http({
+      url,
+      method: 'POST',
+      headers: ['content-type', 'application/json', 'accept', 'application/json, text/event-stream'],
+      body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+      timeoutMs: FETCH_MS,
+      maxBytes: MAX_DOCUMENT_BYTES,
+      whenLonger: 'cut',
+      reach: 'not-metadata',
+    }).catch(() => undefined);
+    const written = answer?.status === 401 ? headerOf(answer, 'www-authenticate') : undefined;
+    if (written === undefined) return NO_CHALLENGE;
+    return { metadata: addressIn(challengeParameter(written, 'resource_metadata')), scopes: scopesIn(written) };
+  }
+
+  /** RFC 9728 §3: where its challenge says, else at the path of the server, then at the root. Undefined: it says nothing. */
   async #protectedResource(
     url: string,
+    challenged: string | undefined,
   ): Promise<{ resource: string; issuer: string; scopes: readonly string[] } | undefined> {
     const { origin, pathname } = new URL(url);
     const wellKnown = `${origin}/.well-known/oauth-protected-resource`;
-    for (const address of new Set([wellKnown + pathname.replace(/\/+$/, ''), wellKnown])) {
+    const places = challenged === undefined ? [wellKnown + pathname.replace(/\/+$/, ''), wellKnown] : [challenged];
+    for (const address of new Set(places)) {
       const document = await this.#document(address);
       const resource = addressIn(document?.['resource']);
       const servers = document?.['authorization_servers'];
@@ -150,6 +177,19 @@ export class Discovery {
     });
     return answer.status === 200 ? parseObject(answer.body.toString()) : undefined;
   }
+}
+
+interface Challenge {
+  /** Where its metadata are. */
+  readonly metadata: string | undefined;
+  /** What a token for it needs. */
+  readonly scopes: readonly string[] | undefined;
+}
+
+const NO_CHALLENGE: Challenge = { metadata: undefined, scopes: undefined };
+
+function keyOf({ name, url, auth }: OAuthServer): string {
+  return JSON.stringify([name, url, auth]);
 }
 
 /** An address that a document names: of no metadata service, and secret things go there only over TLS, or on this machine. */

@@ -1,18 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
-import { parseObject } from '../../codec/json-value.ts';
-import type { McpServer } from '../../config/mcp/mcp-servers.ts';
 import type { Log } from '../../core/log.ts';
-import type { McpConnection } from '../../store/mcp-connections.ts';
 import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../../threads/mcp-messages.ts';
 import type { ServerRegistry } from '../servers/registry.ts';
-import { type Asked, type AuthorizationServer, json, NO_STORE } from './authorization-server.ts';
+import type { Asked, AuthorizationServer } from './authorization-server.ts';
 import { asOAuthServer, type ConnectFlow, type Onward } from './connect-flow.ts';
 import type { Connections } from './connections.ts';
 import { isLoopback } from './discovery.ts';
 import { browserCookie } from './own-addresses.ts';
+import { connectionsOf, refusal, signInsOf } from './own-grants.ts';
 import { errorPage, html, page, redirect, signInPage } from './pages.ts';
-import { connectUrl, DEFAULT_ACCOUNT, encodedServer, isAccount } from './places.ts';
+import type { PersonSignIn, Wanted } from './person-sign-in.ts';
+import { accountIn, DEFAULT_ACCOUNT, encodedServer } from './places.ts';
 import { type McpRows, RowsAway } from './rows.ts';
 
 export interface OAuthFrontOptions {
@@ -20,6 +18,7 @@ export interface OAuthFrontOptions {
   readonly issuer: AuthorizationServer;
   readonly flow: ConnectFlow;
   readonly connections: Connections;
+  readonly person: PersonSignIn;
   readonly rows: McpRows;
   readonly log: Log;
 }
@@ -27,10 +26,6 @@ export interface OAuthFrontOptions {
 /** Asked for one after the other while a client signs in. */
 const MAX_CHAIN = 5;
 const STALE = 'This form is too old, or was opened in another browser. Begin again.';
-
-const valuesSchema = z.strictObject({
-  values: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/), z.string().regex(/^[\x20-\x7e]{1,8192}$/)),
-});
 
 /** All that browsers and clients ask besides MCP itself. */
 export class OAuthFront {
@@ -68,15 +63,17 @@ export class OAuthFront {
           : this.#connectForm(request, request.query, undefined);
       case 'callback':
         return this.#callback(request);
+      case 'sign-in':
+        return this.#signedIn(request);
       case 'connections':
-        return this.#connections(request);
+        return connectionsOf(this.#options, request);
       case 'sign-ins':
-        return this.#signIns(request);
+        return signInsOf(this.#options, request);
     }
   }
 
   async #authorize(request: McpPageRequest, query: string, fault: string | undefined): Promise<McpPageAnswer> {
-    const { issuer } = this.#options;
+    const { issuer, person } = this.#options;
     const asked = await issuer.asked(new URLSearchParams(query), request.base);
     if ('page' in asked) return errorPage(400, asked.page);
     if ('address' in asked) return redirect(asked.address);
@@ -86,20 +83,44 @@ export class OAuthFront {
     const what = server === undefined ? 'all MCP servers that you may use' : `the MCP server ${server}`;
     const about = html`<p><strong>${client.name}${from}</strong> wants to use <strong>${what}</strong> in your name.</p><p>Nobody vouches for that name. The answer goes to <code>${new URL(redirectUri).host || redirectUri}</code>: allow it only if you have just begun this yourself.</p>`;
     const form = issuer.form(query, browser);
-    const forms = `https: ${sourceOf(redirectUri)}`;
-    return signInPage({ title: 'Sign in', about, action: '/mcp/oauth/authorize', form, fault, forms, headers });
+    const forms = `${formsOf(request)} ${sourceOf(redirectUri)}`;
+    const { offered: provider } = person;
+    return signInPage({
+      title: 'Sign in',
+      about,
+      action: '/mcp/oauth/authorize',
+      form,
+      fault,
+      forms,
+      headers,
+      provider,
+    });
   }
 
   async #agree(request: McpPageRequest): Promise<McpPageAnswer> {
-    const { issuer, registry } = this.#options;
-    const { base, signedIn } = request;
+    const { issuer } = this.#options;
+    const { base, browser, signedIn } = request;
     const form = new URLSearchParams(request.body);
-    const query = issuer.ofForm(form.get('form') ?? '', request.browser);
+    const query = issuer.ofForm(form.get('form') ?? '', browser);
     if (query === undefined) return errorPage(400, STALE);
     const asked = await issuer.asked(new URLSearchParams(query), base);
     if ('page' in asked) return errorPage(400, asked.page);
     if ('address' in asked) return redirect(asked.address);
-    if (form.get('decision') !== 'allow') return redirect(issuer.refusedBy(asked, base));
+    const decision = form.get('decision');
+    if (decision === 'provider') {
+      return this.#away({ page: 'authorize', query }, request, (fault) => this.#authorize(request, query, fault));
+    }
+    if (decision !== 'allow') return redirect(issuer.refusedBy(asked, base));
+    return this.#agreeAs(request, query, asked, signedIn);
+  }
+
+  async #agreeAs(
+    request: McpPageRequest,
+    query: string,
+    asked: Asked,
+    signedIn: McpPageRequest['signedIn'],
+  ): Promise<McpPageAnswer> {
+    const { registry } = this.#options;
     if (signedIn === undefined || typeof signedIn === 'string') {
       return this.#authorize(request, query, signedIn ?? 'No key was given.');
     }
@@ -108,6 +129,35 @@ export class OAuthFront {
       return this.#authorize(request, query, `There is no MCP server ${server} that you may use.`);
     }
     return redirect(await this.#firstThere(asked, request, signedIn));
+  }
+
+  /** To the identity provider; `again` shows the page anew, and says why it cannot be. */
+  async #away(
+    wanted: Wanted,
+    { base, browser }: McpPageRequest,
+    again: (fault: string) => Promise<McpPageAnswer> | McpPageAnswer,
+  ): Promise<McpPageAnswer> {
+    if (browser === undefined) return errorPage(400, STALE);
+    const begun = await this.#options.person.begin(wanted, base, browser);
+    return typeof begun === 'string' ? again(begun) : redirect(begun.location);
+  }
+
+  /** Back from the identity provider: what was wanted goes on as if a key had come. */
+  async #signedIn(request: McpPageRequest): Promise<McpPageAnswer> {
+    const { person, issuer } = this.#options;
+    const back = await person.finish(new URLSearchParams(request.query), request.browser);
+    if (!back) {
+      return errorPage(400, 'Nobody left this browser to sign in, or it was too long ago. Begin again.');
+    }
+    const { wanted, who } = back;
+    if (wanted.page === 'connect') {
+      const { server, account } = wanted;
+      return this.#connectAs({ ...request, rest: server, query: `account=${account}` }, server, account, who);
+    }
+    const asked = await issuer.asked(new URLSearchParams(wanted.query), request.base);
+    if ('page' in asked) return errorPage(400, asked.page);
+    if ('address' in asked) return redirect(asked.address);
+    return this.#agreeAs(request, wanted.query, asked, who);
   }
 
   /** To the client, or first to the issuers of servers behind the address, where the user has not agreed yet. */
@@ -146,21 +196,39 @@ export class OAuthFront {
     const which = account === DEFAULT_ACCOUNT ? '' : ` as ${account}`;
     const about = html`<p>The gateway will use the MCP server <strong>${server}</strong>${which} in your name. Its issuer asks you next; what it gives is kept sealed, is used for your requests alone, and can be taken back.</p>`;
     const form = this.#options.issuer.form(JSON.stringify([server, account]), browser);
-    const forms = `https:${isLoopback(new URL(request.base).hostname) ? ' http://127.0.0.1:* http://localhost:*' : ''}`;
     const action = `/mcp/oauth/connect/${encodedServer(server)}?account=${account}`;
-    return signInPage({ title: `Connect ${server}`, about, action, form, fault, forms, headers });
+    const title = `Connect ${server}`;
+    const { offered: provider } = this.#options.person;
+    return signInPage({ title, about, action, form, fault, forms: formsOf(request), headers, provider });
   }
 
   async #connect(request: McpPageRequest): Promise<McpPageAnswer> {
-    const { issuer, registry, flow } = this.#options;
-    const { base, signedIn, browser, rest: server, query } = request;
+    const { issuer } = this.#options;
+    const { signedIn, browser, rest: server, query } = request;
     const form = new URLSearchParams(request.body);
     const account = accountIn(query);
     const bound = issuer.ofForm(form.get('form') ?? '', browser);
     if (browser === undefined || account === undefined || bound !== JSON.stringify([server, account])) {
       return errorPage(400, STALE);
     }
-    if (form.get('decision') !== 'allow') return page(200, 'Nothing was done', html`<p>You can close this page.</p>`);
+    const decision = form.get('decision');
+    if (decision === 'provider') {
+      const again = (fault: string): McpPageAnswer => this.#connectForm(request, query, fault);
+      return this.#away({ page: 'connect', server, account }, request, again);
+    }
+    if (decision !== 'allow') return page(200, 'Nothing was done', html`<p>You can close this page.</p>`);
+    return this.#connectAs(request, server, account, signedIn);
+  }
+
+  async #connectAs(
+    request: McpPageRequest,
+    server: string,
+    account: string,
+    signedIn: McpPageRequest['signedIn'],
+  ): Promise<McpPageAnswer> {
+    const { registry, flow } = this.#options;
+    const { base, browser, query } = request;
+    if (browser === undefined) return errorPage(400, STALE);
     if (signedIn === undefined || typeof signedIn === 'string') {
       return this.#connectForm(request, query, signedIn ?? 'No key was given.');
     }
@@ -193,112 +261,6 @@ export class OAuthFront {
       html`<p>The MCP server <strong>${server}</strong> can be used in your name now. You can close this page.</p>`,
     );
   }
-
-  async #connections(request: McpPageRequest): Promise<McpPageAnswer> {
-    const { signedIn, rest: server, base, method } = request;
-    const { connections, registry } = this.#options;
-    if (signedIn === undefined || typeof signedIn === 'string')
-      return refusal(401, 'invalid_api_key', 'No key was given.');
-    const { subject } = signedIn;
-    const subjects = new Set(signedIn.subjects);
-    if (server === '') {
-      const kept = await connections.list({ subject });
-      const wanting = registry.manifests({ subjects }).filter((each) => needsUser(each) !== undefined);
-      const missing = wanting
-        .filter(({ name }) => !kept.some((each) => each.server === name))
-        .map((each) => ({ server: each.name, status: 'missing', ...howToConnect(each, base) }));
-      return json(200, { data: [...kept.map(shownConnection), ...missing] });
-    }
-    const account = accountIn(request.query);
-    if (account === undefined)
-      return refusal(400, 'invalid_parameter', '`account` may have letters, digits and . _ -.');
-    if (method === 'DELETE') {
-      const count = await connections.delete({ subject, server, account });
-      return count > 0
-        ? { status: 204, headers: NO_STORE, body: '' }
-        : refusal(404, 'not_found', 'There is no such connection.');
-    }
-    const manifest = registry.manifests({ subjects }).find(({ name }) => name === server);
-    if (!manifest || needsUser(manifest) !== 'values') {
-      return refusal(
-        404,
-        'not_found',
-        `There is no MCP server \`${server.slice(0, 128)}\` that takes values of yours.`,
-      );
-    }
-    const read = valuesSchema.safeParse(parseObject(request.body));
-    if (!read.success) {
-      return refusal(400, 'invalid_parameter', 'The body is `{"values": {"NAME": "text of one line"}}`.');
-    }
-    await connections.putValues({ subject, server, account }, read.data.values);
-    return { status: 204, headers: NO_STORE, body: '' };
-  }
-
-  async #signIns({ signedIn, rest: id, method }: McpPageRequest): Promise<McpPageAnswer> {
-    const { rows } = this.#options;
-    if (signedIn === undefined || typeof signedIn === 'string')
-      return refusal(401, 'invalid_api_key', 'No key was given.');
-    if (method === 'DELETE') {
-      const was = await rows.deleteSignIn(id, signedIn.subject);
-      return was
-        ? { status: 204, headers: NO_STORE, body: '' }
-        : refusal(404, 'not_found', 'There is no such sign-in.');
-    }
-    return json(200, { data: (await rows.signIns(signedIn.subject)).map(shownSignIn) });
-  }
-}
-
-/** What a user has to bring: consent, or values. Undefined: nothing. */
-export function needsUser(server: McpServer): 'consent' | 'values' | undefined {
-  if (asOAuthServer(server)) return 'consent';
-  if (server.kind === 'stdio') return server.perUser ? 'values' : undefined;
-  if (server.kind === 'virtual') return undefined;
-  return server.auth.type === 'header' && server.auth.perUser ? 'values' : undefined;
-}
-
-function howToConnect(server: McpServer, base: string): object {
-  return needsUser(server) === 'consent'
-    ? { kind: 'oauth', connect_url: connectUrl(base, server.name) }
-    : { kind: 'values' };
-}
-
-export function shownConnection(connection: McpConnection): object {
-  const { id, server, account, kind, issuer, scopes, expiresAt, createdAt, updatedAt } = connection;
-  return {
-    id,
-    server,
-    account,
-    kind,
-    status: 'connected',
-    issuer: issuer ?? null,
-    scopes: scopes === '' ? [] : scopes.split(' '),
-    token_expires_at: expiresAt === undefined ? null : new Date(expiresAt),
-    created_at: new Date(createdAt),
-    updated_at: new Date(updatedAt),
-  };
-}
-
-export function shownSignIn(signIn: Awaited<ReturnType<McpRows['signIns']>>[number]): object {
-  const { id, client, resource, createdAt, usedAt, expiresAt } = signIn;
-  return {
-    id,
-    client,
-    resource,
-    created_at: new Date(createdAt),
-    used_at: new Date(usedAt),
-    expires_at: new Date(expiresAt),
-  };
-}
-
-/** Undefined: it is none. */
-function accountIn(query: string): string | undefined {
-  const account = new URLSearchParams(query).get('account') ?? DEFAULT_ACCOUNT;
-  return isAccount(account) ? account : undefined;
-}
-
-function refusal(status: number, code: string, message: string): McpPageAnswer {
-  const type = status >= 500 ? 'server_error' : 'invalid_request_error';
-  return json(status, { error: { message, type, code, param: null } });
 }
 
 /** What sets this browser apart, and what tells it so. */
@@ -311,6 +273,11 @@ function browserOf({ browser, base }: McpPageRequest): {
   const secure = base.startsWith('https://');
   const cookie = `${browserCookie(base)}=${made}; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600${secure ? '; Secure' : ''}`;
   return { browser: made, headers: ['set-cookie', cookie] };
+}
+
+/** Where forms may lead: issuers and providers, which browsers are sent on to. */
+function formsOf({ base }: McpPageRequest): string {
+  return `https:${isLoopback(new URL(base).hostname) ? ' http://127.0.0.1:* http://localhost:*' : ''}`;
 }
 
 /** As a source of a content security policy. */

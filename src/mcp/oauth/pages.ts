@@ -85,11 +85,18 @@ export interface SignInForm {
   readonly fault: string | undefined;
   readonly forms: string;
   readonly headers: readonly string[];
+  /** With whom one may sign in in the place of a key; undefined: with nobody. */
+  readonly provider: string | undefined;
 }
 
 /** The key stands in the body of the answer alone, and is kept by nobody. */
-export function signInPage({ title, about, action, form, fault, forms, headers }: SignInForm): McpPageAnswer {
+export function signInPage(asked: SignInForm): McpPageAnswer {
+  const { title, about, action, form, fault, forms, headers, provider } = asked;
   const told = fault === undefined ? html`` : html`<p role="alert">${fault}</p>`;
-  const content = html`${about}${told}<form method="post" action="${action}"><input type="hidden" name="form" value="${form}"><label>Your key of this gateway<input type="password" name="key" autocomplete="current-password" autofocus></label><p><button name="decision" value="allow">Allow</button><button name="decision" value="deny" formnovalidate>Deny</button></p></form>`;
+  const elsewhere =
+    provider === undefined
+      ? html``
+      : html`<p><button name="decision" value="provider">Allow, and sign in with ${provider}</button></p>`;
+  const content = html`${about}${told}<form method="post" action="${action}"><input type="hidden" name="form" value="${form}">${elsewhere}<label>Your key of this gateway<input type="password" name="key" autocomplete="current-password" autofocus></label><p><button name="decision" value="allow">Allow</button><button name="decision" value="deny" formnovalidate>Deny</button></p></form>`;
   return page(fault === undefined ? 200 : 403, title, content, { forms, headers });
 }

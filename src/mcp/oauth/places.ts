@@ -3,7 +3,7 @@ export const DEFAULT_ACCOUNT = 'default';
 
 const ACCOUNT = /^[A-Za-z0-9._-]{1,64}$/;
 
-export function isAccount(account: string): boolean {
+function isAccount(account: string): boolean {
   return ACCOUNT.test(account);
 }
 
@@ -16,4 +16,10 @@ export function connectUrl(base: string, server: string, account = DEFAULT_ACCOU
 /** `group/name` has a slash of its own. */
 export function encodedServer(server: string): string {
   return server.split('/').map(encodeURIComponent).join('/');
+}
+
+/** `account` of a query; undefined: it is none. */
+export function accountIn(query: string): string | undefined {
+  const account = new URLSearchParams(query).get('account') ?? DEFAULT_ACCOUNT;
+  return isAccount(account) ? account : undefined;
 }

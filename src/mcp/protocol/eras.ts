@@ -29,11 +29,19 @@ export const META = {
   subscription: `${PREFIX}subscriptionId`,
 } as const;
 
-/** Requests that may be answered with questions (MRTR), and that name what they are about in `Mcp-Name`. */
+/** Requests that may be answered with questions (MRTR), and the parameter that says what they are about. */
 export const NAMED: Readonly<Record<string, 'name' | 'uri'>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
+};
+
+/** Requests whose header `Mcp-Name` repeats what they are about. */
+export const REPEATED: Readonly<Record<string, 'name' | 'uri' | 'taskId'>> = {
+  ...NAMED,
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
 };
 
 /** Their results say how long and by whom they may be kept. */
@@ -98,7 +106,7 @@ export function readModern(message: RpcRequest | RpcNotification, headers: Moder
   if (headers.method !== message.method) {
     return mismatch(`Mcp-Method '${headers.method}' does not match the body's '${message.method}'`);
   }
-  const key = NAMED[message.method];
+  const key = REPEATED[message.method];
   if (key !== undefined) {
     const inBody = stringOf(message.params[key]);
     if (headers.name === undefined) return mismatch('Mcp-Name is missing');

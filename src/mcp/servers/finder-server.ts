@@ -2,6 +2,7 @@ import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } f
 import type { CodeOutcome } from '../../threads/code-messages.ts';
 import type { CodeCall, CodeRuns } from '../code/code-runs.ts';
 import { INVALID_PARAMS, RpcError } from '../protocol/json-rpc.ts';
+import { withoutTasks } from '../protocol/tasks.ts';
 import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import type { JointServer } from './joint-server.ts';
@@ -139,6 +140,10 @@ export class FinderServer implements Served {
     return calls ? stringOf(objectOf(params['arguments'])?.['name']) : undefined;
   }
 
+  toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined {
+    return this.#joint.toolOfTask(params, context);
+  }
+
   /** What it finds has prices of its own. */
   priceOf(): undefined {}
 
@@ -192,7 +197,9 @@ export class FinderServer implements Served {
       if (cancelled()) return done({});
       const { over, cancel } = this.#options.runs.begin(code, (tool, written) => {
         const inner = { name: tool, arguments: parseObject(written) ?? {} };
-        const nested = { ...context, holder: context.holder.nested, askedAs: [] };
+        // Code waits for a result, and asks for no task.
+        const client = { ...context.client, capabilities: withoutTasks(context.client.capabilities) };
+        const nested = { ...context, client, holder: context.holder.nested, askedAs: [] };
         const call = this.#joint.call(nested, 'tools/call', inner, { ask: hooks.ask, notify: () => undefined });
         return { value: call.result.then(codeValueOf), cancel: call.cancel } satisfies CodeCall;
       });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
+import { TASK_METHODS, unknownTask } from '../protocol/tasks.ts';
 import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import {
@@ -107,6 +108,7 @@ export class JointServer implements Served {
       case 'completion/complete':
         return this.#complete(context, params, hooks);
       default: {
+        if (TASK_METHODS.has(method)) return this.#ofTask(context, method, params, hooks);
         const result = Promise.reject<JsonObject>(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`));
         return callOf(result);
       }
@@ -213,14 +215,16 @@ export class JointServer implements Served {
       if (key === 'prompts') return part.server.call(own, method, { ...params, name }, hooks);
       const askedAs = [...(context.askedAs ?? []), { server: this.name, tool: shown }];
       // A server that is made of others knows better which tool is meant in the end.
-      const over = part.server.kind === 'virtual' ? undefined : await this.#held(context, askedAs, part, name, params);
-      const call = part.server.call({ ...own, askedAs }, method, { ...params, name }, hooks);
-      if (over)
-        call.result.then(
-          (result) => over({ result }),
-          (error: unknown) => over({ error }),
-        );
-      return call;
+      const held = part.server.kind === 'virtual' ? undefined : await this.#held(context, askedAs, part, name, params);
+      const asked = held?.args === undefined ? params : { ...params, arguments: held.args };
+      const call = part.server.call({ ...own, askedAs }, method, { ...asked, name }, hooks);
+      if (held === undefined) return call;
+      const result = call.result.then(held.succeeded, (error: unknown) => {
+        held.failed(error);
+        throw error;
+      });
+      result.catch(() => undefined);
+      return { result, cancel: call.cancel };
     });
   }
 
@@ -251,6 +255,23 @@ export class JointServer implements Served {
     if (key === 'tools' && part.enabledTools?.has(place.name) === false) return undefined;
     if (key === 'tools' && !this.#allows(context, shown, place)) return undefined;
     return { part, name: place.name };
+  }
+
+  toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined {
+    return this.#partOfTask(context, params)?.server.toolOfTask?.(params, context);
+  }
+
+  #partOfTask(context: Pick<CallContext, 'subjects'>, params: JsonObject): Part | undefined {
+    return this.#options.parts(context).find(({ server, enabledTools }) => {
+      const tool = server.toolOfTask?.(params, context);
+      return tool !== undefined && enabledTools?.has(tool) !== false;
+    });
+  }
+
+  #ofTask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    const part = this.#partOfTask(context, params);
+    if (!part) return callOf(Promise.reject<JsonObject>(unknownTask()));
+    return part.server.call(contextOf(context, part), method, params, hooks);
   }
 
   #read(context: CallContext, params: JsonObject, hooks: CallHooks): Call {

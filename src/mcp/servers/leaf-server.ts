@@ -3,13 +3,16 @@ import type { McpRemote, McpStdio, McpToolSetting } from '../../config/mcp/mcp-s
 import type { McpSettings } from '../../config/server/mcp.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import type { Log } from '../../core/log.ts';
+import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { TASK_METHODS, unknownTask } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
 import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
+import type { TaskIds } from './task-ids.ts';
 import { identityOf, type ToolPins } from './tool-pins.ts';
 import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
 
@@ -18,6 +21,7 @@ export interface ServerHost {
   readonly log: Log;
   settings(): McpSettings;
   readonly pins: ToolPins;
+  readonly tasks: TaskIds;
   /** Takes a place among the sessions with servers; false: there is none, although idle ones were closed. */
   admit(peer: Peer): boolean;
 }
@@ -68,6 +72,10 @@ export abstract class LeafServer implements Served {
   protected refused(_context: CallContext): Promise<boolean> {
     return Promise.resolve(false);
   }
+  /** The credential has not the scopes that the server wants: what to tell the caller; undefined: nothing but that. */
+  protected lacking(_context: CallContext, _scopes: readonly string[]): RpcError | undefined {
+    return undefined;
+  }
   /** Before a call during which the user can be asked for what is missing. Rejects with an RpcError. */
   protected prepare(_context: CallContext, _hooks: CallHooks, _cancelled: () => boolean): Promise<void> {
     return Promise.resolve();
@@ -85,6 +93,7 @@ export abstract class LeafServer implements Served {
   }
 
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    if (TASK_METHODS.has(method)) return this.#ofTask(context, method, params, hooks);
     if (!METHODS.has(method)) {
       return {
         result: rejected(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)),
@@ -95,9 +104,16 @@ export abstract class LeafServer implements Served {
       if (NAMED[method] !== undefined) await this.prepare(context, hooks, cancelled);
       if (method === 'tools/call') await this.#checkTool(context, stringOf(params['name']) ?? '');
       const call = this.#askPeer(context, method, params, hooks, cancelled);
+      if (method === 'tools/call')
+        return { ...call, result: call.result.then((result) => this.#owned(result, context, params)) };
       if (method !== 'tools/list') return call;
       return { result: call.result.then((result) => this.#shownIn(result, context)), cancel: call.cancel };
     });
+  }
+
+  toolOfTask(params: JsonObject): string | undefined {
+    const task = this.host.tasks.open(params);
+    return task?.server === this.name ? task.tool : undefined;
   }
 
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
@@ -190,6 +206,28 @@ export abstract class LeafServer implements Served {
     session.onEnd(() => this.drop(key, peer));
   }
 
+  /** What is asked of a task: by whom it was given to alone, while that one may use its tool. */
+  #ofTask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    return lateCall(async (cancelled) => {
+      const task = this.host.tasks.open(params);
+      if (task?.server !== this.name || task.subject !== context.subject) throw unknownTask();
+      await this.#checkTool(context, task.tool);
+      const call = this.#askPeer(context, method, { ...params, taskId: task.id }, hooks, cancelled);
+      const { taskId } = params;
+      const named = (result: JsonObject): JsonObject =>
+        result['taskId'] === undefined ? result : { ...result, taskId };
+      return { ...call, result: call.result.then(named) };
+    });
+  }
+
+  /** A task in the place of a result becomes one of this caller. */
+  #owned(result: JsonObject, { subject }: CallContext, params: JsonObject): JsonObject {
+    const { resultType, taskId: id } = result;
+    if (resultType !== 'task' || typeof id !== 'string') return result;
+    const tool = stringOf(params['name']) ?? '';
+    return { ...result, taskId: this.host.tasks.close({ server: this.name, id, subject, tool }) };
+  }
+
   /** A second time where the credential was refused and there is another by now. */
   #opened(context: CallContext): Promise<Opened> {
     return this.open(context).catch(async (error: unknown) => {
@@ -217,7 +255,7 @@ export abstract class LeafServer implements Served {
           return value;
         },
         (error: unknown) => {
-          throw this.#told(error);
+          throw this.#lacking(error, context) ?? this.#told(error);
         },
       );
     result.catch(() => undefined);
@@ -234,6 +272,13 @@ export abstract class LeafServer implements Served {
     if (error.status !== 401 || !(await this.refused(context))) return false;
     for (const [key, peer] of this.peers) if (keyIsOf(key, context)) this.drop(key, peer);
     return true;
+  }
+
+  #lacking(error: unknown, context: CallContext): RpcError | undefined {
+    if (!(error instanceof HttpFault) || error.status !== 403) return undefined;
+    const challenge = error.headers['www-authenticate'];
+    const scopes = typeof challenge === 'string' ? lackingScopes(challenge) : undefined;
+    return scopes && this.lacking(context, scopes);
   }
 
   async #checkTool(context: CallContext, name: string): Promise<void> {

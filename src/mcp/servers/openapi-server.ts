@@ -1,4 +1,5 @@
 import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
+import { plainYaml } from '../../config/documents/yaml-documents.ts';
 import type { McpOpenApi } from '../../config/mcp/mcp-servers.ts';
 import type { Method } from '../../core/exchange.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
@@ -120,14 +121,14 @@ export class OpenApiServer implements Served {
     const { document: source, tls } = this.#manifest;
     let document: JsonObject | undefined;
     if ('value' in source) document = objectOf(source.value);
-    else if ('text' in source) document = parseObject(source.text);
+    else if ('text' in source) document = readDocument(source.text);
     else {
       const place = placeOf(source.url, tls, this.name);
-      const request = { method: 'GET' as const, headers: ['accept', 'application/json'] };
+      const request = { method: 'GET' as const, headers: ['accept', 'application/json, application/yaml'] };
       const { body } = await wholeAnswer(this.#http, place, request, this.#host.settings().connectMs);
-      document = parseObject(body);
+      document = readDocument(body);
     }
-    if (!document) throw new Error('it is not JSON');
+    if (!document) throw new Error('it is neither JSON nor YAML');
     const tools = toolsOf(document, this.#manifest);
     if (typeof tools === 'string') throw new Error(tools);
     return new Map(tools.map((each) => [each.tool.name, each]));
@@ -246,4 +247,8 @@ function bodyOf({ bodyType }: OperationTool, args: JsonObject): string | undefin
 function textOf(value: unknown): string {
   if (isArray(value)) return value.map(textOf).join(',');
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+}
+
+function readDocument(text: string): JsonObject | undefined {
+  return parseObject(text) ?? objectOf(plainYaml(text));
 }

@@ -14,6 +14,7 @@ import { OpenApiServer } from './openapi-server.ts';
 import { RemoteServer } from './remote-server.ts';
 import type { CallContext, Served } from './served.ts';
 import { StdioServer } from './stdio-server.ts';
+import type { TaskIds } from './task-ids.ts';
 import { ToolIndex } from './tool-index.ts';
 import type { ToolPins } from './tool-pins.ts';
 import { ToolPolicy } from './tool-policy.ts';
@@ -24,6 +25,7 @@ export interface RegistryOptions {
   readonly side: HttpClient;
   readonly users: UserCredentials;
   readonly pins: ToolPins;
+  readonly tasks: TaskIds;
   /** Of the thread that runs code of models. */
   readonly codeEntry: URL;
 }
@@ -37,6 +39,7 @@ interface Registered {
 export class ServerRegistry implements ServerHost {
   readonly log: Log;
   readonly pins: ToolPins;
+  readonly tasks: TaskIds;
   readonly #options: RegistryOptions;
   readonly #credentials: Credentials;
   #servers = new Map<string, Registered>();
@@ -49,6 +52,7 @@ export class ServerRegistry implements ServerHost {
   constructor(configuration: McpConfiguration, options: RegistryOptions) {
     this.log = options.log;
     this.pins = options.pins;
+    this.tasks = options.tasks;
     this.#options = options;
     this.#settings = configuration.server.mcp;
     const { side: http, users } = options;

@@ -1,6 +1,6 @@
-import { parseObject } from '../../codec/json-value.ts';
+import { objectOf, parseObject } from '../../codec/json-value.ts';
 import type { McpRemote } from '../../config/mcp/mcp-servers.ts';
-import { HEADER_MISMATCH, UNSUPPORTED_VERSION } from '../protocol/eras.ts';
+import { HEADER_MISMATCH, MODERN_VERSION, UNSUPPORTED_VERSION } from '../protocol/eras.ts';
 import { RpcError, readMessage } from '../protocol/json-rpc.ts';
 import type { Credentials } from '../upstream/credentials.ts';
 import { type HttpContext, HttpFault, type HttpPlace, placeOf } from '../upstream/http-call.ts';
@@ -52,6 +52,10 @@ export class RemoteServer extends LeafServer {
     return modern ?? legacy;
   }
 
+  protected override lacking(context: CallContext, scopes: readonly string[]): RpcError | undefined {
+    return this.#parts.credentials.lacking(this.#manifest, context, scopes);
+  }
+
   protected override refused(context: CallContext): Promise<boolean> {
     return this.#parts.credentials.refused(this.#manifest, context);
   }
@@ -99,8 +103,13 @@ export class RemoteServer extends LeafServer {
     let failure: unknown;
     for (const speech of order) {
       if (speech === 'sse' && transport === 'streamable-http') break;
-      const peer = this.#begun(speech, key, headers, context.client);
+      let peer = this.#begun(speech, key, headers, context.client);
       failure = await this.#failureOf(peer);
+      if (speech === 'modern' && isRetried(failure)) {
+        peer.close();
+        peer = this.#begun(speech, key, headers, context.client);
+        failure = await this.#failureOf(peer);
+      }
       if (failure === undefined) {
         this.#speech[own] = speech;
         return peer;
@@ -193,6 +202,13 @@ function isElsewhere(failure: unknown, own: 'legacy' | 'modern'): boolean {
   if (failure instanceof RpcError) return own === 'legacy';
   const status = failure instanceof HttpFault ? failure.status : undefined;
   return status === 400 || status === 404 || status === 405;
+}
+
+/** A refusal of the version that offers the very one: the server is asked once more. */
+function isRetried(failure: unknown): boolean {
+  if (!(failure instanceof RpcError) || failure.code !== UNSUPPORTED_VERSION) return false;
+  const supported = objectOf(failure.data)?.['supported'];
+  return Array.isArray(supported) && supported.includes(MODERN_VERSION);
 }
 
 /** Whether an answer to `server/discover` is one of a server that does not know it. */

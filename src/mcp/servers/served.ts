@@ -21,6 +21,8 @@ export interface CallContext {
   /** By server: which of several accounts of the user is meant. */
   readonly accounts?: Readonly<Record<string, string>>;
   readonly holder: CallHolder;
+  /** Guards read results of tools: no task may carry one past them. */
+  readonly guarded?: boolean;
   /** The names under which the called tool is known so far: of the joint servers on the way, the client's first. */
   readonly askedAs?: readonly ToolName[];
 }
@@ -39,15 +41,21 @@ export interface ToolUse {
   readonly args: unknown;
 }
 
-/** What a call came to: its result, or why there is none. */
-export type ToolEnd = { readonly result: JsonObject } | { readonly error: unknown };
-
 /** Holds calls against the limits before they are made, where only the thread of MCP knows which tool a name means. */
 export interface CallHolder {
-  /** Rejects with an RpcError where a limit refuses the call. What it gives wants to be called once, when the call is over. */
-  hold(use: ToolUse): Promise<((end: ToolEnd) => void) | undefined>;
-  /** The same for calls that one request makes many of: each has a record of its own. */
+  /** Rejects with an RpcError where a limit or a guard refuses the call. Undefined: nothing is to be told of its end. */
+  hold(use: ToolUse): Promise<HeldUse | undefined>;
+  /** The same for calls that one request makes many of: each has guards and a record of its own. */
   readonly nested: CallHolder;
+}
+
+export interface HeldUse {
+  /** As guards leave them; undefined: as they were. */
+  readonly args: JsonObject | undefined;
+  /** Once. */
+  failed(error: unknown): void;
+  /** Once: the result as guards leave it. Rejects with an RpcError where they refuse it. */
+  succeeded(result: JsonObject): Promise<JsonObject>;
 }
 
 export interface ClientSession {
@@ -70,6 +78,8 @@ export interface Served {
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call;
   /** All that the caller may use, of all pages, as they are told of; may be as old as `mcp.list_ttl_ms`. */
   tools(context: CallContext): Promise<readonly JsonObject[]>;
+  /** The tool that a task came of, by its own name; undefined: the task is none of this server's. */
+  toolOfTask?(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined;
   /** The tool that a call means where it is not the one that it names, for its record. */
   meant?(params: JsonObject): string | undefined;
   /** Integer nano-dollars of each call; undefined: no price is known. */

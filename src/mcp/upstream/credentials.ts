@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
 import type { McpAuth, McpOAuth } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
@@ -19,6 +19,8 @@ export interface UserCredentials {
   valuesOf(place: McpPlace): Promise<Readonly<Record<string, string>> | undefined>;
   /** The server refused the token. True: the next may be taken. */
   refused(place: McpPlace): Promise<boolean>;
+  /** The server wants more than the user has agreed to: she is asked for these as well when she agrees again. */
+  wants(place: McpPlace, scopes: readonly string[]): void;
   /** Whether the user has agreed by then; at the clock of `now`. */
   waitFor(place: McpPlace, untilMs: number, cancelled: () => boolean): Promise<boolean>;
 }
@@ -161,6 +163,14 @@ export class Credentials {
     return known;
   }
 
+  /** What to tell a caller whose token lacks scopes; undefined: nothing can be done about it. */
+  lacking({ name, auth }: Server, context: CallContext, scopes: readonly string[]): RpcError | undefined {
+    if (auth.type !== 'oauth2' || auth.grant !== 'authorization_code') return undefined;
+    if (Object.hasOwn(context.serverHeaders, name)) return undefined;
+    this.#options.users.wants(placeOf(name, context), scopes);
+    return this.#missing(name, context);
+  }
+
   async #headersOf(
     server: Server,
     context: CallContext,
@@ -292,8 +302,16 @@ function keyOf(auth: McpOAuth, exchanged: string | undefined): string {
 
 /** Short, and no secret can be read from it. */
 export function digestOf(texts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(texts)).digest('base64url').slice(0, 22);
+  const text = JSON.stringify(texts);
+  const known = digests.get(text);
+  if (known !== undefined) return known;
+  const digest = hash('sha256', text, 'base64url').slice(0, 22);
+  digests.set(text, digest);
+  return digest;
 }
+
+/** Those of a caller are asked for several times with each of its calls. */
+const digests = new GenerationCache<string>(1_000);
 
 const PLACEHOLDER = /\{\{\s*([A-Za-z0-9_.-]{1,128})\s*\}\}/g;
 

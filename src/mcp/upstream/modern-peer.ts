@@ -5,8 +5,8 @@ import {
   META,
   MODERN_VERSION,
   metaOf,
-  NAMED,
   passingMeta,
+  REPEATED,
   UNSUPPORTED_VERSION,
 } from '../protocol/eras.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
@@ -167,7 +167,7 @@ export class ModernPeer extends Peer {
 
   #headers(method: string, params: JsonObject): string[] {
     const headers = ['mcp-protocol-version', MODERN_VERSION, 'mcp-method', method];
-    const key = NAMED[method];
+    const key = REPEATED[method];
     const name = key === undefined ? undefined : stringOf(params[key]);
     if (name !== undefined) headers.push('mcp-name', encodeHeader(name));
     if (method !== 'tools/call' || name === undefined) return headers;

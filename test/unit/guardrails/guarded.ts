@@ -13,7 +13,7 @@ import { DeadlineRunner } from '../../../src/guardrails/runner.ts';
 import { GuardSession } from '../../../src/guardrails/session.ts';
 import { guardCredential } from '../../../src/plugs.ts';
 import type { Caller } from '../../../src/policy/caller.ts';
-import type { Tokens } from '../../../src/providers/provider.ts';
+import type { Tokens } from '../../../src/providers/credential.ts';
 import type { FilteredAnswerContext, FilterHost } from '../../../src/relay/answer-filter.ts';
 import { FakeRelayHost } from '../relay/fake-relay-host.ts';
 

@@ -167,7 +167,7 @@ test('a token without a refresh token is gone at its end, and when its server re
   assert.equal(await connections.tokenOf(ANN), undefined);
   await put(connections, undefined, false);
   assert.equal((await connections.tokenOf(ANN))?.token, 'first');
-  assert.equal(await connections.refused(ANN), false);
+  assert.equal(await connections.refused(ANN), true);
   assert.equal(await connections.tokenOf(ANN), undefined);
 });
 
