@@ -15,7 +15,7 @@ import {
 import type { GuardrailPlan, HookPlan, PlannedGuard } from './plan.ts';
 import { PseudonymBook } from './pseudonyms.ts';
 import { newScan } from './scan/json-text-scan.ts';
-import { type Found, type RecogniserSet, replaced, type TextScan } from './scan/token-scan.ts';
+import type { Found, RecogniserSet, TextScan } from './scan/token-scan.ts';
 
 /** What one guard came to at one hook, as it is recorded. */
 export interface GuardResult {
@@ -124,10 +124,6 @@ export class GuardSession {
   replacementOf({ recogniser, text }: Found): string {
     const guard = recogniser.owner as Guard | undefined;
     return guard?.pseudonyms ? this.pseudonyms.placeholder(recogniser.name, text) : recogniser.replacement;
-  }
-
-  changed(text: string, found: readonly Found[]): string {
-    return replaced(text, found, (each) => this.replacementOf(each));
   }
 
   /** Records what each local guard of a hook came to, once, and says who refuses. `fault`: none of them could judge. */

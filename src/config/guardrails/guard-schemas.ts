@@ -181,7 +181,9 @@ export const GUARDS = {
     auth: apiKeyAuth,
     config: z.object({
       guard_type: z.enum(['fiddler-safety', 'fiddler-response-faithfulness']).describe('Which model of it.'),
-      threshold: optionalKey(z.number().min(0).max(1)).describe('Score from which it fails.'),
+      threshold: optionalKey(z.number().min(0).max(1)).describe(
+        'Score from which it fails (absent: 0.5), of faithfulness below which (0.005).',
+      ),
       base_url: optionalKey(baseUrl()).describe('Address in place of the service’s.'),
     }),
   },

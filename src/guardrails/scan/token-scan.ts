@@ -19,17 +19,6 @@ export function inPlaceOf({ standsAs }: Found, text: string): string {
   return standsAs === 'json-word' ? json : json.slice(1, -1);
 }
 
-/** The text with something else in the place of each find. */
-export function replaced(text: string, found: readonly Found[], by: (found: Found) => string): string {
-  let made = '';
-  let from = 0;
-  for (const each of found) {
-    made += text.slice(from, each.start) + inPlaceOf(each, by(each));
-    from = each.end;
-  }
-  return made + text.slice(from);
-}
-
 /** Reads one text that comes in pieces, and says of which of it all is known. */
 export interface TextScan {
   /** What was found before here stays as it is, whatever comes; the rest has to be held. */
@@ -49,14 +38,6 @@ export class RecogniserSet {
   constructor(recognisers: readonly Recogniser[]) {
     this.recognisers = recognisers;
     this.live = new LiveAutomaton(recognisers);
-  }
-
-  /** Of a text that is whole. */
-  findAll(text: string): readonly Found[] {
-    const scan = new TokenScan(this);
-    scan.push(text);
-    scan.end();
-    return scan.take();
   }
 }
 
