@@ -8,17 +8,8 @@ import { codeLoader } from './core/code-loader.ts';
 import { madeOnce } from './core/made-once.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF, type Operation } from './inference/operation.ts';
-import type {
-  Credential,
-  GuardCredentials,
-  Probe,
-  ProviderAccount,
-  ProviderPlug,
-  TokenSource,
-  Tokens,
-  WellKnown,
-  Wire,
-} from './providers/provider.ts';
+import type { Credential, TokenSource, Tokens } from './providers/credential.ts';
+import type { GuardCredentials, Probe, ProviderAccount, ProviderPlug, WellKnown, Wire } from './providers/provider.ts';
 
 /** What has to be known of a vendor before a configuration names it. A test holds each row against its plug. */
 interface Vendor {

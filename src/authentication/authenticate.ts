@@ -107,6 +107,8 @@ export class KeyRing {
   #configured: PackedKeys;
   /** Configured keys that were presented since the last reload. */
   readonly #presented = new Map<string, AcceptedKey>();
+  /** Digests of configured keys by whom they let in, so that what outlives a reload can be judged anew without the key. */
+  readonly #digests = new WeakMap<Principal, string>();
   /** By their names; made when the first token for MCP asks for one. */
   #configuredNames: Map<string, ConfiguredKey> | undefined;
   #signingKeys: readonly VerificationKey[] = [];
@@ -179,6 +181,17 @@ export class KeyRing {
     const now = this.#now();
     if (now >= this.#issued.revokedAt(keyId)) return REVOKED.error;
     return now >= this.#accountEnds.of(subject) ? ACCOUNT_EXPIRED.error : undefined;
+  }
+
+  /**
+   * Who somebody is by now who was let in by a key before. A reload may have taken a configured key away, or changed what it
+   * may; of other keys what can be told without them.
+   */
+  renewed(principal: Principal): OrError<Principal> {
+    const digest = this.#digests.get(principal);
+    if (digest === undefined) return this.withdrawn(principal) ?? principal;
+    const verdict = this.#withAccount(this.#judgeConfigured(digest) ?? INVALID, this.#now());
+    return isRefused(verdict) ? verdict.error : verdict.principal;
   }
 
   /** Keys that were made, rotated or revoked. One among the remembered is judged anew at its next request. */
@@ -302,6 +315,7 @@ export class KeyRing {
     const principal: Principal = { subject, keyId: name, teams, models, metadata };
     accepted = { principal, expiresAtMs: Number.POSITIVE_INFINITY, from: 'configured' };
     this.#presented.set(digest, accepted);
+    this.#digests.set(principal, digest);
     return accepted;
   }
 

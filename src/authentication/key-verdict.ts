@@ -1,13 +1,13 @@
-import { codeLoader } from '../core/code-loader.ts';
-import { madeOnce } from '../core/made-once.ts';
 import type { KeyObject } from 'node:crypto';
 import type { VirtualAccountIdentity } from '../config/identities/identities.ts';
+import { codeLoader } from '../core/code-loader.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
+import { madeOnce } from '../core/made-once.ts';
 
 /** Loaded with the first issued key or outside issuer: they bring zod, and keys that are configured need neither. */
-export const tokenSchemas = madeOnce(
-  (): typeof import('./token-schemas.ts') => codeLoader(import.meta.url)('./token-schemas'),
+export const tokenSchemas = madeOnce((): typeof import('./token-schemas.ts') =>
+  codeLoader(import.meta.url)('./token-schemas'),
 );
 
 /** A key that signs tokens of ours. */

@@ -21,8 +21,8 @@ export interface GuardedEvent {
   readonly slots: readonly TextSlot[];
   /** Beginnings of the names of channels that are over behind it. */
   readonly ends: readonly string[];
-  /** A text that hides the length of the words, and means nothing. */
-  readonly padding?: string | undefined;
+  /** Of an event with words: what differs in each and means nothing. A text that hides their length; the key of its number. */
+  readonly meaningless?: { readonly padding?: string | undefined; readonly counter?: string | undefined };
 }
 
 export interface GuardedStream {

@@ -111,7 +111,7 @@ export class EventWords {
       this.#taker.take({ bytes, name, data: undefined, pieces: NO_PIECES, isChanged: false });
       return;
     }
-    const { slots, ends, padding } = this.#o.reader.read(parsed);
+    const { slots, ends, meaningless = NOTHING } = this.#o.reader.read(parsed);
     let pieces: Piece[] | undefined;
     let isChanged = false;
     for (const slot of slots) {
@@ -129,7 +129,7 @@ export class EventWords {
     }
     this.#taker.take({ bytes, name, data: parsed, pieces: pieces ?? NO_PIECES, isChanged });
     if (pieces?.length === 1 && slots.length === 1 && ends.length === 0) {
-      this.#familiar.learn(bytes, pieces[0]!.text, padding);
+      this.#familiar.learn(bytes, pieces[0]!.text, meaningless);
       this.#familiarChannel = pieces[0]!.channel;
     }
     for (const prefix of ends) this.#endChannels(prefix);
@@ -138,7 +138,7 @@ export class EventWords {
   /** The event in bytes[start, end), whose words alone are new. */
   #familiarEvent(bytes: Buffer, from: number, to: number): void {
     const channel = this.#familiarChannel!;
-    const text = bytes.toString('utf8', from + this.#familiar.textStart, this.#familiar.textEnd);
+    const text = bytes.toString('utf8', this.#familiar.textStart, this.#familiar.textEnd);
     const { local } = channel;
     const start = local.length;
     local.push(text);
@@ -202,6 +202,7 @@ export class EventWords {
 }
 
 const NO_PIECES: readonly Piece[] = [];
+const NOTHING = {};
 const LF = 0x0a;
 const CR = 0x0d;
 

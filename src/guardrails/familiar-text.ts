@@ -3,74 +3,94 @@ import { isSame, viewOf } from '../codec/familiar-event.ts';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
+const DIGIT_FIRST = 0x30;
+const DIGIT_LAST = 0x39;
 const NOTHING: DataView = new DataView(new ArrayBuffer(0));
 
+/** What differs in events that are alike. */
+interface Gap {
+  readonly kind: 'words' | 'padding' | 'number';
+  /** Offsets in the event that is known. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What of an event means nothing, beside its words. */
+export interface Meaningless {
+  /** A text that hides the length of the words. */
+  readonly padding?: string | undefined;
+  /** The key of a number that counts the events. */
+  readonly counter?: string | undefined;
+}
+
 /**
- * Events of a stream differ in nothing but their words, and in a text that hides the length of those: one that is known but
- * for these is not parsed, which would cost more than all the rest. Everything else is compared to the byte, so that no
- * words stand where nobody reads them.
+ * Events of a stream differ in nothing but their words, a text that hides the length of those, and their number: one that
+ * is known but for these is not parsed, which would cost more than all the rest. Everything else is compared to the byte, so
+ * that no words stand where nobody reads them.
  */
 export class FamiliarText {
-  /** Offset behind the words of the event that was matched last. */
+  /** Where the words of the event stand that was matched last. */
+  textStart = 0;
   textEnd = 0;
   #known = NOTHING;
-  /** Offsets in the known event: of its words, and of what hides their length (both its end, where nothing does). */
-  #textStart = 0;
-  #textEnd = 0;
-  #paddingStart = 0;
-  #paddingEnd = 0;
+  #gaps: readonly Gap[] = [];
 
-  /** Where its words begin, of an event that begins at 0; 0: none is known. */
-  get textStart(): number {
-    return this.#textStart;
-  }
-
-  /** Remembers an event in memory of its own; where it does not tell for sure which words are meant, it knows none. */
-  learn(event: Buffer, text: string, padding: string | undefined): void {
-    this.#textStart = 0;
-    const words = gapOf(event, text);
-    const hides = padding === undefined ? undefined : gapOf(event, padding);
-    const isPlaced = padding === undefined || (hides !== undefined && words !== undefined && hides.start > words.end);
-    if (words === undefined || !isPlaced) return;
+  /** Remembers an event in memory of its own; where it does not tell for sure what is meant, it knows none. */
+  learn(event: Buffer, words: string, { padding, counter }: Meaningless): void {
+    this.#gaps = [];
+    const gaps = [
+      textGap(event, words, 'words'),
+      ...(padding === undefined ? [] : [textGap(event, padding, 'padding')]),
+      ...(counter === undefined ? [] : [numberGap(event, counter)]),
+    ].filter((each) => each !== undefined);
+    const wanted = 1 + Number(padding !== undefined) + Number(counter !== undefined);
+    if (gaps.length < wanted) return;
     const { buffer, byteOffset, length } = event;
     this.#known = new DataView(buffer.slice(byteOffset, byteOffset + length));
-    this.#textStart = words.start;
-    this.#textEnd = words.end;
-    this.#paddingStart = hides?.start ?? length;
-    this.#paddingEnd = hides?.end ?? length;
+    this.#gaps = gaps.sort((one, other) => one.start - other.start);
   }
 
   /** Offset behind the event that begins at `at`, where it is such a one; else -1. */
   match(bytes: Buffer, at: number): number {
-    const textStart = at + this.#textStart;
-    if (textStart === at) return -1;
-    const textEnd = plainEnd(bytes, textStart);
-    if (textEnd <= textStart) return -1;
+    if (this.#gaps.length === 0) return -1;
     const known = this.#known;
-    const paddingStart = textEnd + this.#paddingStart - this.#textEnd;
-    const hasPadding = this.#paddingStart < known.byteLength;
-    const paddingEnd = hasPadding ? plainEnd(bytes, paddingStart) : paddingStart;
-    const end = paddingEnd + known.byteLength - this.#paddingEnd;
-    if (paddingEnd < 0 || end > bytes.length) return -1;
     const view = viewOf(bytes);
     const offset = bytes.byteOffset;
-    const isKnown =
-      isSame(known, this.#textEnd, this.#paddingStart, view, offset + textEnd - this.#textEnd) &&
-      isSame(known, 0, this.#textStart, view, offset + at) &&
-      isSame(known, this.#paddingEnd, known.byteLength, view, offset + paddingEnd - this.#paddingEnd);
-    if (!isKnown) return -1;
-    this.textEnd = textEnd;
-    return end;
+    let from = 0;
+    let place = at;
+    for (const { kind, start, end } of this.#gaps) {
+      const gap = place + start - from;
+      if (gap >= bytes.length || !isSame(known, from, start, view, offset + place - from)) return -1;
+      place = kind === 'number' ? digitsEnd(bytes, gap) : plainEnd(bytes, gap);
+      if (place < 0 || (place === gap && kind !== 'padding')) return -1;
+      if (kind === 'words') {
+        this.textStart = gap;
+        this.textEnd = place;
+      }
+      from = end;
+    }
+    const last = place + known.byteLength - from;
+    if (last > bytes.length || !isSame(known, from, known.byteLength, view, offset + place - from)) return -1;
+    return last;
   }
 }
 
 /** The place between quotes of a text that stands there as it is, and but once. */
-function gapOf(event: Buffer, text: string): { readonly start: number; readonly end: number } | undefined {
+function textGap(event: Buffer, text: string, kind: Gap['kind']): Gap | undefined {
   const quoted = Buffer.from(`"${text}"`);
   const at = event.indexOf(quoted);
   if (at < 0 || text === '' || event.indexOf(quoted, at + 1) >= 0) return undefined;
-  const start = at + 1;
-  return plainEnd(event, start) === at + quoted.length - 1 ? { start, end: at + quoted.length - 1 } : undefined;
+  const end = at + quoted.length - 1;
+  return plainEnd(event, at + 1) === end ? { kind, start: at + 1, end } : undefined;
+}
+
+function numberGap(event: Buffer, key: string): Gap | undefined {
+  const named = Buffer.from(`"${key}":`);
+  const at = event.indexOf(named);
+  if (at < 0 || event.indexOf(named, at + 1) >= 0) return undefined;
+  const start = at + named.length;
+  const end = digitsEnd(event, start);
+  return end > start ? { kind: 'number', start, end } : undefined;
 }
 
 /** Offset of the quote that ends a text in which nothing stands for something else; -1: it does, or no quote comes. */
@@ -81,4 +101,11 @@ function plainEnd(bytes: Buffer, from: number): number {
     if (byte === BACKSLASH || byte < SPACE) return -1;
   }
   return -1;
+}
+
+/** Offset behind the digits that begin at `from`. */
+function digitsEnd(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at]! >= DIGIT_FIRST && bytes[at]! <= DIGIT_LAST) at += 1;
+  return at;
 }

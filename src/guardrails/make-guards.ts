@@ -1,7 +1,7 @@
 import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
 import type { GuardConfig } from '../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../core/http-client.ts';
-import type { Credential } from '../providers/provider.ts';
+import type { Credential } from '../providers/credential.ts';
 import type { Guard } from './guard.ts';
 import { cedarGuard } from './guards/cedar-guard.ts';
 import { aktoGuard, customGuard } from './guards/custom-guard.ts';

@@ -2,7 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
-import type { TokenSource } from '../providers/provider.ts';
+import type { TokenSource } from '../providers/credential.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type { MainService } from './main-service.ts';
 

@@ -5,10 +5,8 @@ import type { AccountManifest } from '../config/configuration.ts';
 import type { Environment } from '../config/environment.ts';
 import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
 import type { GuardConfig } from '../config/guardrails/guardrails.ts';
-import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
-import type { Method, OrError, UploadSource } from '../core/exchange.ts';
-import type { HttpClient } from '../core/http-client.ts';
+import type { Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { BodyStretch } from '../inference/form-part.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
@@ -16,6 +14,8 @@ import type { ModelType, Operation } from '../inference/operation.ts';
 import type { Part } from '../inference/request.ts';
 import type { ListTerms } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { Credential, TokenSource, Tokens } from './credential.ts';
+import type { ProviderBatches } from './provider-batches.ts';
 
 /**
  * The interface every vendor folder fulfils. A plug is static; `open` turns one account manifest into an account;
@@ -78,26 +78,6 @@ export interface Probe {
   modelPath?(modelId: string): string;
 }
 
-/** Gives the tokens of one credential, one after the other; when to ask is main-thread/account-tokens.ts. */
-export interface TokenSource {
-  /** Unique among all sources; another secret makes another id. Holds no secret. */
-  readonly id: string;
-  readonly account: string;
-  /**
-   * Asks through `http`, which knows the configured proxy and authorities. Rejects with a reason that people read in the
-   * log: it must hold no secret.
-   */
-  fetch(signal: AbortSignal, http: HttpClient): Promise<FetchedToken>;
-}
-
-export type FetchedToken = Pick<AccountToken, 'values' | 'expiresAtMs'>;
-
-/** The tokens that this thread knows of. */
-export interface Tokens {
-  /** By the id of the source; undefined: none was fetched yet. It may have ended. */
-  get(sourceId: string): AccountToken | undefined;
-}
-
 export interface ProviderAccount {
   readonly name: string;
   readonly type: string;
@@ -121,98 +101,6 @@ export interface ProviderAccount {
   readonly batches?: ProviderBatches | undefined;
   /** By the segment behind the account's name in `/proxy-api/…`; absent: it has models, and no endpoints of its own. */
   readonly endpoints?: ReadonlyMap<string, EndpointPool>;
-}
-
-/** One line that a provider's own batch is asked for. */
-export interface ProviderBatchLine {
-  readonly customId: string;
-  /** The model that it asks: as the account calls it, and the provider's own id. */
-  readonly model: string;
-  readonly modelId: string;
-  /** A request in the provider's form. */
-  readonly body: Buffer;
-}
-
-/** What is said of a batch beside its lines. */
-export interface AskedBatch {
-  /** Name of the wire in whose form all its lines are. */
-  readonly wire: string;
-  readonly windowHours: number;
-}
-
-/** How the batches of one provider are asked for, and what its words for them mean. */
-export type ProviderBatches =
-  /** They cannot be asked for in OpenAI's form. `reason`: a sentence for whoever tries. */
-  | { readonly kind: 'none'; readonly reason: string }
-  /** They are in OpenAI's form already. */
-  | ({ readonly kind: 'passed' } & ReadBatches)
-  | ({ readonly kind: 'translated' } & TranslatedBatches);
-
-export interface ReadBatches {
-  /** At the account's address. */
-  readonly path: string;
-  /** Undefined: it is no batch. */
-  read(batch: JsonObject): ProviderBatch | undefined;
-  /** Batches may hold their own results, as the objects of an array of this name, which may be large. Absent: they hold none. */
-  readonly itemsIn?: string;
-  /** One of its results; undefined: it is none. */
-  result(line: JsonObject): ProviderResult | undefined;
-}
-
-export interface TranslatedBatches extends ReadBatches {
-  /** Names of the wires in whose forms lines may be; the first that can say what is asked counts. */
-  readonly wires: readonly string[];
-  /** Lines of one request. */
-  readonly maxLines: number;
-  /** What is posted; `path`: at the account's address. */
-  create(lines: readonly ProviderBatchLine[], asked: AskedBatch): OrError<{ path: string; body: Buffer }>;
-  /** Behind `path`. */
-  cancel(id: string): string;
-  /** What a page begins behind: the id of a batch, or the `next` of the page before. */
-  readonly pagesBy: 'id' | 'cursor';
-  /** As the query of a list. */
-  page(limit: number, from: string | undefined): string;
-  /** The answer to such a query. */
-  list(page: JsonObject, limit: number, from: string | undefined): BatchPage | undefined;
-}
-
-/** Batches as their provider lists them, the newest first. */
-export interface BatchPage {
-  readonly batches: readonly JsonObject[];
-  /** Of the next page; undefined: this is the last one. */
-  readonly next: string | undefined;
-}
-
-/** A batch at its provider, in OpenAI's words. Times in seconds since the Unix epoch. */
-export interface ProviderBatch {
-  readonly id: string;
-  readonly status: string;
-  /** It goes no further. */
-  readonly isOver: boolean;
-  /** Where its results are, if it has some. */
-  readonly results: readonly BatchResults[];
-  readonly createdAt: number | null;
-  readonly expiresAt: number | null;
-  readonly endedAt: number | null;
-  readonly cancellingAt: number | null;
-  readonly counts: { readonly total: number; readonly completed: number; readonly failed: number };
-}
-
-export interface BatchResults {
-  /** At the account's address. */
-  readonly path: string;
-  /** `lines`: one of JSON for each; `items`: objects of the first array of the name `itemsIn`. */
-  readonly as: 'lines' | 'items';
-}
-
-export interface ProviderResult {
-  readonly customId: string;
-  /** The whole answer in the provider's form; undefined: there is none, and `error` says why. */
-  readonly answer: JsonObject | undefined;
-  /** Where the answer does not say `model` and `usage` at its top. */
-  readonly model?: string | undefined;
-  readonly usage?: unknown;
-  readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
 /** Endpoints that serve the same, to which requests are passed on as they are. */
@@ -295,32 +183,6 @@ export interface Connection {
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
   /** A name that leads to a metadata service of a cloud is not connected to (core/metadata-address.ts). */
   readonly guarded?: true | 'public';
-}
-
-/**
- * What authorises a request, in the style of one mount. Synchronous: whatever has to be fetched was fetched before.
- * A static one gives the same list each time; one that signs reads the request.
- */
-export interface Credential {
-  /** Tells credentials apart without holding one: 64 bits of a digest. */
-  readonly poolKey: string;
-  /** The body is signed as well, so it has to be whole. */
-  readonly signsBody?: true;
-  /** Flat name-value pairs to be added to the request's headers; never changed by who gets them. */
-  sign(request: UnsignedRequest): OrError<readonly string[]>;
-  /** A provider's words without the secrets that they may quote. */
-  redact(words: string): string;
-}
-
-/** All of a request but what authorises it. */
-export interface UnsignedRequest {
-  readonly method: Method | 'HEAD';
-  readonly origin: string;
-  /** With its query. */
-  readonly path: string;
-  /** Flat name-value pairs. */
-  readonly headers: readonly string[];
-  readonly body: Buffer | readonly Buffer[] | UploadSource | undefined;
 }
 
 /** What differs among those who speak the same form; an integration may say otherwise (`abilities`). */

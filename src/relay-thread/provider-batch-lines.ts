@@ -5,14 +5,8 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
-import type {
-  Mounts,
-  ProviderAccount,
-  ProviderBatchLine,
-  Target,
-  TranslatedBatches,
-  Wire,
-} from '../providers/provider.ts';
+import type { Mounts, ProviderAccount, Target, Wire } from '../providers/provider.ts';
+import type { ProviderBatchLine, TranslatedBatches } from '../providers/provider-batches.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { formOf } from '../relay/choose-mount.ts';
 import { translateRequest } from '../relay/request-translation.ts';

@@ -3,14 +3,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation } from '../inference/operation.ts';
 import { addCounts, type Usage } from '../inference/usage.ts';
-import type {
-  ProviderAccount,
-  ProviderBatch,
-  ProviderResult,
-  ReadBatches,
-  Target,
-  Wire,
-} from '../providers/provider.ts';
+import type { ProviderAccount, Target, Wire } from '../providers/provider.ts';
+import type { ProviderBatch, ProviderResult, ReadBatches } from '../providers/provider-batches.ts';
 import type { BatchRows } from './batch-rows.ts';
 import { anyTarget, type ProviderRequests } from './provider-requests.ts';
 

@@ -3,7 +3,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Usage } from '../inference/usage.ts';
-import type { BatchResults, ProviderAccount, ReadBatches, Target } from '../providers/provider.ts';
+import type { ProviderAccount, Target } from '../providers/provider.ts';
+import type { BatchResults, ReadBatches } from '../providers/provider-batches.ts';
 import { runProxy } from '../proxy/proxy.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 

@@ -1,15 +1,9 @@
 import { join } from 'node:path';
-import { MessageChannel, type MessagePort, parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { tokenSchemas } from '../authentication/key-verdict.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
-import { AnswerCache } from '../cache/answer-cache.ts';
-import { FlightClaims } from '../cache/flight-claims.ts';
-import { RemoteFlights } from '../cache/remote-flights.ts';
-import { SemanticIndex } from '../cache/semantic-index.ts';
-import { SharedAnswers } from '../cache/shared-answers.ts';
-import { SharedVectors } from '../cache/shared-vectors.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -56,6 +50,7 @@ import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
+import { threadCache } from './thread-cache.ts';
 import { openAnswersInRedis, openCountsInRedis } from './thread-redis.ts';
 
 /** How often a relay thread says how it is doing. */
@@ -134,34 +129,18 @@ let { identityProviders } = data.configuration.identities;
 let { semanticCacheModel } = data.configuration;
 
 const answersInRedis = await openAnswersInRedis(redis);
-const elsewhere =
-  data.threads === 1
-    ? undefined
-    : new RemoteFlights({
-        thread: data.thread,
-        claims: new FlightClaims(data.thread, data.claims),
-        connect(to) {
-          const { port1, port2 } = new MessageChannel();
-          send({ type: 'flight-port-to', to, port: port2 }, [port2]);
-          return port1;
-        },
-      });
-const cache = new AnswerCache({
-  elsewhere,
-  memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
+const cache = threadCache({
+  data,
+  send,
   remote: answersInRedis,
   sharedMemory: counters,
-  semantic: new SemanticIndex({
-    memory: new SharedVectors(server.cache.semantic, data.thread, data.vectors),
-    remote: answersInRedis,
-    vectors: new ModelVectors({
-      dialect: dialects.find(({ operation }) => operation === 'embedding')!,
-      pipeline: () => pipeline,
-      model: () => semanticCacheModel,
-      limits: () => snapshot.settings.cache.semantic,
-    }),
-    searchElsewhere: tasks.searchVectors,
+  vectors: new ModelVectors({
+    dialect: dialects.find(({ operation }) => operation === 'embedding')!,
+    pipeline: () => pipeline,
+    model: () => semanticCacheModel,
+    limits: () => snapshot.settings.cache.semantic,
   }),
+  searchElsewhere: tasks.searchVectors,
 });
 
 const requestLog = new RequestLogSender({
@@ -184,7 +163,7 @@ const pipeline: PipelineOptions = {
   heavyAnswers: tasks.heavyAnswers,
   fetchMedia,
   sharedMemory: counters,
-  cache,
+  cache: cache.answers,
   spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -284,7 +263,7 @@ const edge = new Edge({
         dialect,
         responses: { rows: responseRows, pipeline },
         counters,
-        withdrawn: (principal) => keyRing.withdrawn(principal),
+        renewed: (principal) => keyRing.renewed(principal),
       }),
     ),
   forwardable: headersOfInterest(data.configuration),
@@ -354,7 +333,7 @@ function onMessage(message: LaterMessage): void {
       ledgerRoom.setFull(message.full);
       return;
     case 'flight-port':
-      elsewhere?.serve(message.port);
+      cache.flights?.serve(message.port);
       return;
     case 'mcp':
       mcp.connect(message.port);

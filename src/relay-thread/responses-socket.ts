@@ -1,7 +1,7 @@
 import { isObject, parseObject, stringOf } from '../codec/json-value.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Principal } from '../core/exchange.ts';
+import type { OrError, Principal } from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
@@ -25,8 +25,8 @@ export interface ResponsesSocketOptions {
   readonly dialect: Dialect;
   readonly responses: Pick<ResponseEndpoints, 'rows' | 'pipeline'>;
   readonly counters: SharedCounters & SharedMemory;
-  /** Why a key is good no more; asked with each turn, since a socket outlives the check of its head. */
-  withdrawn(principal: Principal): GatewayError | undefined;
+  /** Who its client is by now, or why nobody; asked with each turn, since a socket outlives the check of its head. */
+  renewed(principal: Principal): OrError<Principal>;
 }
 
 /** `GET /responses` as a WebSocket: `response.create` events, one after the other, over any provider. */
@@ -40,6 +40,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
   readonly #memory: HeldMemory;
   readonly #life: NodeJS.Timeout;
   readonly #waiting: Buffer[] = [];
+  #principal: Principal;
   #turn: LocalExchange | undefined;
   /** The latest answer, whether or not it is kept elsewhere. */
   #last: { readonly id: string; readonly chain: KeptChain } | undefined;
@@ -47,6 +48,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
 
   constructor(socket: ClientSocket, options: ResponsesSocketOptions) {
     this.#socket = socket;
+    this.#principal = socket.principal;
     this.#o = options;
     const { limits } = options.responses.pipeline.snapshot().settings;
     this.#memory = new HeldMemory(options.counters, limits.maxBodyMemoryBytes);
@@ -105,12 +107,13 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
   // ── turns ─────────────────────────────────────────────────────────────────
 
   #begin(bytes: Buffer): void {
-    const withdrawn = this.#o.withdrawn(this.#socket.principal);
-    if (withdrawn) {
-      this.#socket.send(errorText(withdrawn, this.#o.dialect));
+    const principal = this.#o.renewed(this.#principal);
+    if (principal instanceof GatewayError) {
+      this.#socket.send(errorText(principal, this.#o.dialect));
       this.#socket.close(POLICY_CLOSE, 'the key is good no more');
       return;
     }
+    this.#principal = principal;
     const event = parseObject(bytes.toString());
     if (event === undefined) {
       this.#fail(new GatewayError('invalid_json'));
@@ -140,7 +143,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
       );
       return;
     }
-    const { principal, headers } = this.#socket;
+    const { headers } = this.#socket;
     const before = this.#last;
     const receiver = new SocketReceiver(this.#socket, dialect, () => {
       counters.leave();
@@ -149,7 +152,14 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
       if (before !== undefined && before.id === previousId && this.#last === before) this.#last = undefined;
       this.#next();
     });
-    const request = { method: 'GET', path: '/responses', principal, body, headers, scan: dialect.scan };
+    const request = {
+      method: 'GET',
+      path: '/responses',
+      principal: this.#principal,
+      body,
+      headers,
+      scan: dialect.scan,
+    };
     const turn = new LocalExchange(request, receiver);
     this.#turn = turn;
     runConversation(turn, dialect, { ...responses, memory: this });

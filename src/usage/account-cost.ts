@@ -4,8 +4,8 @@ import { madeOnce } from '../core/made-once.ts';
 import { cleanRate, layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
 
 /** An account brings zod, of which the schema is made, before one of its prices is asked for. */
-const schema = madeOnce(
-  (): typeof import('../config/cost-schema.ts') => codeLoader(import.meta.url)('../config/cost-schema'),
+const schema = madeOnce((): typeof import('../config/cost-schema.ts') =>
+  codeLoader(import.meta.url)('../config/cost-schema'),
 );
 
 /** USD per 1,000 of something to nano-dollars each. */

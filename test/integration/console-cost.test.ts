@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { idOf, writeLedger } from '../support/large-ledger.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
@@ -79,7 +79,7 @@ describe('what pages of the console cost the thread of the ledger', { skip }, ()
   }
 
   it('none takes more than 50 ms of its CPU time over a hundred thousand exchanges', async () => {
-    const thread = await ledgerThread(gateway.pid, () => get('/admin/requests?limit=500'));
+    const thread = await busiestThread(gateway.pid, () => get('/admin/requests?limit=500'));
     for (const [page, paths] of Object.entries(PAGES)) {
       // The first one loads code, which no page does twice.
       for (const path of paths) await get(path);
@@ -94,17 +94,36 @@ describe('what pages of the console cost the thread of the ledger', { skip }, ()
       assert.ok(median <= MAX_CPU_MS, `${page}: ${times.map((ms) => ms.toFixed(1)).join(', ')} ms`);
     }
   });
+
+  it('no page takes CPU time of a relay thread, with the live tail open', async () => {
+    const body = JSON.stringify({ model: 'demo/embedding', input: 'x'.repeat(20_000) });
+    const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+    const relay = await busiestThread(gateway.pid, async () => {
+      for (let asked = 0; asked < 10; asked += 1)
+        await (await fetch(`${gateway.url}/v1/embeddings`, { method: 'POST', headers, body })).text();
+    });
+    const leave = new AbortController();
+    const admin = { authorization: `Bearer ${ADMIN_KEY}` };
+    await fetch(`${gateway.operatorUrl}/admin/requests/tail`, { headers: admin, signal: leave.signal });
+    const before = cpuMs(gateway.pid, relay);
+    const beganAt = performance.now();
+    for (const paths of Object.values(PAGES)) for (const path of paths) await get(path);
+    const share = (cpuMs(gateway.pid, relay) - before) / (performance.now() - beganAt);
+    leave.abort();
+    // Its sweep of timeouts goes on, twenty times a second.
+    assert.ok(share < 0.05, `${(share * 100).toFixed(1)} % of a core`);
+  });
 });
 
-/** Threads have no names that the system knows: of those beside the main one it is who works when the ledger is asked. */
-async function ledgerThread(pid: number, work: () => Promise<void>): Promise<string> {
+/** Threads have no names that the system knows: of those beside the main one it is who works meanwhile. */
+async function busiestThread(pid: number, work: () => Promise<void>): Promise<string> {
   const threads = readdirSync(`/proc/${pid}/task`).filter((thread) => thread !== String(pid));
   const before = new Map(threads.map((thread) => [thread, cpuMs(pid, thread)]));
   for (let time = 0; time < 10; time += 1) await work();
   const [busiest] = threads
     .map((thread) => ({ thread, ms: cpuMs(pid, thread) - (before.get(thread) ?? 0) }))
     .sort((one, other) => other.ms - one.ms);
-  assert.ok(busiest !== undefined && busiest.ms > 5, 'no thread worked for the ledger');
+  assert.ok(busiest !== undefined && busiest.ms > 5, 'no thread worked');
   return busiest.thread;
 }
 

@@ -67,10 +67,10 @@ describe('npm start', { skip: process.platform !== 'linux' && 'memory is read fr
     await measureStart();
   });
 
-  test('a start from the sources takes at most 1.3 s of CPU time, an idle gateway 122 MiB, and each further thread 30', async () => {
+  test('a start from the sources takes at most 1.3 s of CPU time, an idle gateway 125 MiB, and each further thread 30', async () => {
     const { cpuMs, idleMib } = await measureStart();
     assert.ok(cpuMs <= 1_300, `${cpuMs} ms of CPU time`);
-    assert.ok(idleMib <= 122, `${idleMib} MiB`);
+    assert.ok(idleMib <= 125, `${idleMib} MiB`);
     const withTwo = await measureStart(2);
     assert.ok(withTwo.idleMib - idleMib <= 30, `${withTwo.idleMib - idleMib} MiB`);
   });

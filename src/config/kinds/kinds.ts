@@ -115,7 +115,10 @@ export const KINDS = [
   later('mcp-server/virtual', () => mcpServers().mcpServerVirtual),
   later('mcp-server/openapi', () => mcpServers().mcpServerOpenApi),
   later('mcp-server/stdio', () => mcpServers().mcpServerStdio),
-  later('provider-account/mcp-server-group', (): McpGroup['mcpServerGroup'] => load('./mcp-server-group').mcpServerGroup),
+  later(
+    'provider-account/mcp-server-group',
+    (): McpGroup['mcpServerGroup'] => load('./mcp-server-group').mcpServerGroup,
+  ),
   later(
     'provider-account/guardrail-config-group',
     (): Guards['guardrailConfigGroup'] => load('./guardrail-config-group').guardrailConfigGroup,

@@ -42,7 +42,7 @@ export function Keys({ query }) {
     <${Answered} of=${keys} what="keys">
       ${({ data, next_page_token: next }) =>
         data.length === 0
-          ? html`<${Empty} title="No key here"><p>${wanted.state || wanted.subject ? 'No key meets the filter.' : 'Make the first one with “New key”, or with `sluice keys create`. Clients send it as their API key.'}</p></${Empty}>`
+          ? html`<${Empty} title="No key here"><p>${wanted.state || wanted.subject ? 'No key meets the filter.' : html`Make the first one with “New key”, or with <code>sluice keys create</code>. Clients send it as their API key.`}</p></${Empty}>`
           : html`<${Table}
                 caption="API keys"
                 rows=${data}

@@ -13,7 +13,7 @@ export function Answered({ of, children, what = 'data' }) {
 
 export function Fault({ error, again }) {
   return html`<div class="fault" role="alert">
-    <p><strong>${error.code && error.code !== 'unknown' ? `${error.code}: ` : ''}</strong>${error.message}</p>
+    <p><strong>${error.code && error.code !== 'unknown' ? `${error.code}: ` : ''}</strong>${words(error.message ?? '')}</p>
     ${again && html`<button type="button" onClick=${again}>Try again</button>`}
   </div>`;
 }
@@ -61,7 +61,7 @@ export function Field({ label, hint, value, onInput, type = 'text', options, lis
     <label for=${id}>${label}</label>
     ${control}
     ${list && html`<datalist id=${`${id}l`}>${list.map((each) => html`<option value=${each}></option>`)}</datalist>`}
-    ${hint && html`<small id=${described}>${hint}</small>`}
+    ${hint && html`<small id=${described}>${words(hint)}</small>`}
   </div>`;
 }
 

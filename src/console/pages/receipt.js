@@ -12,7 +12,7 @@ function Receipt({ of }) {
   const { who, what, when, route, outcome, usage, cost, latency_ms: latency } = of;
   const metadata = Object.entries(who.metadata ?? {});
   return html`
-    <p><${Status} status=${outcome.status} /> ${what.method} ${what.path} <strong>${what.model ?? ''}</strong> ${route.target && html`→ ${route.target}`}</p>
+    <p><${Status} status=${outcome.status} /> ${what.method} ${what.path} <strong>${what.model ?? ''}</strong> ${route.target && route.target !== what.model && html`→ ${route.target}`}</p>
     ${(outcome.status >= 400 || outcome.error_code) && html`<${Why} of=${of} />`}
     <div class="buttons">
       ${what.model && html`<a class="button" href=${to('/playground', { model: what.model, from: of.bodies ? of.id : undefined })}>${of.bodies ? 'Replay in the playground' : 'Ask this model in the playground'}</a>`}

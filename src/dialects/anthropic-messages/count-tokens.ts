@@ -1,10 +1,10 @@
 import type { OrError } from '../../core/exchange.ts';
-import type { Dialect, PeekedRequest, RequestScan } from '../dialect.ts';
+import type { Dialect } from '../dialect.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { countedTokens, onlyCounted } from '../openai-json/token-count.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { guarded } from './guarded.ts';
-import { MessagesScan } from './peek.ts';
+import { MessagesScan, type PeekedMessages } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
 import { toInference } from './to-inference.ts';
@@ -28,15 +28,9 @@ export const anthropicCountTokens = {
   guarded: { request: guarded.request },
 } satisfies Dialect;
 
-class CountScan implements RequestScan {
-  readonly #scan = new MessagesScan();
-
-  advance(buffer: Buffer, end: number): void {
-    this.#scan.advance(buffer, end);
-  }
-
-  result(body: Buffer): OrError<PeekedRequest> {
-    return onlyCounted(this.#scan.result(body));
+class CountScan extends MessagesScan {
+  override result(body: Buffer): OrError<PeekedMessages> {
+    return onlyCounted(super.result(body));
   }
 }
 

@@ -25,25 +25,20 @@ export interface PeekedMessages extends PeekedRequest, NamedModel {
 }
 
 /** Reads a request as its bytes arrive; `result` once all are there. */
-export class MessagesScan implements RequestScan {
-  readonly #scan = new JsonRequestScan(keys);
-
-  advance(buffer: Buffer, end: number): void {
-    this.#scan.advance(buffer, end);
+export class MessagesScan extends JsonRequestScan implements RequestScan {
+  constructor() {
+    super(keys);
   }
 
   result(body: Buffer): OrError<PeekedMessages> {
-    const scan = this.#scan;
-    const fault = scan.fault();
-    if (fault) return fault;
-    const named = scan.model(body, MODEL);
+    const named = this.fault() ?? this.model(body, MODEL);
     if (named instanceof GatewayError) return named;
-    const { starts, ends } = scan;
-    const unlisted = scan.notArray(body, MESSAGES);
+    const { starts, ends } = this;
+    const unlisted = this.notArray(body, MESSAGES);
     if (unlisted) return unlisted;
-    const stream = scan.flag(body, STREAM);
+    const stream = this.flag(body, STREAM);
     if (stream instanceof GatewayError) return stream;
-    const maxOutputTokens = scan.count(body, MAX_TOKENS);
+    const maxOutputTokens = this.count(body, MAX_TOKENS);
     if (maxOutputTokens instanceof GatewayError) return maxOutputTokens;
     return {
       model: named.model,
@@ -56,7 +51,7 @@ export class MessagesScan implements RequestScan {
       messagesEnd: ends[MESSAGES]!,
       maxOutputTokens,
       choices: 1,
-      servedAs: scan.servedAs(body, SERVED_TERMS),
+      servedAs: this.servedAs(body, SERVED_TERMS),
     };
   }
 }

@@ -101,7 +101,7 @@ function read({ choices, obfuscation }: JsonObject): GuardedEvent {
     }
   }
   if (ends === undefined && slots.length === 0) return NO_WORDS;
-  return { slots, ends: ends ?? [], padding: stringOf(obfuscation) };
+  return { slots, ends: ends ?? [], meaningless: { padding: stringOf(obfuscation) } };
 }
 
 function mutable(object: JsonObject): Record<string, unknown> {

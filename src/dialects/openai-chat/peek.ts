@@ -41,32 +41,27 @@ export interface PeekedChat extends PeekedRequest, StreamedPlaces {
 }
 
 /** Reads a chat request as its bytes arrive; `result` once all are there. */
-export class ChatScan implements RequestScan {
-  readonly #scan = new JsonRequestScan(keys);
-
-  advance(buffer: Buffer, end: number): void {
-    this.#scan.advance(buffer, end);
+export class ChatScan extends JsonRequestScan implements RequestScan {
+  constructor() {
+    super(keys);
   }
 
   result(body: Buffer): OrError<PeekedChat> {
-    const scan = this.#scan;
-    const fault = scan.fault();
-    if (fault) return fault;
-    const named = scan.model(body, MODEL);
+    const named = this.fault() ?? this.model(body, MODEL);
     if (named instanceof GatewayError) return named;
-    const { starts, ends } = scan;
-    const unlisted = scan.notArray(body, MESSAGES);
+    const { starts, ends } = this;
+    const unlisted = this.notArray(body, MESSAGES);
     if (unlisted) return unlisted;
-    const stream = scan.flag(body, STREAM);
+    const stream = this.flag(body, STREAM);
     if (stream instanceof GatewayError) return stream;
-    const includeUsage = scan.includeUsage(body, STREAM_OPTIONS);
+    const includeUsage = this.includeUsage(body, STREAM_OPTIONS);
     if (includeUsage instanceof GatewayError) return includeUsage;
 
-    const older = scan.count(body, MAX_TOKENS);
+    const older = this.count(body, MAX_TOKENS);
     if (older instanceof GatewayError) return older;
-    const newer = scan.count(body, MAX_COMPLETION_TOKENS);
+    const newer = this.count(body, MAX_COMPLETION_TOKENS);
     if (newer instanceof GatewayError) return newer;
-    const choices = scan.count(body, CHOICES);
+    const choices = this.count(body, CHOICES);
     if (choices instanceof GatewayError) return choices;
     // Which of the two a provider goes by is its own affair: no limit may be passed by the smaller one.
     const maxOutputTokens = older !== undefined && newer !== undefined ? Math.max(older, newer) : (newer ?? older);
@@ -82,8 +77,8 @@ export class ChatScan implements RequestScan {
       streamOptionsEnd: ends[STREAM_OPTIONS]!,
       maxOutputTokens,
       choices: Math.max(1, choices ?? 1),
-      servedAs: scan.servedAs(body, SERVED_TERMS),
-      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
+      servedAs: this.servedAs(body, SERVED_TERMS),
+      metadata: this.cacheKey(body, PROMPT_CACHE_KEY),
     };
   }
 }

@@ -17,29 +17,24 @@ const BEST_OF = 6;
 export type PeekedCompletion = PeekedRequest & StreamedPlaces;
 
 /** Reads a request for a completion as its bytes arrive; `result` once all are there. */
-export class CompletionScan implements RequestScan {
-  readonly #scan = new JsonRequestScan(keys);
-
-  advance(buffer: Buffer, end: number): void {
-    this.#scan.advance(buffer, end);
+export class CompletionScan extends JsonRequestScan implements RequestScan {
+  constructor() {
+    super(keys);
   }
 
   result(body: Buffer): OrError<PeekedCompletion> {
-    const scan = this.#scan;
-    const fault = scan.fault();
-    if (fault) return fault;
-    const named = scan.model(body, MODEL);
+    const named = this.fault() ?? this.model(body, MODEL);
     if (named instanceof GatewayError) return named;
-    if (scan.starts[PROMPT]! < 0) return missing('prompt');
-    const stream = scan.flag(body, STREAM);
+    if (this.starts[PROMPT]! < 0) return missing('prompt');
+    const stream = this.flag(body, STREAM);
     if (stream instanceof GatewayError) return stream;
-    const includeUsage = scan.includeUsage(body, STREAM_OPTIONS);
+    const includeUsage = this.includeUsage(body, STREAM_OPTIONS);
     if (includeUsage instanceof GatewayError) return includeUsage;
-    const maxOutputTokens = scan.count(body, MAX_TOKENS);
+    const maxOutputTokens = this.count(body, MAX_TOKENS);
     if (maxOutputTokens instanceof GatewayError) return maxOutputTokens;
-    const choices = scan.count(body, CHOICES);
+    const choices = this.count(body, CHOICES);
     if (choices instanceof GatewayError) return choices;
-    const bestOf = scan.count(body, BEST_OF);
+    const bestOf = this.count(body, BEST_OF);
     if (bestOf instanceof GatewayError) return bestOf;
     return {
       ...named,
@@ -48,8 +43,8 @@ export class CompletionScan implements RequestScan {
       maxOutputTokens,
       // All of `best_of` are generated and billed; a stream has none of them, so it has as many choices as `n`.
       choices: Math.max(1, choices ?? 1, stream ? 1 : (bestOf ?? 1)),
-      streamOptionsStart: scan.starts[STREAM_OPTIONS]!,
-      streamOptionsEnd: scan.ends[STREAM_OPTIONS]!,
+      streamOptionsStart: this.starts[STREAM_OPTIONS]!,
+      streamOptionsEnd: this.ends[STREAM_OPTIONS]!,
     };
   }
 }

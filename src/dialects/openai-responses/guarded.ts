@@ -1,4 +1,4 @@
-import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
+import { isArray, isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
 import {
   type GuardedEvent,
   type GuardedForm,
@@ -81,7 +81,9 @@ function read(event: JsonObject): GuardedEvent {
   if (type.endsWith(DELTA)) {
     const channel = channelOf(event, type.slice(0, -DELTA.length));
     add(slots, slotAt(event, 'delta', { kind: kindOf(type), channel, ...repeated(event) }));
-    return slots.length > 0 ? { slots, ends: [] } : NO_WORDS;
+    if (slots.length === 0) return NO_WORDS;
+    const counter = event['sequence_number'] === undefined ? undefined : 'sequence_number';
+    return { slots, ends: [], meaningless: { padding: stringOf(event['obfuscation']), counter } };
   }
   let ends: readonly string[] = [];
   if (type.endsWith(DONE)) {

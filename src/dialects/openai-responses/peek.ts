@@ -52,28 +52,23 @@ export interface PeekedResponses extends PeekedRequest, NamedModel {
 }
 
 /** Reads a request for a response as its bytes arrive; `result` once all are there. */
-export class ResponsesScan implements RequestScan {
-  readonly #scan = new JsonRequestScan(keys);
-
-  advance(buffer: Buffer, end: number): void {
-    this.#scan.advance(buffer, end);
+export class ResponsesScan extends JsonRequestScan implements RequestScan {
+  constructor() {
+    super(keys);
   }
 
   result(body: Buffer): OrError<PeekedResponses> {
-    const scan = this.#scan;
-    const fault = scan.fault();
-    if (fault) return fault;
-    const named = scan.model(body, MODEL);
+    const named = this.fault() ?? this.model(body, MODEL);
     if (named instanceof GatewayError) return named;
-    const stream = scan.flag(body, STREAM);
+    const stream = this.flag(body, STREAM);
     if (stream instanceof GatewayError) return stream;
-    const background = scan.flag(body, BACKGROUND);
+    const background = this.flag(body, BACKGROUND);
     if (background instanceof GatewayError) return background;
-    const stores = scan.flag(body, STORE);
+    const stores = this.flag(body, STORE);
     if (stores instanceof GatewayError) return stores;
-    const maxOutputTokens = scan.count(body, MAX_OUTPUT_TOKENS);
+    const maxOutputTokens = this.count(body, MAX_OUTPUT_TOKENS);
     if (maxOutputTokens instanceof GatewayError) return maxOutputTokens;
-    const { starts, ends } = scan;
+    const { starts, ends } = this;
     const conversation = parsed(body, starts[CONVERSATION]!, ends[CONVERSATION]!);
     const conversationId = conversationOf(conversation);
     if (conversationId === undefined && conversation !== undefined && conversation !== null) {
@@ -86,10 +81,10 @@ export class ResponsesScan implements RequestScan {
       includeUsage: true,
       maxOutputTokens,
       choices: 1,
-      servedAs: scan.servedAs(body, SERVED_TERMS),
-      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
+      servedAs: this.servedAs(body, SERVED_TERMS),
+      metadata: this.cacheKey(body, PROMPT_CACHE_KEY),
       state: {
-        previousId: scan.word(body, PREVIOUS),
+        previousId: this.word(body, PREVIOUS),
         conversationId,
         stores: stores || !isFalse(body, starts[STORE]!),
         background,

@@ -3,7 +3,7 @@ import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { HttpAnswer, HttpClient } from '../../core/http-client.ts';
-import type { Credential } from '../../providers/provider.ts';
+import type { Credential } from '../../providers/credential.ts';
 import { type Guard, type GuardQuestion, PASSED, type Verdict } from '../guard.ts';
 import { RememberedAnswers } from './remembered.ts';
 import { joinedVerdict, type PieceVerdict, type TextPiece } from './text-pieces.ts';

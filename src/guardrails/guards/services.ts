@@ -1,7 +1,7 @@
 import { isArray, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../../core/http-client.ts';
-import type { Credential } from '../../providers/provider.ts';
+import type { Credential } from '../../providers/credential.ts';
 import { type Guard, type GuardQuestion, PASSED } from '../guard.ts';
 import { azureContentSafety, azurePii, azurePromptShield } from './azure-guards.ts';
 import { awsBedrock, modelArmor } from './cloud-guards.ts';

@@ -121,16 +121,27 @@ export class LiveAutomaton {
     }
   }
 
+  /** Of all ways into a pattern: behind a `\b` those that have one in front, from each branch. */
   #beginsOf(index: number, start: number): Begin[] {
     const { inst } = this.#programs[index]!;
-    const first = inst[start];
-    // A capture around all of it stands before its first instruction.
-    const begin = first?.op === OP.capture || first?.op === OP.nop ? first.out : start;
-    const { op, arg, out } = inst[begin] ?? {};
-    const atWord = op === OP.emptyWidth && arg === WORD_BORDER && out !== undefined;
-    const reached = new Set<number>();
-    this.#follow(index, atWord ? out : begin, reached);
-    return [...reached].map((thread) => ({ thread, atWord }));
+    const free = new Set<number>();
+    const bordered = new Set<number>();
+    const seen = new Set<number>();
+    const stack = [start];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (seen.has(at)) continue;
+      seen.add(at);
+      const { op, out = 0, arg = 0 } = inst[at] ?? {};
+      if (op === OP.alt || op === OP.altMatch) stack.push(arg, out);
+      else if (op === OP.capture || op === OP.nop) stack.push(out);
+      else if (op === OP.emptyWidth && arg === WORD_BORDER) this.#follow(index, out, bordered);
+      else this.#follow(index, at, free);
+    }
+    const atBorders = [...bordered].filter((thread) => !free.has(thread));
+    return [
+      ...[...free].map((thread) => ({ thread, atWord: false })),
+      ...atBorders.map((thread) => ({ thread, atWord: true })),
+    ];
   }
 
   #indexOf(thread: number): number {
@@ -167,5 +178,7 @@ export class LiveAutomaton {
 const WORD_BORDER = 16;
 
 function isWordCharacter(code: number): boolean {
-  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39) || code === 0x5f;
+  return (
+    (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39) || code === 0x5f
+  );
 }

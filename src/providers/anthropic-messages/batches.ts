@@ -1,6 +1,6 @@
 import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { secondsOf } from '../base/batch-times.ts';
-import type { ProviderBatch, ProviderBatches, ProviderBatchLine, ProviderResult } from '../provider.ts';
+import type { ProviderBatch, ProviderBatches, ProviderBatchLine, ProviderResult } from '../provider-batches.ts';
 
 const PATH = '/v1/messages/batches';
 

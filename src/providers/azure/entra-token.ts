@@ -4,7 +4,7 @@ import { environment } from '../../config/environment.ts';
 import { headerCredential } from '../base/credential.ts';
 import { oauthToken, type TokenRequest } from '../base/oauth-token.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
-import type { Credential, TokenSource, Tokens } from '../provider.ts';
+import type { Credential, TokenSource, Tokens } from '../credential.ts';
 import type { AzureAuth } from './auth.ts';
 
 /** Who is authorised at which resource of Azure. */

@@ -10,9 +10,9 @@ import type {
   Mounts,
   PriceSource,
   ProviderAccount,
-  ProviderBatches,
   Target,
 } from '../provider.ts';
+import type { ProviderBatches } from '../provider-batches.ts';
 import { mountsOf } from './mount.ts';
 
 /** A model as any manifest lists it; what a vendor calls its own id is put here by its plug. */

@@ -3,7 +3,7 @@ import { apiKeyAuth } from '../../config/account-schema.ts';
 import { optionalKey, secretText, text } from '../../config/scalar-schema.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import type { Credential, TokenSource, Tokens, UnsignedRequest } from '../provider.ts';
+import type { Credential, TokenSource, Tokens, UnsignedRequest } from '../credential.ts';
 import { awsRequestHandler } from './aws-http.ts';
 import { type AwsKeys, AwsSigner, type SigningScope } from './aws-signature.ts';
 import { digest, headerCredential } from './credential.ts';

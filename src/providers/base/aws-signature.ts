@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { UnsignedRequest } from '../provider.ts';
+import type { UnsignedRequest } from '../credential.ts';
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
 export interface AwsKeys {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Credential } from '../provider.ts';
+import type { Credential } from '../credential.ts';
 import { redaction, secretsOf } from './redaction.ts';
 
 /** Headers that are the same for every request: an API key, a bearer token, a user name with its password. */

@@ -1,5 +1,6 @@
 import type { Operation } from '../../inference/operation.ts';
-import type { Credential, Mount, Mounts, Wire } from '../provider.ts';
+import type { Credential } from '../credential.ts';
+import type { Mount, Mounts, Wire } from '../provider.ts';
 import { digest } from './credential.ts';
 
 export interface MountSetup {

@@ -1,6 +1,6 @@
 import { isObject, stringOf } from '../../codec/json-value.ts';
 import type { HttpClient, HttpRequest } from '../../core/http-client.ts';
-import type { FetchedToken } from '../provider.ts';
+import type { FetchedToken } from '../credential.ts';
 import { redaction } from './redaction.ts';
 
 const TIMEOUT_MS = 20_000;

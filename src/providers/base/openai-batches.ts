@@ -1,5 +1,5 @@
 import { countOf, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
-import type { ProviderBatch, ProviderBatches, ProviderResult } from '../provider.ts';
+import type { ProviderBatch, ProviderBatches, ProviderResult } from '../provider-batches.ts';
 
 const OVER = new Set(['completed', 'failed', 'expired', 'cancelled']);
 

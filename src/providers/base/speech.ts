@@ -1,7 +1,8 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { NeutralRequest } from '../../inference/neutral-request.ts';
 import type { SpeechFormat, SpeechRequest } from '../../inference/speech.ts';
-import type { Credential, ProviderAccount, Translation, WellKnown, Wire } from '../provider.ts';
+import type { Credential } from '../credential.ts';
+import type { ProviderAccount, Translation, WellKnown, Wire } from '../provider.ts';
 import { type OneAddress, openAccount } from './account.ts';
 import { type MountSetup, mountAt } from './mount.ts';
 import { providerError } from './provider-error.ts';

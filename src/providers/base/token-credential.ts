@@ -1,7 +1,7 @@
 import type { AccountToken } from '../../core/account-token.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import type { Credential, Tokens } from '../provider.ts';
+import type { Credential, Tokens } from '../credential.ts';
 import { digest } from './credential.ts';
 import { redaction } from './redaction.ts';
 

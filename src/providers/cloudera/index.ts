@@ -6,9 +6,10 @@ import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
+import type { Credential, Tokens } from '../credential.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
-import type { Credential, ProviderPlug, Tokens } from '../provider.ts';
+import type { ProviderPlug } from '../provider.ts';
 import { accessKey, workloadToken } from './workload-token.ts';
 
 const type = 'provider-account/cloudera';

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { isObject, stringOf } from '../../codec/json-value.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import { readProviderFault } from '../base/provider-fault.ts';
-import type { FetchedToken } from '../provider.ts';
+import type { FetchedToken } from '../credential.ts';
 
 const TIMEOUT_MS = 20_000;
 const MAX_BYTES = 1024 * 1024;

@@ -4,7 +4,8 @@ import { mountAt, mountsOf } from '../base/mount.ts';
 import { providerError } from '../base/provider-error.ts';
 import { readProviderFault } from '../base/provider-fault.ts';
 import { redaction, secretsOf } from '../base/redaction.ts';
-import type { Credential, EndpointPool, ProviderPlug, RawEndpoint, Wire } from '../provider.ts';
+import type { Credential } from '../credential.ts';
+import type { EndpointPool, ProviderPlug, RawEndpoint, Wire } from '../provider.ts';
 import {
   type CustomEndpointAccount,
   type EndpointAuth,

@@ -8,11 +8,12 @@ import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { oauthToken } from '../base/oauth-token.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
+import type { Credential, Tokens } from '../credential.ts';
 import { chatRules } from '../openai-compatible/chat-rules.ts';
 import { abilitiesOf } from '../openai-compatible/host-account.ts';
 import { rowOf } from '../openai-compatible/hosts.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
-import type { Credential, ProviderPlug, Tokens } from '../provider.ts';
+import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/databricks';
 /** What it refuses of OpenAI's parameters. */

@@ -2,7 +2,7 @@ import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../co
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { secondsOf } from '../base/batch-times.ts';
-import type { ProviderBatch, ProviderBatches, ProviderBatchLine, ProviderResult } from '../provider.ts';
+import type { ProviderBatch, ProviderBatches, ProviderBatchLine, ProviderResult } from '../provider-batches.ts';
 
 /** Behind `BATCH_STATE_`, or `JOB_STATE_` as older answers say. */
 const STATUSES: Readonly<Record<string, string>> = {

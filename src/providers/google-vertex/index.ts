@@ -3,13 +3,14 @@ import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, ta
 import { listedModel } from '../base/listed-models.ts';
 import { type MountSetup, mountAt, mountsOf } from '../base/mount.ts';
 import { noBatches } from '../base/openai-batches.ts';
+import type { Credential } from '../credential.ts';
 import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
 import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
-import type { Abilities, Credential, Mounts, ProviderPlug } from '../provider.ts';
+import type { Abilities, Mounts, ProviderPlug } from '../provider.ts';
 import { claudeOnVertexWire } from './claude-wire.ts';
 import { vertexEmbeddingsWire } from './embeddings.ts';
 import { vertexGuards } from './guards.ts';

@@ -9,7 +9,7 @@ import { oauthToken } from '../base/oauth-token.ts';
 import { readProviderFault } from '../base/provider-fault.ts';
 import { redaction } from '../base/redaction.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
-import type { Credential, FetchedToken, TokenSource, Tokens } from '../provider.ts';
+import type { Credential, FetchedToken, TokenSource, Tokens } from '../credential.ts';
 import { type CredentialFile, credentialFile } from './credential-file.ts';
 import type { VertexAccount, VertexAuth } from './manifest.ts';
 

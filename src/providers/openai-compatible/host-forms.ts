@@ -1,6 +1,7 @@
 import type { ModelType } from '../../inference/operation.ts';
 import type { ListTerms } from '../../inference/served-as.ts';
-import type { ProviderBatches, Wire } from '../provider.ts';
+import type { Wire } from '../provider.ts';
+import type { ProviderBatches } from '../provider-batches.ts';
 import type { HostRow } from './host-row.ts';
 import {
   openAiImageEditsWire,

@@ -9,11 +9,12 @@ import { listedModels } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { oauthToken } from '../base/oauth-token.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
+import type { Credential, TokenSource, Tokens } from '../credential.ts';
 import { chatRules } from '../openai-compatible/chat-rules.ts';
 import { abilitiesOf } from '../openai-compatible/host-account.ts';
 import { rowOf } from '../openai-compatible/hosts.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
-import type { Credential, ProviderPlug, TokenSource, Tokens } from '../provider.ts';
+import type { ProviderPlug } from '../provider.ts';
 import { keyPairToken } from './key-pair-token.ts';
 
 const type = 'provider-account/snowflake-cortex';

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
-import type { FetchedToken } from '../provider.ts';
+import type { FetchedToken } from '../credential.ts';
 
 /** Snowflake takes none that lives longer. */
 const LIFE_MS = 3_600_000;

@@ -68,6 +68,23 @@ describe('a configured key', () => {
     }
   });
 
+  it('who was let in by a configured key is judged anew after a reload: nobody where it is gone, and as it says now', () => {
+    const ring = ringOf({ configured: packKeys([configuredKey('s3cret', { teams: ['a'] })]) });
+    const principal = ring.lookup('s3cret');
+    assert.ok(!(principal instanceof GatewayError));
+    assert.equal(ring.renewed(principal), principal);
+    ring.reconfigure({
+      keys: packKeys([configuredKey('s3cret', { teams: ['b'], models: ['x/*'] })]),
+      identities: nobodyElse,
+    });
+    const renewed = ring.renewed(principal);
+    assert.ok(!(renewed instanceof GatewayError));
+    assert.deepEqual([renewed.teams, renewed.models], [['b'], ['x/*']]);
+    ring.reconfigure({ keys: packKeys([configuredKey('another')]), identities: nobodyElse });
+    assert.equal(code(ring.renewed(principal)), 'invalid_api_key');
+    assert.equal(code(ring.renewed(renewed)), 'invalid_api_key');
+  });
+
   it('a configured key given by an upper-case digest is the same key', () => {
     const key = configuredKey('s3cret');
     assert.equal(

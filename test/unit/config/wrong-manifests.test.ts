@@ -6,16 +6,18 @@ import { manifestFolder } from './manifest-folder.ts';
 import { accounts } from './wrong-manifests/accounts.ts';
 import { clouds } from './wrong-manifests/clouds.ts';
 import { documents } from './wrong-manifests/documents.ts';
+import { hosts } from './wrong-manifests/hosts.ts';
 import { identities } from './wrong-manifests/identities.ts';
 import { keys } from './wrong-manifests/keys.ts';
 import { limits } from './wrong-manifests/limits.ts';
+import { models } from './wrong-manifests/models.ts';
 import { server } from './wrong-manifests/server.ts';
 
 const PLUGS = allPlugs();
 
 /* The tables are in wrong-manifests/: manifest → what is printed. A person brings manifests along and mistypes them. */
 
-const all = [...documents, ...server, ...keys, ...accounts, ...clouds, ...limits, ...identities];
+const all = [...documents, ...server, ...keys, ...accounts, ...models, ...hosts, ...clouds, ...limits, ...identities];
 const environment = { KEY: 'k', EMPTY: '', KEY_WITH_SPACE: 'k\n', PORT: '80' };
 /** As if chats alone could be asked for: the tables stay as they are when an endpoint is added. */
 const kinds = PLUGS.map(({ type, schema }) => ({ type, schema, servedModelTypes: new Set(['chat']) }));

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
+import { openFiles } from '../../../src/database-thread/file-service.ts';
 import { BODIES_OWNER, RequestLogStore } from '../../../src/database-thread/request-log-store.ts';
 import { blobFolder } from '../../../src/files/blobs-of.ts';
 import { DiskBlobs } from '../../../src/files/disk-blobs.ts';
 import { erasePerson } from '../../../src/ledger/erase.ts';
 import type { Database } from '../../../src/store/database.ts';
-import { findBodies, type KeptBodies, packedBodies } from '../../../src/store/request-bodies.ts';
+import { findBodies, insertBodyBlobs, type KeptBodies, packedBodies } from '../../../src/store/request-bodies.ts';
 import { forEachEngine } from '../../support/engines.ts';
 
 const DAY_MS = 86_400_000;
@@ -35,7 +36,7 @@ forEachEngine('bodies in the blob store', (engine) => {
     const store = make('gw-1');
     const blobs = async () =>
       (await readdir(folder, { recursive: true }).catch(() => [])).filter((name) => /bodies-\w+$/.test(name));
-    return { database, store, make, blobs, requestLog };
+    return { database, store, make, blobs, requestLog, dataDir: place.dataDir };
   }
   const row = (id: string, subject: string, expiresAt = Date.now() + DAY_MS) => ({
     id,
@@ -103,6 +104,27 @@ forEachEngine('bodies in the blob store', (engine) => {
     await store.expire();
     assert.equal((await blobs()).length, 0);
     await Promise.all([store.close(), other.close()]);
+  });
+
+  test('a blob whose gateway was killed behind its row is there after the next start, and one without a row is gone', async () => {
+    const { database, store, blobs, dataDir } = await opened();
+    const disk = new DiskBlobs(blobFolder(dataDir), BODIES_OWNER);
+    for (const id of ['bodies-told', 'bodies-untold']) {
+      const writer = disk.create(id);
+      await writer.write(Buffer.from('x'));
+      await writer.seal();
+    }
+    await insertBodyBlobs(database, [{ id: 'bodies-told', place: 'gw-1', expiresAt: Date.now() + DAY_MS }]);
+    const server = { dataDir, store: { blobs: 'disk' } } as never;
+    const files = await openFiles({ database, server, http: () => assert.fail('nobody is asked'), log: silent });
+    assert.deepEqual(
+      (await blobs()).map((name) => name.split('/').at(-1)),
+      ['bodies-told'],
+    );
+    const blob = await disk.open('bodies-told');
+    assert.equal(blob?.bytes, 1);
+    await blob?.close();
+    await Promise.all([files.close(), store.close()]);
   });
 
   test('bodies that the database does not take leave no blob', async () => {

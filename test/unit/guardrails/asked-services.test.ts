@@ -6,7 +6,7 @@ import type { HttpClient, HttpRequest } from '../../../src/core/http-client.ts';
 import type { GuardQuestion } from '../../../src/guardrails/guard.ts';
 import { RememberedAnswers } from '../../../src/guardrails/guards/remembered.ts';
 import { tokenSources } from '../../../src/plugs.ts';
-import type { Tokens } from '../../../src/providers/provider.ts';
+import type { Tokens } from '../../../src/providers/credential.ts';
 import { guardConfig, mutated, openSession } from './guarded.ts';
 
 const AWS = { guardrail_id: 'g', guardrail_version: '1', region: 'eu-west-1' };

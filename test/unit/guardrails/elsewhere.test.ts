@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { GuardConfig } from '../../../src/config/guardrails/guardrails.ts';
 import { guarded as chatForm } from '../../../src/dialects/openai-chat/guarded.ts';
-import { guardInput } from '../../../src/guardrails/guarded-input.ts';
 import type { Elsewhere } from '../../../src/guardrails/elsewhere.ts';
+import { guardInput } from '../../../src/guardrails/guarded-input.ts';
 import { checkTexts, scanTexts } from '../../../src/guardrails/scan-elsewhere.ts';
 import { guardConfig, openSession } from './guarded.ts';
 

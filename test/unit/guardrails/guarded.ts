@@ -4,16 +4,16 @@ import type { GuardConfig, Hook, OnStreams } from '../../../src/config/guardrail
 import type { GatewayError } from '../../../src/core/errors.ts';
 import type { HttpClient } from '../../../src/core/http-client.ts';
 import type { GuardedForm } from '../../../src/dialects/guarded-form.ts';
+import type { Elsewhere } from '../../../src/guardrails/elsewhere.ts';
 import type { Guard, GuardQuestion } from '../../../src/guardrails/guard.ts';
 import { outputGuard } from '../../../src/guardrails/guardrails.ts';
 import { makeGuards } from '../../../src/guardrails/make-guards.ts';
 import { GuardrailPlans } from '../../../src/guardrails/plan.ts';
 import { DeadlineRunner } from '../../../src/guardrails/runner.ts';
-import type { Elsewhere } from '../../../src/guardrails/elsewhere.ts';
 import { GuardSession } from '../../../src/guardrails/session.ts';
 import { guardCredential } from '../../../src/plugs.ts';
 import type { Caller } from '../../../src/policy/caller.ts';
-import type { Tokens } from '../../../src/providers/provider.ts';
+import type { Tokens } from '../../../src/providers/credential.ts';
 import type { FilteredAnswerContext, FilterHost } from '../../../src/relay/answer-filter.ts';
 import { FakeRelayHost } from '../relay/fake-relay-host.ts';
 

@@ -3,7 +3,7 @@ import { after, beforeEach, describe, it, mock } from 'node:test';
 import type { Configuration } from '../../../src/config/configuration.ts';
 import type { AccountToken } from '../../../src/core/account-token.ts';
 import { AccountTokens } from '../../../src/main-thread/account-tokens.ts';
-import type { TokenSource } from '../../../src/providers/provider.ts';
+import type { TokenSource } from '../../../src/providers/credential.ts';
 import { MetricRegistry } from '../../../src/telemetry/metric-registry.ts';
 
 const MINUTE = 60_000;

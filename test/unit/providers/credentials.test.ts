@@ -4,7 +4,7 @@ import type { AccountToken } from '../../../src/core/account-token.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { headerCredential } from '../../../src/providers/base/credential.ts';
 import { tokenCredential, tokenSourceId } from '../../../src/providers/base/token-credential.ts';
-import type { Credential } from '../../../src/providers/provider.ts';
+import type { Credential } from '../../../src/providers/credential.ts';
 
 function sign(credential: Credential) {
   return credential.sign({ method: 'POST', origin: 'https://p', path: '/', headers: [], body: Buffer.from('{}') });

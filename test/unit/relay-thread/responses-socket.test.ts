@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { GatewayError } from '../../../src/core/errors.ts';
 import { openAiResponses } from '../../../src/dialects/openai-responses/index.ts';
 import type { ClientSocket, SocketHandler } from '../../../src/edge/web-sockets.ts';
 import { responsesSocket } from '../../../src/relay-thread/responses-socket.ts';
@@ -14,7 +15,7 @@ interface Opened {
   readonly closed: { readonly code: number; readonly reason: string }[];
 }
 
-function open({ mock }: TestContext): Opened {
+function open({ mock }: TestContext, renewed: (principal: object) => unknown = (principal) => principal): Opened {
   mock.timers.enable({ apis: ['setTimeout'] });
   const limits = { maxBodyBytes: 1_000_000, maxBodyMemoryBytes: 8_000_000, maxInFlight: 8 };
   const pipeline = { snapshot: () => ({ settings: { limits } }) };
@@ -22,7 +23,7 @@ function open({ mock }: TestContext): Opened {
     dialect: openAiResponses,
     responses: { pipeline },
     counters: new SharedCounters(1, 0),
-    withdrawn: () => undefined,
+    renewed,
   };
   const sent: unknown[] = [];
   const closed: Opened['closed'] = [];
@@ -68,4 +69,15 @@ test('a turn is prepared behind the latest one of its socket alone', (t) => {
   assert.equal(sent.at(-1).type, 'response.completed');
   handler.message(message({ generate: false, input: 'And now?', previous_response_id: response.id }));
   assert.deepEqual([sent.at(-1).status, sent.at(-1).error.code], [400, 'previous_response_not_found']);
+});
+
+test('a turn of a client whose key is good no more is refused, and ends the socket with 1008', (t) => {
+  let isGood = true;
+  const { handler, sent, closed } = open(t, (principal) => (isGood ? principal : new GatewayError('invalid_api_key')));
+  handler.message(message({ generate: false, input: 'Hi' }));
+  assert.equal(sent.at(-1).type, 'response.completed');
+  isGood = false;
+  handler.message(message({ generate: false, input: 'And now?' }));
+  assert.deepEqual([sent.at(-1).status, sent.at(-1).error.code], [401, 'invalid_api_key']);
+  assert.equal(closed[0]?.code, 1008);
 });

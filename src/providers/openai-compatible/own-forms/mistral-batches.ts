@@ -1,7 +1,13 @@
 import { countOf, isArray, isObject, type JsonObject, stringOf } from '../../../codec/json-value.ts';
 import type { ListTerms } from '../../../inference/served-as.ts';
 import { openAiResult } from '../../base/openai-batches.ts';
-import type { AskedBatch, BatchResults, ProviderBatch, ProviderBatches, ProviderBatchLine } from '../../provider.ts';
+import type {
+  AskedBatch,
+  BatchResults,
+  ProviderBatch,
+  ProviderBatches,
+  ProviderBatchLine,
+} from '../../provider-batches.ts';
 
 const PATH = '/v1/batch/jobs';
 /** By the wire of the lines. */

@@ -8,7 +8,7 @@ import {
   awsCredential,
   awsTokenSources,
 } from '../../../../src/providers/base/aws-credential.ts';
-import type { Credential, UnsignedRequest } from '../../../../src/providers/provider.ts';
+import type { Credential, UnsignedRequest } from '../../../../src/providers/credential.ts';
 import { directHttp } from '../../../support/direct-http.ts';
 import { type StsServer, startSts, stsEnvironment } from '../../../support/sts-server.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Method } from '../../../../src/core/exchange.ts';
 import { AwsSigner, canonicalRequest } from '../../../../src/providers/base/aws-signature.ts';
-import type { UnsignedRequest } from '../../../../src/providers/provider.ts';
+import type { UnsignedRequest } from '../../../../src/providers/credential.ts';
 import { awsSignatures } from '../../../support/recordings.ts';
 import { Sha256 } from '../../../support/signed-request.ts';
 
