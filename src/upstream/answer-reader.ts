@@ -45,6 +45,8 @@ export class AnswerReader {
   /** Of a counted body. */
   #left = 0;
   #paused = false;
+  /** It goes through bytes: what a call of it resumes, goes on there. */
+  #advancing = false;
   /** Bytes that came and were not read: the beginning of a head, or what came while paused. */
   #kept: Buffer | undefined;
   #closed = false;
@@ -86,13 +88,15 @@ export class AnswerReader {
     this.#paused = true;
   }
 
-  resume(): void {
-    if (!this.#paused) return;
+  /** False: the provider had closed in the middle of the answer. */
+  resume(): boolean {
+    if (!this.#paused) return true;
     this.#paused = false;
+    if (this.#advancing) return true;
     const kept = this.#kept ?? NOTHING;
     this.#kept = undefined;
     this.#advance(kept, kept.length);
-    if (this.#closed && !this.#paused) this.close();
+    return !this.#closed || this.#paused || this.close();
   }
 
   get paused(): boolean {
@@ -111,6 +115,15 @@ export class AnswerReader {
   }
 
   #advance(bytes: Buffer, to: number): void {
+    this.#advancing = true;
+    try {
+      this.#go(bytes, to);
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  #go(bytes: Buffer, to: number): void {
     let at = 0;
     while (!this.#paused) {
       const taker = this.#taker;
@@ -134,6 +147,7 @@ export class AnswerReader {
     if (!this.#begun) {
       this.#begun = true;
       taker.onResponseStarted();
+      if (this.#taker !== taker) return INVALID;
     }
     const head = this.#head;
     const end = head.parse(bytes, at, to);

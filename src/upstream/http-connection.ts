@@ -84,7 +84,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
 
   resume(): void {
     if (!this.#reader.paused) return;
-    this.#reader.resume();
+    if (!this.#reader.resume()) this.#fail();
     // Node reads on when it is asked.
     if (!this.#reader.paused && !this.#socket.destroyed) this.#socket.read(0);
   }

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { test } from 'node:test';
+import { EVENTS_HEAD, httpChunk } from '../../support/raw-provider.ts';
+import { HeardAttempt } from './attempts.ts';
+import { pools, provide } from './providers.ts';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+async function eventually(holds: () => boolean): Promise<void> {
+  while (!holds()) await turn();
+}
+const whole = (body: string | Buffer, more = ''): Buffer =>
+  Buffer.concat([
+    Buffer.from(`HTTP/1.1 200 OK\r\n${more}content-length: ${body.length}\r\n\r\n`),
+    typeof body === 'string' ? Buffer.from(body) : body,
+  ]);
+
+test('an answer that breaks off while it is paused is told as cut when it goes on, and its place is free', async () => {
+  for (const answer of ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc', `${EVENTS_HEAD}${httpChunk('abc')}5\r\n`]) {
+    const sockets: Socket[] = [];
+    const provider = await provide((socket) => {
+      sockets.push(socket);
+      socket.write(answer);
+    });
+    const made = pools();
+    const heard = new HeardAttempt(made, provider.origin);
+    await heard.until(() => heard.text() === 'abc');
+    heard.attempt.pause();
+    sockets[0]!.end();
+    await eventually(() => made.connected === 0);
+    heard.attempt.resume();
+    await heard.over();
+    assert.equal(heard.error?.code, 'upstream_cut');
+    assert.equal(made.get({ origin: provider.origin, credential: 'c' }).running, 0);
+  }
+});
+
+test('an answer that is paused and resumed from within its last piece ends behind it, and what follows goes to nobody', async () => {
+  const provider = await provide((socket, body) => socket.write(Buffer.concat([whole(body), whole('evil')])));
+  const made = pools({ maxUpstreamConnections: 1 });
+  for (const own of ['first', 'second']) {
+    const heard = new HeardAttempt(made, provider.origin, { body: Buffer.from(own) });
+    heard.chunk = (bytes) => {
+      heard.attempt.pause();
+      heard.attempt.resume();
+      HeardAttempt.prototype.chunk.call(heard, bytes);
+    };
+    await heard.over();
+    assert.deepEqual(
+      heard.heard.map(([what]) => what),
+      ['started', 'chunk', 'ended'],
+    );
+    assert.equal(heard.text(), own);
+  }
+  assert.equal(provider.accepted(), 2);
+});
