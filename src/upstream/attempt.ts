@@ -152,19 +152,20 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     // The decoder may still be at work on bytes that came before the end.
     this.#decoded?.destroy();
     if (this.#done) return;
+    const controller = this.#controller;
     this.#end();
     this.#request = undefined;
     if (!this.#dispatched) this.#pool.leaveLine(this);
-    else if (this.#controller) this.#cut(this.#controller);
+    else if (controller) this.#cut(controller);
     // Otherwise undici is connecting and cannot be told; the connection is given back when undici lets go.
   }
 
   onRequestStart(controller: TransferControl): void {
-    this.#controller = controller;
     if (this.#done) {
       this.#cut(controller);
       return;
     }
+    this.#controller = controller;
     this.sentAt = performance.now();
   }
 
@@ -291,6 +292,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
 
   #end(): void {
     this.#done = true;
+    // What is paused from now on, its decoder, is no matter of a connection that others use.
+    this.#controller = undefined;
     lingering.remove(this);
   }
 

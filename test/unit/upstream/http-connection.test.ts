@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { EVENTS_HEAD, httpChunk } from '../../support/raw-provider.ts';
 import { HeardAttempt } from './attempts.ts';
 import { pools, provide } from './providers.ts';
@@ -53,4 +55,26 @@ test('an answer that is paused and resumed from within its last piece ends behin
     assert.equal(heard.text(), own);
   }
   assert.equal(provider.accepted(), 2);
+});
+
+test('an exchange whose answer is still being decoded does not stop the next one on its connection', async () => {
+  const noise = randomBytes(1 << 20);
+  const next: Socket[] = [];
+  const provider = await provide((socket, body) => {
+    if (body === 'next') next.push(socket);
+    else socket.write(whole(gzipSync(noise), 'content-encoding: gzip\r\n'));
+  });
+  const made = pools({ maxUpstreamConnections: 1 });
+  const pool = made.get({ origin: provider.origin, credential: 'c' });
+  const first = new HeardAttempt(made, provider.origin);
+  await eventually(() => pool.idle === 1);
+  assert.ok(!first.heard.some(([what]) => what === 'ended'), 'the provider’s end came before the decoder’s');
+  const second = new HeardAttempt(made, provider.origin, { body: Buffer.from('next') });
+  await eventually(() => next.length === 1);
+  first.attempt.pause();
+  next[0]!.write(whole('own'));
+  assert.equal((await second.over()).text(), 'own');
+  first.attempt.resume();
+  await first.over();
+  assert.equal(provider.accepted(), 1);
 });
