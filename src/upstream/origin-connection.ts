@@ -20,13 +20,14 @@ export interface OriginAccess {
   readonly heads: RequestHeads;
   /** undefined: its sockets are read by undici only. */
   readonly connect: ((opened: (error: Error | undefined, socket: Socket | undefined) => void) => void) | undefined;
-  /** One of undici's clients; `socket`: its first connection is that one. */
-  client(heads: UnaskedContinue, socket: Socket | undefined): Client;
+  /** One of undici's clients; `takeOver` is asked for a socket before it opens another. */
+  client(heads: UnaskedContinue, takeOver: () => Socket | undefined): Client;
 }
 
 /**
  * One connection at a time. Usual requests go on a socket of ours (http-connection.ts); with the first one that is not
- * usual (its body streams, its method or a header asks for more) undici takes the socket over for good. Where the
+ * usual (its body streams, its method or a header asks for more) undici takes the socket over for good, once it has
+ * accepted that request: until then the socket is still watched here. Where the
  * provider closed before a request was written, undici opens another and writes it there. A connection that has neither
  * socket nor attempt is dropped.
  */
@@ -136,11 +137,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   }
 
   #throughUndici(): Client {
-    const socket = this.open ? this.#http?.release() : undefined;
-    this.#http = undefined;
-    this.open = false;
-    if (socket !== undefined) this.#keeper.disconnected(this);
-    const client = this.#access.client(this.#heads, socket);
+    const client = this.#access.client(this.#heads, () => this.#handOver());
     client.on('connect', () => {
       this.open = true;
       this.#keeper.connected();
@@ -150,6 +147,15 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
       this.#keeper.disconnected(this);
     });
     return client;
+  }
+
+  #handOver(): Socket | undefined {
+    const http = this.#http;
+    if (http === undefined || !this.open) return undefined;
+    this.#http = undefined;
+    this.open = false;
+    this.#keeper.disconnected(this);
+    return http.release();
   }
 }
 

@@ -112,9 +112,8 @@ export class OriginPools {
               opened(error ?? undefined, opening);
             })
         : undefined,
-      client: (heads, known) => {
-        let first = known;
-        return new Client(origin, {
+      client: (heads, takeOver) =>
+        new Client(origin, {
           // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
           // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
           pipelining: 1,
@@ -124,8 +123,7 @@ export class OriginPools {
           headersTimeout: 0,
           bodyTimeout: 0,
           connect: (options, callback) => {
-            const given = first;
-            first = undefined;
+            const given = takeOver();
             if (given !== undefined) {
               watch(given, heads);
               // undici looks at its queue when it hears of a connection, but not from within asking for one.
@@ -141,8 +139,7 @@ export class OriginPools {
               callback(null, socket as Socket);
             });
           },
-        });
-      },
+        }),
     };
   }
 }

@@ -78,3 +78,20 @@ test('an exchange whose answer is still being decoded does not stop the next one
   await first.over();
   assert.equal(provider.accepted(), 1);
 });
+
+test('a connection stays watched when undici refuses the request for which it would take it over', async () => {
+  const provider = await provide((socket, body) => socket.write(whole(body)));
+  const made = pools({ maxUpstreamConnections: 1 });
+  const pool = made.get({ origin: provider.origin, credential: 'c' });
+  const ask = (more = {}) => new HeardAttempt(made, provider.origin, more).over();
+  await ask();
+  assert.equal((await ask({ headers: ['bad name', 'x'] })).error?.code, 'internal_error');
+  await eventually(() => pool.idle === 1);
+  assert.deepEqual([pool.open, pool.running], [1, 0]);
+  for (const socket of provider.sockets) socket.write(whole('evil'));
+  await eventually(() => provider.sockets.size === 0 && pool.open === 0);
+  assert.equal((await ask({ body: Buffer.from('own') })).text(), 'own');
+  assert.equal((await ask({ headers: ['bad name', 'x'] })).error?.code, 'internal_error');
+  made.destroy();
+  await eventually(() => provider.sockets.size === 0 && pool.open === 0);
+});
