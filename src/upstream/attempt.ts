@@ -73,6 +73,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   /** Decodes the answer where the provider compressed it. */
   #decoded: DecodedAnswer | undefined;
   #paused = false;
+  /**
+   * A piece is being handed on by undici's parser. Where the provider has closed, that goes on to the end of the answer in
+   * the same call, and an end behind an abort throws there, past everyone.
+   */
+  #inUndici = false;
   /** performance.now(); 0: it was not. */
   #lingersSince = 0;
 
@@ -200,11 +205,16 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#counts(chunk)) return;
-    // What has a declared length comes in one piece a read.
-    if (this.#declared === undefined && oneRead.take(this, chunk)) return;
-    oneRead.deliver(this);
-    this.deliver(chunk, 1);
+    this.#inUndici = true;
+    try {
+      if (!this.#counts(chunk)) return;
+      // What has a declared length comes in one piece a read.
+      if (this.#declared === undefined && oneRead.take(this, chunk)) return;
+      oneRead.deliver(this);
+      this.deliver(chunk, 1);
+    } finally {
+      this.#inUndici = false;
+    }
   }
 
   deliver(bytes: Buffer, pieces: number): void {
@@ -301,7 +311,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) this.#pool.drop(connection);
-    controller.abort(ABORTED);
+    if (this.#inUndici) process.nextTick(() => controller.abort(ABORTED));
+    else controller.abort(ABORTED);
   }
 }
 

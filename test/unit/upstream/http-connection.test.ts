@@ -3,6 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import type { Dispatcher } from 'undici';
+import { UpstreamAttempt } from '../../../src/upstream/attempt.ts';
+import type { OriginConnection } from '../../../src/upstream/origin-connection.ts';
+import type { OriginPool } from '../../../src/upstream/origin-pool.ts';
 import { EVENTS_HEAD, httpChunk } from '../../support/raw-provider.ts';
 import { HeardAttempt } from './attempts.ts';
 import { pools, provide } from './providers.ts';
@@ -94,4 +98,29 @@ test('a connection stays watched when undici refuses the request for which it wo
   assert.equal((await ask({ headers: ['bad name', 'x'] })).error?.code, 'internal_error');
   made.destroy();
   await eventually(() => provider.sockets.size === 0 && pool.open === 0);
+});
+
+test('an attempt that is aborted from within a piece of undici’s is cut behind it, since undici may end it in one call', async () => {
+  const calls: string[] = [];
+  const control = { pause: () => {}, resume: () => {}, abort: () => calls.push('cut') };
+  const pool = {
+    enter: (entering: UpstreamAttempt) => entering.dispatchOptions({} as OriginConnection),
+    drop: () => calls.push('dropped'),
+  };
+  const attempt: UpstreamAttempt = new UpstreamAttempt(pool as unknown as OriginPool, {
+    started: () => calls.push('started'),
+    chunk: () => attempt.abort(),
+    ended: () => calls.push('ended'),
+    failed: () => calls.push('failed'),
+  });
+  attempt.send({ origin: 'http://p', path: '/', method: 'GET', headers: [], body: undefined });
+  attempt.onRequestStart(control);
+  const controller = control as unknown as Dispatcher.DispatchController;
+  attempt.onResponseStart(controller, 200, {});
+  attempt.onResponseData(controller, Buffer.from('x'));
+  attempt.onResponseData(controller, Buffer.from('y'));
+  attempt.onResponseEnd();
+  assert.deepEqual(calls, ['started', 'dropped']);
+  await turn();
+  assert.deepEqual(calls, ['started', 'dropped', 'cut']);
 });
