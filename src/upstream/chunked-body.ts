@@ -1,8 +1,10 @@
 const CR = 0x0d;
 const LF = 0x0a;
 const SEMICOLON = 0x3b;
-/** Eight digits: 4 GiB in one chunk. */
-const MAX_SIZE_DIGITS = 8;
+/** Of data in one chunk. */
+const MAX_CHUNK_BYTES = 0xffff_ffff;
+/** Of its size, with the zeros that some put before it. */
+const MAX_SIZE_DIGITS = 32;
 /** Of extensions in one chunk's line, and of the lines behind the last chunk. */
 const MAX_FRAMING_BYTES = 16_384;
 
@@ -117,7 +119,7 @@ export class ChunkedBody {
     if (digit >= 0) {
       this.#digits += 1;
       this.#left = this.#left * 16 + digit;
-      if (this.#digits > MAX_SIZE_DIGITS) this.#expects = FAILED;
+      if (this.#left > MAX_CHUNK_BYTES || this.#digits > MAX_SIZE_DIGITS) this.#expects = FAILED;
     } else if (this.#digits === 0) this.#expects = FAILED;
     else if (byte === CR) this.#expects = SIZE_LF;
     else this.#then(byte === SEMICOLON, EXTENSION);

@@ -124,3 +124,16 @@ test('an attempt that is aborted from within a piece of undici’s is cut behind
   await turn();
   assert.deepEqual(calls, ['started', 'dropped', 'cut']);
 });
+
+test('a chunk’s size may have zeros before it, and is bounded', async () => {
+  for (const [size, expected] of [
+    ['000000005', 'hello'],
+    ['00000000000000000005', 'hello'],
+    ['100000005', 'upstream_protocol'],
+    ['0'.repeat(40), 'upstream_protocol'],
+  ] as const) {
+    const provider = await provide((socket) => socket.write(`${EVENTS_HEAD}${size}\r\nhello\r\n0\r\n\r\n`));
+    const heard = await new HeardAttempt(pools(), provider.origin).over();
+    assert.equal(heard.error?.code ?? heard.text(), expected);
+  }
+});
