@@ -10,21 +10,24 @@ interface KindRow<K> {
   readonly type: string;
   /** It adds to the configuration also where it has no manifest. */
   readonly always: boolean;
+  /** Types whose manifests its check looks at as well, so that it is needed with them. */
+  readonly checks: readonly string[];
   kind(): K;
   /** Undefined: nobody needed it so far. */
   readonly loaded: K | undefined;
 }
 
 function always<K extends ManifestKind>(kind: K): KindRow<K> {
-  return { type: kind.type, always: true, kind: () => kind, loaded: kind };
+  return { type: kind.type, always: true, checks: [], kind: () => kind, loaded: kind };
 }
 
 /** Its code is loaded for the first manifest of it: schemas of all kinds take 4 MB and a tenth of a second. */
-function later<K>(type: string, made: () => K): KindRow<K> {
+function later<K>(type: string, made: () => K, checks: readonly string[] = []): KindRow<K> {
   let kind: K | undefined;
   return {
     type,
     always: false,
+    checks,
     kind() {
       kind ??= made();
       return kind;
@@ -118,6 +121,7 @@ export const KINDS = [
   later(
     'provider-account/mcp-server-group',
     (): McpGroup['mcpServerGroup'] => load('./mcp-server-group').mcpServerGroup,
+    ['mcp-server/virtual'],
   ),
   later(
     'provider-account/guardrail-config-group',
@@ -160,7 +164,9 @@ export const NOTHING_GIVEN: Omit<Given, 'server' | 'guardrailSettings' | 'identi
 
 /** Those that a configuration with manifests of these types is made by, in order. */
 export function kindsOf(types: ReadonlySet<string>): ManifestKind[] {
-  return KINDS.filter((row) => row.always || types.has(row.type)).map((row): ManifestKind => row.kind());
+  const isNeeded = (row: KindRow<ManifestKind>): boolean =>
+    row.always || types.has(row.type) || row.checks.some((type) => types.has(type));
+  return KINDS.filter(isNeeded).map((row): ManifestKind => row.kind());
 }
 
 /** Those that some configuration of this process was made by. */
