@@ -289,6 +289,16 @@ test('PKCE cannot be left out or weakened, and the verifier must fit', async () 
   assert.deepEqual([status, body['error']], [400, 'invalid_grant']);
 });
 
+test('a wrong request leads no browser away from the gateway before its user says so', async () => {
+  const far = 'https://evil.example/callback?x=1';
+  const client = await register({ client_name: 'Far', redirect_uris: [far] });
+  const { client_id } = (await client.json()) as { client_id: string };
+  const { parameters } = await asking({ client_id, redirect_uri: far, response_type: 'token' });
+  const answer = await fetch(authorizeUrl(parameters), { redirect: 'manual' });
+  assert.deepEqual([answer.status, answer.headers.get('location')], [400, null]);
+  assert.match(await answer.text(), /<a href="https:\/\/evil\.example\/callback\?x=1&amp;error=unsupported/);
+});
+
 test('no answer goes to an address that the client has not registered', async () => {
   for (const redirect of [
     'https://evil.example/callback',
