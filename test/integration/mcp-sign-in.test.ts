@@ -333,6 +333,20 @@ test('a client with an address behind which a page would read the code is not re
   assert.equal(large.status, 413);
 });
 
+test('an address that browsers and proxies read in several ways is that of no client', async () => {
+  for (const uri of [
+    'https:evil.example',
+    'https:/evil.example',
+    'http:127.0.0.1/x',
+    'http://127.0.0.1/\u0001',
+    'http://127.0.0.1/\u007f',
+    'http://127.0.0.1/ü',
+    'app://x/\ud800',
+  ]) {
+    assert.equal((await register({ redirect_uris: [uri] })).status, 400, JSON.stringify(uri));
+  }
+});
+
 test('a code is used once: who comes second gets nothing, and ends what the first got', async () => {
   const asked = await asking();
   const code = (await agree(authorizeUrl(asked.parameters))).searchParams.get('code') ?? '';

@@ -106,13 +106,15 @@ test('a text that another reader would decode otherwise than as UTF-8 is a fault
     assert.match(typed(`text/plain; charset=${charset}`), /charset other than UTF-8/, charset);
   assert.match(typed('text/plain\r\nContent-Type: text/plain; charset=utf-7'), /two content-types/);
   assert.match(detailOf(field('_charset_', 'utf-7') + END), /_charset_/);
-  for (const charset of ['utf-7', '"UTF-16"']) assert.equal(boundaryOf(`multipart/form-data; boundary=b; charset=${charset}`), undefined);
+  for (const charset of ['utf-7', '"UTF-16"'])
+    assert.equal(boundaryOf(`multipart/form-data; boundary=b; charset=${charset}`), undefined);
   for (const charset of ['utf-8', 'UTF-8', 'us-ascii', 'ISO-8859-1']) {
     assert.equal(boundaryOf(`multipart/form-data; charset=${charset}; boundary=b`), 'b');
     const head = `Content-Disposition: form-data; name="model"\r\nContent-Type: text/plain; charset=${charset}`;
     assert.deepEqual(values(part(head, 'x') + END), { model: 'x' });
   }
-  const captions = 'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain; charset=utf-16';
+  const captions =
+    'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain; charset=utf-16';
   assert.deepEqual(values(part(captions, 'x') + END), {});
 });
 

@@ -42,7 +42,11 @@ test('a server elsewhere names no address of this machine that the gateway would
     [FAR_METADATA, 'https://localhost', undefined],
   ] as const) {
     const { asked, facts } = await found(FAR, metadata, issuer, token);
-    assert.equal(asked.some((each) => /127\.0\.0\.1|localhost/.test(each)), false, asked.join(' '));
+    assert.equal(
+      asked.some((each) => /127\.0\.0\.1|localhost/.test(each)),
+      false,
+      asked.join(' '),
+    );
     if (facts instanceof Error) continue;
     assert.doesNotMatch(facts.tokenUrl + facts.authorizationUrl, /127\.0\.0\.1|localhost/);
   }
