@@ -39,7 +39,15 @@ export function boundaryOf(contentType: string | undefined): string | undefined 
   if (type === undefined) return undefined;
   const parameters = parametersOf(contentType!.slice(type.length));
   const boundary = parameters?.get('boundary');
-  return boundary !== undefined && BOUNDARY.test(boundary) ? boundary : undefined;
+  if (boundary === undefined || !BOUNDARY.test(boundary) || !isAsciiIn(parameters?.get('charset'))) return undefined;
+  return boundary;
+}
+
+/** Of which ASCII is ASCII. In any other a text says one thing to us, and another to whoever decodes it. */
+const CHARSET = /^(?:utf-?8|(?:us-)?ascii|iso-8859-\d{1,2}|latin-?1|windows-125\d)$/i;
+
+function isAsciiIn(charset: string | undefined): boolean {
+  return charset === undefined || CHARSET.test(charset.trim());
 }
 
 /** Whether somebody means a multipart form, however well. */
@@ -228,8 +236,10 @@ export function readPartHead(head: string, part: string): PartHead | string {
     if (lower === 'content-disposition') {
       if (disposition !== undefined) return `${part} has two content-dispositions`;
       disposition = value;
-    } else if (lower === 'content-type') mediaType ??= value.trim();
-    else if (lower === 'content-transfer-encoding') isEncoded = !/^(binary|7bit|8bit)[ \t]*$/i.test(value);
+    } else if (lower === 'content-type') {
+      if (mediaType !== undefined) return `${part} has two content-types`;
+      mediaType = value.trim();
+    } else if (lower === 'content-transfer-encoding') isEncoded ||= !/^(binary|7bit|8bit)[ \t]*$/i.test(value);
   }
   const type = /^form-data(?=[ \t;])/i.exec(disposition ?? '')?.[0];
   const parameters = type === undefined ? undefined : parametersOf(disposition!.slice(type.length));
@@ -238,7 +248,16 @@ export function readPartHead(head: string, part: string): PartHead | string {
     return `${part} needs a content-disposition \`form-data; name="…"\`, each parameter once and its quotes closed`;
   }
   const isFile = parameters.has('filename') || parameters.has('filename*');
+  // RFC 7578 §4.6: it would name the charset of all others.
+  if (name === '_charset_') return `${part} is \`_charset_\`: texts of a form are UTF-8`;
+  if (!isFile && !isAsciiIn(charsetOf(mediaType))) return `${part} has a charset other than UTF-8`;
   return { name, isFile, filename: parameters.get('filename'), mediaType, isEncoded };
+}
+
+/** A type that cannot be read has one that nobody knows. */
+function charsetOf(mediaType: string | undefined): string | undefined {
+  if (mediaType === undefined || !/charset/i.test(mediaType)) return undefined;
+  return parametersOf(mediaType.slice(mediaType.indexOf(';')))?.get('charset') ?? '';
 }
 
 /** Parameters behind a `;` each, names in lower case; undefined: they can be read in two ways, or not at all. */

@@ -3,7 +3,7 @@ import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { manifestFiles } from '../config/documents/manifest-files.ts';
-import { scalarsOf } from '../config/documents/yaml-documents.ts';
+import { yamlDocuments } from '../config/documents/yaml-documents.ts';
 import type { Fault } from '../config/fault.ts';
 import type { Loaded, Refused } from '../config/load.ts';
 import { applyReload } from '../config/reload.ts';
@@ -115,12 +115,29 @@ function restartsOf(before: Loaded | Refused, after: Loaded | Refused): readonly
   return 'faults' in reloaded ? reloaded.faults : reloaded.warnings.filter(({ code }) => code === 'restart-needed');
 }
 
-/** What a file asks of the machine: programs that it starts, files and variables that it reads. */
+/**
+ * What a file asks of the machine: programs that it starts, with their arguments and environment, and files and variables
+ * that it reads. It is told by what the loader would read: aliases, merges and escapes hide nothing.
+ */
 function asksOfMachine(text: string): Set<string> {
-  const programs = scalarsOf(text)?.filter(({ path }) => path.includes('command') || path.includes('args')) ?? [];
-  const references = text.match(/\$\{(?:env|file):[^}]*\}/g) ?? [];
-  return new Set([...programs.map(({ value }) => `program ${String(value)}`), ...references]);
+  const asks = new Set<string>();
+  const seen = new Set<object>();
+  const look = (value: unknown): void => {
+    if (typeof value === 'string') for (const each of value.match(REFERENCES) ?? []) asks.add(each);
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    // An alias may stand within what it names.
+    seen.add(value);
+    if ('command' in value) {
+      const { command, args, auth_data } = value as Record<string, unknown>;
+      asks.add(`program ${JSON.stringify([command, args, auth_data])}`);
+    }
+    for (const each of Object.values(value)) look(each);
+  };
+  for (const { data } of yamlDocuments(text, '').documents) look(data);
+  return asks;
 }
+
+const REFERENCES = /\$\{(?:env|file):[^{}]*\}/g;
 
 /** Writes one of them if a check finds no fault. */
 export async function writeFile(source: ReadableSource, body: unknown): Promise<OrError<AdminAnswer>> {
@@ -133,7 +150,7 @@ export async function writeFile(source: ReadableSource, body: unknown): Promise<
   const before = asksOfMachine(asked.before);
   if ([...asksOfMachine(text)].some((each) => !before.has(each))) {
     const detail =
-      'It starts another program, or reads another `${env:…}` or `${file:…}`: a role is no account on this machine, so write that into the file there.';
+      'It starts another program, or one otherwise, or reads another `${env:…}` or `${file:…}`: a role is no account on this machine, so write that into the file there.';
     return conflict(detail);
   }
   const { faults, warnings } = checkOf(source, asked);

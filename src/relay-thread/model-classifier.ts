@@ -163,7 +163,12 @@ function textIn(part: unknown): string | undefined {
 }
 
 function shortened(text: string, max: number): string {
-  if (text.length <= max) return text;
+  if (text.length <= max) return untagged(text);
   const end = Math.floor(max / 4);
-  return `${text.slice(0, max - end)} … ${text.slice(text.length - end)}`;
+  return untagged(`${text.slice(0, max - end)} … ${text.slice(text.length - end)}`);
+}
+
+/** What a user writes must not end the tags that say what is data. */
+function untagged(text: string): string {
+  return text.replaceAll(/<(?=[\s/]*request)/gi, '‹');
 }

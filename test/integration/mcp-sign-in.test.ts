@@ -289,6 +289,16 @@ test('PKCE cannot be left out or weakened, and the verifier must fit', async () 
   assert.deepEqual([status, body['error']], [400, 'invalid_grant']);
 });
 
+test('a wrong request leads no browser away from the gateway before its user says so', async () => {
+  const far = 'https://evil.example/callback?x=1';
+  const client = await register({ client_name: 'Far', redirect_uris: [far] });
+  const { client_id } = (await client.json()) as { client_id: string };
+  const { parameters } = await asking({ client_id, redirect_uri: far, response_type: 'token' });
+  const answer = await fetch(authorizeUrl(parameters), { redirect: 'manual' });
+  assert.deepEqual([answer.status, answer.headers.get('location')], [400, null]);
+  assert.match(await answer.text(), /<a href="https:\/\/evil\.example\/callback\?x=1&amp;error=unsupported/);
+});
+
 test('no answer goes to an address that the client has not registered', async () => {
   for (const redirect of [
     'https://evil.example/callback',
@@ -321,6 +331,20 @@ test('a client with an address behind which a page would read the code is not re
   assert.equal((await register({ redirect_uris: ['cursor://anysphere.cursor-mcp/oauth/callback'] })).status, 201);
   const large = await fetch(oauthAt('register'), { method: 'POST', body: JSON.stringify({ x: 'x'.repeat(100_000) }) });
   assert.equal(large.status, 413);
+});
+
+test('an address that browsers and proxies read in several ways is that of no client', async () => {
+  for (const uri of [
+    'https:evil.example',
+    'https:/evil.example',
+    'http:127.0.0.1/x',
+    'http://127.0.0.1/\u0001',
+    'http://127.0.0.1/\u007f',
+    'http://127.0.0.1/ü',
+    'app://x/\ud800',
+  ]) {
+    assert.equal((await register({ redirect_uris: [uri] })).status, 400, JSON.stringify(uri));
+  }
 });
 
 test('a code is used once: who comes second gets nothing, and ends what the first got', async () => {

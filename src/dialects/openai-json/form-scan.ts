@@ -92,7 +92,7 @@ export function noForm(contentType: string | undefined): GatewayError {
   return new GatewayError('invalid_multipart', {
     param: 'content-type',
     detail: meansForm(contentType)
-      ? 'Its content-type must be `multipart/form-data` with one boundary of 1 to 70 characters.'
+      ? 'Its content-type must be `multipart/form-data` with one boundary of 1 to 70 characters, in UTF-8.'
       : 'Its content-type must be `multipart/form-data; boundary=…`.',
   });
 }

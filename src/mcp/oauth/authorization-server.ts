@@ -29,8 +29,8 @@ export interface Asked {
   readonly server: string | undefined;
 }
 
-/** `page`: the client cannot be trusted with an answer. `address`: its own, with the error. */
-export type AskedWrongly = { readonly page: string } | { readonly address: string };
+/** `page`: the client cannot be trusted with an answer. `address`: its own, with the error; `why` for people. */
+export type AskedWrongly = { readonly page: string } | { readonly address: string; readonly why: string };
 
 const CODE_MS = 60_000;
 const FORM_MS = 600_000;
@@ -98,6 +98,7 @@ export class AuthorizationServer {
     const state = query.get('state') ?? undefined;
     const wrong = (error: string, description: string): AskedWrongly => ({
       address: withParameters(redirectUri, { error, error_description: description, state, iss: base }),
+      why: description,
     });
     if (query.get('response_type') !== 'code') return wrong('unsupported_response_type', 'response_type must be code');
     const challenge = query.get('code_challenge') ?? '';

@@ -80,10 +80,12 @@ export class Discovery {
         scopes,
       };
     }
-    const challenge = kind === 'remote' ? await this.#challenge(url) : NO_CHALLENGE;
-    const told = await this.#protectedResource(url, challenge.metadata);
+    // A server elsewhere must not have the gateway ask what only this machine may.
+    const mayBeLocal = isLoopback(new URL(url).hostname);
+    const challenge = kind === 'remote' ? await this.#challenge(url, mayBeLocal) : NO_CHALLENGE;
+    const told = await this.#protectedResource(url, challenge.metadata, mayBeLocal);
     const metadata = await this.#issuer(told?.issuer ?? new URL(url).origin, told === undefined);
-    const at = (key: string): string | undefined => addressIn(metadata[key]);
+    const at = (key: string): string | undefined => addressIn(metadata[key], mayBeLocal);
     const foundAuthorization = authorizationUrl ?? at('authorization_endpoint');
     const foundToken = tokenUrl ?? at('token_endpoint');
     if (foundAuthorization === undefined || foundToken === undefined) {
@@ -107,7 +109,7 @@ export class Discovery {
   }
 
   /** RFC 9728 §5.1: what it says to a request without a token. A server that says nothing is no fault here. */
-  async #challenge(url: string): Promise<Challenge> {
+  async #challenge(url: string, mayBeLocal: boolean): Promise<Challenge> {
     const answer = await this.#http({
       url,
       method: 'POST',
@@ -120,22 +122,24 @@ export class Discovery {
     }).catch(() => undefined);
     const written = answer?.status === 401 ? headerOf(answer, 'www-authenticate') : undefined;
     if (written === undefined) return NO_CHALLENGE;
-    return { metadata: addressIn(challengeParameter(written, 'resource_metadata')), scopes: scopesIn(written) };
+    const metadata = addressIn(challengeParameter(written, 'resource_metadata'), mayBeLocal);
+    return { metadata, scopes: scopesIn(written) };
   }
 
   /** RFC 9728 §3: where its challenge says, else at the path of the server, then at the root. Undefined: it says nothing. */
   async #protectedResource(
     url: string,
     challenged: string | undefined,
+    mayBeLocal: boolean,
   ): Promise<{ resource: string; issuer: string; scopes: readonly string[] } | undefined> {
     const { origin, pathname } = new URL(url);
     const wellKnown = `${origin}/.well-known/oauth-protected-resource`;
     const places = challenged === undefined ? [wellKnown + pathname.replace(/\/+$/, ''), wellKnown] : [challenged];
     for (const address of new Set(places)) {
       const document = await this.#document(address);
-      const resource = addressIn(document?.['resource']);
+      const resource = addressIn(document?.['resource'], mayBeLocal);
       const servers = document?.['authorization_servers'];
-      const issuer = isArray(servers) ? addressIn(servers[0]) : undefined;
+      const issuer = isArray(servers) ? addressIn(servers[0], mayBeLocal) : undefined;
       if (resource === undefined || issuer === undefined) continue;
       // Else a server could have tokens made that are good at another one.
       if (!isOf(url, resource)) throw new DiscoveryFault('it says that it is another resource than it is');
@@ -192,12 +196,16 @@ function keyOf({ name, url, auth }: OAuthServer): string {
   return JSON.stringify([name, url, auth]);
 }
 
-/** An address that a document names: of no metadata service, and secret things go there only over TLS, or on this machine. */
-export function addressIn(value: unknown): string | undefined {
+/**
+ * An address that a document names: of no metadata service, and secret things go there only over TLS. `mayBeLocal`: or to
+ * this machine.
+ */
+function addressIn(value: unknown, mayBeLocal: boolean): string | undefined {
   const text = stringOf(value);
   if (text === undefined || text.length > 2048 || !URL.canParse(text)) return undefined;
   const { protocol, hostname, username, password, hash } = new URL(text);
-  const safe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
+  const isLocal = isLoopback(hostname);
+  const safe = isLocal ? mayBeLocal && /^https?:$/.test(protocol) : protocol === 'https:';
   return safe && username === '' && password === '' && hash === '' && !isMetadataAddress(hostname) ? text : undefined;
 }
 

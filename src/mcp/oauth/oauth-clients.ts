@@ -131,7 +131,10 @@ const FORBIDDEN = new Set([
 ]);
 
 function isRedirect(value: string): boolean {
-  if (!URL.canParse(value) || value !== value.trim() || /[\s<>"'\\]/.test(value)) return false;
+  // RFC 3986 §2: it goes into a head as it is written.
+  if (!URL.canParse(value) || !/^[\x21-\x7e]+$/.test(value) || /[<>"'\\]/.test(value)) return false;
+  // `https:evil` is relative to an address of the gateway, or a host of its own: browsers decide.
+  if (/^https?:(?!\/\/)/i.test(value)) return false;
   const { protocol, hostname, username, password, hash } = new URL(value);
   if (username !== '' || password !== '' || hash !== '' || value.includes('#')) return false;
   if (protocol === 'http:') return isLoopback(hostname);

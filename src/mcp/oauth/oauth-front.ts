@@ -76,7 +76,7 @@ export class OAuthFront {
     const { issuer, person } = this.#options;
     const asked = await issuer.asked(new URLSearchParams(query), request.base);
     if ('page' in asked) return errorPage(400, asked.page);
-    if ('address' in asked) return redirect(asked.address);
+    if ('address' in asked) return askedWrongly(asked);
     const { browser, headers } = browserOf(request);
     const { client, redirectUri, server } = asked;
     const from = client.host === undefined ? '' : ` (${client.host})`;
@@ -105,7 +105,7 @@ export class OAuthFront {
     if (query === undefined) return errorPage(400, STALE);
     const asked = await issuer.asked(new URLSearchParams(query), base);
     if ('page' in asked) return errorPage(400, asked.page);
-    if ('address' in asked) return redirect(asked.address);
+    if ('address' in asked) return askedWrongly(asked);
     const decision = form.get('decision');
     if (decision === 'provider') {
       return this.#away({ page: 'authorize', query }, request, (fault) => this.#authorize(request, query, fault));
@@ -156,7 +156,7 @@ export class OAuthFront {
     }
     const asked = await issuer.asked(new URLSearchParams(wanted.query), request.base);
     if ('page' in asked) return errorPage(400, asked.page);
-    if ('address' in asked) return redirect(asked.address);
+    if ('address' in asked) return askedWrongly(asked);
     return this.#agreeAs(request, wanted.query, asked, who);
   }
 
@@ -261,6 +261,17 @@ export class OAuthFront {
       html`<p>The MCP server <strong>${server}</strong> can be used in your name now. You can close this page.</p>`,
     );
   }
+}
+
+/**
+ * RFC 9700 §4.11.2: anybody may register a client, so a link to the gateway must not lead on to its address by itself; but to
+ * a client on this machine, which waits.
+ */
+function askedWrongly({ address, why }: { readonly address: string; readonly why: string }): McpPageAnswer {
+  const { protocol, hostname, host } = new URL(address);
+  if (protocol === 'http:' && isLoopback(hostname)) return redirect(address);
+  const content = html`<p role="alert">What the client asks for is wrong: ${why}.</p><p><a href="${address}" rel="noreferrer">Back to ${host || protocol}</a></p>`;
+  return page(400, 'This does not work', content);
 }
 
 /** What sets this browser apart, and what tells it so. */

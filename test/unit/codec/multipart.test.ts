@@ -99,6 +99,31 @@ test('what two readers could read in two ways is a fault', () => {
   );
 });
 
+test('a text that another reader would decode otherwise than as UTF-8 is a fault', () => {
+  const typed = (type: string) =>
+    detailOf(part(`Content-Disposition: form-data; name="prompt"\r\nContent-Type: ${type}`, 'x') + END);
+  for (const charset of ['utf-16', 'UTF-7', '"utf-16le"', 'cp037', '""', 'utf-8; charset=utf-7'])
+    assert.match(typed(`text/plain; charset=${charset}`), /charset other than UTF-8/, charset);
+  assert.match(typed('text/plain\r\nContent-Type: text/plain; charset=utf-7'), /two content-types/);
+  assert.match(detailOf(field('_charset_', 'utf-7') + END), /_charset_/);
+  for (const charset of ['utf-7', '"UTF-16"'])
+    assert.equal(boundaryOf(`multipart/form-data; boundary=b; charset=${charset}`), undefined);
+  for (const charset of ['utf-8', 'UTF-8', 'us-ascii', 'ISO-8859-1']) {
+    assert.equal(boundaryOf(`multipart/form-data; charset=${charset}; boundary=b`), 'b');
+    const head = `Content-Disposition: form-data; name="model"\r\nContent-Type: text/plain; charset=${charset}`;
+    assert.deepEqual(values(part(head, 'x') + END), { model: 'x' });
+  }
+  const captions =
+    'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain; charset=utf-16';
+  assert.deepEqual(values(part(captions, 'x') + END), {});
+});
+
+test('a part that says twice how it is encoded is encoded where it says so once', () => {
+  const twice = 'Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: binary';
+  const { fault } = scan(part(`Content-Disposition: form-data; name="model"\r\n${twice}`, 'x') + END);
+  assert.equal(fault?.kind, 'encoded');
+});
+
 test('a form that breaks off, begins otherwise or has too much of something is a fault that says so', () => {
   const whole = field('model', 'a/m') + file('RIFF') + END;
   // Only line ends may be missing behind the last boundary.
