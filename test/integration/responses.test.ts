@@ -316,6 +316,15 @@ class SocketClient {
     this.#socket.send(typeof event === 'string' ? event : JSON.stringify(event));
   }
 
+  /** Resolves with the first event: its turn is under way. */
+  async begun(): Promise<void> {
+    while (this.#events.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
   /** Events up to the one that ends a turn. */
   async turn(event?: object): Promise<SocketEvent[]> {
     if (event) this.send({ type: 'response.create', ...event });
@@ -398,6 +407,8 @@ describe('the WebSocket of responses', () => {
     const idle = await new SocketClient(KEY, own.url).open();
     const busy = await new SocketClient(KEY, own.url).open();
     busy.send({ type: 'response.create', model: 'demo/chat', input: 'What is a sluice?' });
+    // A gateway that stops reads no turn that has not come.
+    await busy.begun();
     const stopped = own.stop();
     const turn = await busy.turn();
     assert.ok(['response.completed', 'error'].includes(turn.at(-1)!.type));
