@@ -117,7 +117,7 @@ const TRACED = [
 const COLLECTED = /Mark-Compact [^\d]*([\d.]+) \([\d.]+\) -> ([\d.]+) \(([\d.]+)\) MB/g;
 /** The main thread and a relay thread. */
 const THREADS = 2;
-const MANY_MIB = 40;
+const MANY_MIB = 30;
 const FEW_MIB = 40;
 
 /** All of them get a piece of their answer before they leave in the same moment. */
