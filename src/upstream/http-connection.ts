@@ -29,7 +29,7 @@ const MAX_TAIL_BYTES = LENGTH.length + 16 + HEAD_END.length;
 
 /**
  * HTTP/1.1 on one socket, for requests that are whole in memory: a request is one write, and its answer is read out of the
- * memory that the socket reads into. undici does that for any request, and a whole answer then costs a third more (load:
+ * memory that the socket reads into. undici does that for any request, and a whole answer then costs a quarter more (load:
  * chat-whole): whatever is not usual goes there (origin-connection.ts).
  */
 export class HttpConnection implements ReadConnection, SocketReader {
