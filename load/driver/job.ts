@@ -22,7 +22,7 @@ export type ClosedLoop = {
   request: Request;
   expect: Expectation;
   connections: number;
-  /** Of each connection, beside those of the request; absent: all send the same. */
+  /** Headers that a connection sends beside those of the request, one map a connection; absent: all send the same. */
   ownHeaders?: Record<string, string>[];
   /** It ends with whichever comes first. */
   requests: number;

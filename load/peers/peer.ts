@@ -32,7 +32,7 @@ export type Subject = {
   checksKeys: boolean;
   /** Absent: there is no operator port that the run may use. */
   operator?: Operator;
-  /** Of a gateway that is asked for `storm/chat`: where its providers have to listen, by name. */
+  /** Ports of its providers by name, where the gateway answers `storm/chat`; absent: it does not. */
   storm?: Readonly<Record<string, number>>;
   /** What a reader of the table should know, e.g. which policies were on. */
   notes: string[];

@@ -18,7 +18,7 @@ const LOOP_MS = 8_000;
 const FIRST_SESSIONS = 1_000;
 /** So many that their garbage is worth being collected once they rest. */
 const SESSIONS = 6_000;
-/** Of these the stream is opened; each takes two files of the subject at the most. */
+/** So many sessions open their stream; each takes two file descriptors of the subject at the most. */
 const LISTENERS = 500;
 /** Idle threads give back what is not needed within two looks of half a second. */
 const REST_MS = 4_000;

@@ -184,8 +184,8 @@ export class KeyRing {
   }
 
   /**
-   * Who somebody is by now who was let in by a key before. A reload may have taken a configured key away, or changed what it
-   * may; of other keys what can be told without them.
+   * The principal of a connection that authenticated earlier, as the configuration stands now: a reload may have removed its
+   * configured key or changed its permissions. Keys that are not configured are checked for revocation and expiry only.
    */
   renewed(principal: Principal): OrError<Principal> {
     const digest = this.#digests.get(principal);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 export { accessTokenClaimsSchema, subjectSchema, tokenClaimsSchema } from '../store/token-claims.ts';
 
-/** Of a token of an outside issuer. */
+/** The header of a JWT of an outside issuer. */
 export const headSchema = z.looseObject({ alg: z.string().max(16), kid: z.string().max(256).optional() });
 
 /** What a verified payload must hold whoever issued it; all else is read by the provider's paths. */

@@ -4,12 +4,12 @@ import type { Flight, FlightReader } from './flight.ts';
 import type { FlightClaims } from './flight-claims.ts';
 import type { AnswerKey } from './shared-answers.ts';
 
-/** To the thread that asks for an answer. */
+/** Other threads send these to the thread that asks the provider. */
 type ToLeader =
   | { readonly type: 'join'; readonly id: number; readonly key: string }
   | { readonly type: 'leave'; readonly id: number };
 
-/** Of it. `ends`: behind each piece, from the beginning of `bytes`. */
+/** The leading thread answers with these. `ends`: the offsets in `bytes` at which the pieces end. */
 type FromLeader = { readonly id: number } & (
   | { readonly type: 'joined' }
   | {

@@ -4,7 +4,7 @@ const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b
 const OUTSIDE = -1;
 
 export interface ArrayItemsOptions {
-  /** Of the arrays whose objects are wanted, at whatever depth; ASCII. */
+  /** The key of the arrays whose objects are wanted, at whatever depth; ASCII. */
   readonly key: string;
   /** An object as it was written; arrays of this name are counted from 0. Absent: they are left out. */
   onItem?(item: Buffer, array: number): void;
@@ -17,7 +17,7 @@ export interface ArrayItemsOptions {
  * whole yet is held, so that a large answer is never parsed at once. The text is not checked.
  */
 export class ArrayItems {
-  /** Of the item that is not whole yet. */
+  /** Bytes of the item that is not whole yet. */
   heldBytes = 0;
   readonly #options: ArrayItemsOptions;
   readonly #key: Buffer;
