@@ -2,9 +2,7 @@ import { pageOfDeliveries, type ToldDelivery } from '../../alerts/delivery-log.t
 import { GatewayError } from '../../core/errors.ts';
 import type { Database } from '../../store/database.ts';
 import type { AdminRoute } from './admin-route.ts';
-
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 500;
+import { limitHelp, pageLimit } from './page-limit.ts';
 
 /** What was sent of budgets, to whom, and what could not be. */
 export function alertRoutes({ database }: { readonly database: Database }): AdminRoute[] {
@@ -15,16 +13,12 @@ export function alertRoutes({ database }: { readonly database: Database }): Admi
       session: { role: 'viewer', data: 'all' },
       summary: 'Messages about budgets: what was sent when and to whom, and what failed, newest first',
       query: {
-        limit: `Messages in a page, up to ${MAX_LIMIT}; ${DEFAULT_LIMIT} without it`,
+        limit: limitHelp('Messages in a page'),
         after: 'The id of the last message of the page before',
       },
       handle: async ({ query }) => {
-        const written = query.get('limit') ?? String(DEFAULT_LIMIT);
-        const limit = /^\d{1,3}$/.test(written) ? Number(written) : 0;
-        if (limit < 1 || limit > MAX_LIMIT) {
-          const detail = `It is a whole number from 1 to ${MAX_LIMIT}.`;
-          return new GatewayError('invalid_parameter', { param: 'limit', detail });
-        }
+        const limit = pageLimit(query);
+        if (limit instanceof GatewayError) return limit;
         const { rows, hasMore } = await pageOfDeliveries(database, query.get('after') ?? undefined, limit);
         return { status: 200, json: { data: rows.map(deliveryJson), has_more: hasMore } };
       },

@@ -2,9 +2,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { pageOfAudit } from '../../store/audit.ts';
 import type { Database } from '../../store/database.ts';
 import type { AdminRoute } from './admin-route.ts';
-
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 500;
+import { limitHelp, pageLimit } from './page-limit.ts';
 
 /** Who changed what through the admin API, and who came into the console. */
 export function auditRoutes({ database }: { readonly database: Database }): AdminRoute[] {
@@ -16,16 +14,12 @@ export function auditRoutes({ database }: { readonly database: Database }): Admi
       summary:
         'The audit log: changes through the admin API, sign-ins to the console and what was refused, newest first',
       query: {
-        limit: `Entries in a page, up to ${MAX_LIMIT}; ${DEFAULT_LIMIT} without it`,
+        limit: limitHelp('Entries in a page'),
         after: 'The id of the last entry of the page before',
       },
       handle: async ({ query }) => {
-        const written = query.get('limit') ?? String(DEFAULT_LIMIT);
-        const limit = /^\d{1,3}$/.test(written) ? Number(written) : 0;
-        if (limit < 1 || limit > MAX_LIMIT) {
-          const detail = `It is a whole number from 1 to ${MAX_LIMIT}.`;
-          return new GatewayError('invalid_parameter', { param: 'limit', detail });
-        }
+        const limit = pageLimit(query);
+        if (limit instanceof GatewayError) return limit;
         const { rows, hasMore } = await pageOfAudit(database, query.get('after') ?? undefined, limit);
         const data = rows.map(({ id, at, gateway, seq, hash, entry }) => ({
           id,

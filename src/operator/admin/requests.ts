@@ -9,6 +9,7 @@ import type { Database } from '../../store/database.ts';
 import { type BodiesReader, findBodies, idsWithBodies } from '../../store/request-bodies.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
 import { metadataOf, seenLabels, seenOf, seesOf, teamsOf } from './data-filter.ts';
+import { limitHelp, pageLimit } from './page-limit.ts';
 import { readSpan } from './usage-request.ts';
 
 export interface RequestRouteDependencies {
@@ -18,8 +19,6 @@ export interface RequestRouteDependencies {
   readonly readBodies: BodiesReader;
 }
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 500;
 const DEFAULT_SPAN_MS = 7 * 86_400_000;
 /** Of one question. */
 const MAX_CONDITIONS = 8;
@@ -51,7 +50,7 @@ export function requestRoutes(dependencies: RequestRouteDependencies): AdminRout
         session: 'The same as `metadata=session_id:…`',
         metadata: '`key:value`; may be said several times, and all must hold',
         project: 'The tracing project of what is kept of bodies',
-        limit: `Exchanges in a page, up to ${MAX_LIMIT}; ${DEFAULT_LIMIT} without it`,
+        limit: limitHelp('Exchanges in a page'),
         after: '`next` of the page before',
         as: AS,
       },
@@ -79,8 +78,8 @@ async function list(
     Date.now() + 1,
   );
   if ('parameter' in span) return invalid(span.parameter, span.detail);
-  const limit = readLimit(query.get('limit'));
-  if (limit === undefined) return invalid('limit', `It is a whole number from 1 to ${MAX_LIMIT}.`);
+  const limit = pageLimit(query);
+  if (limit instanceof GatewayError) return limit;
   const status = readStatus(query.get('status'));
   if (status instanceof GatewayError) return status;
   const labels = readLabels(query, viewer, dependencies);
@@ -128,12 +127,6 @@ async function show(
   // They are kept, and whoever looks should not take them for lost.
   const away = bodies !== undefined && bodies.shown === undefined;
   return { status: 200, json: { ...json, ...(away && { bodies_unavailable: true }) } };
-}
-
-function readLimit(written: string | null): number | undefined {
-  if (written === null) return DEFAULT_LIMIT;
-  const limit = /^\d{1,4}$/.test(written) ? Number(written) : 0;
-  return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined;
 }
 
 function readStatus(written: string | null): OrError<RequestFilter['status'] | undefined> {

@@ -5,16 +5,14 @@ import type { Database } from '../../store/database.ts';
 import { allFiles, type StoredFile } from '../../store/files.ts';
 import type { PageEnd } from '../../store/page-end.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
-
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 500;
+import { limitHelp, pageLimit } from './page-limit.ts';
 
 type Read<Row> = (database: Database, after: PageEnd | undefined, limit: number) => Promise<readonly Row[]>;
 
 /** Batches and files of everybody, newest first. What is in them is their callers' and is not shown. */
 export function storedRoutes({ database }: { readonly database: Database }): AdminRoute[] {
   const query = {
-    limit: `How many, up to ${MAX_LIMIT}; ${DEFAULT_LIMIT} without it`,
+    limit: limitHelp('How many'),
     after: '`next` of the page before',
   };
   return [
@@ -43,12 +41,8 @@ async function page<Row extends { readonly id: string; readonly createdAt: numbe
   read: Read<Row>,
   json: (row: Row) => object,
 ): Promise<OrError<AdminAnswer>> {
-  const written = query.get('limit') ?? String(DEFAULT_LIMIT);
-  const limit = /^\d{1,3}$/.test(written) ? Number(written) : 0;
-  if (limit < 1 || limit > MAX_LIMIT) {
-    const detail = `It is a whole number from 1 to ${MAX_LIMIT}.`;
-    return new GatewayError('invalid_parameter', { param: 'limit', detail });
-  }
+  const limit = pageLimit(query);
+  if (limit instanceof GatewayError) return limit;
   const cursor = query.get('after');
   const after = cursor === null ? undefined : endOf(cursor);
   if (cursor !== null && after === undefined) {
