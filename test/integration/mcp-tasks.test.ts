@@ -221,6 +221,18 @@ test('a task of a virtual server is asked about there, and at the server that it
 });
 
 test('no task carries a result past the guards of its tool', async () => {
-  const { result } = await rpc('slow', 'tools/call', { name: 'long', arguments: {} }, { at: guarded });
+  const { result } = await rpc(
+    'slow',
+    'tools/call',
+    { name: 'long', arguments: {} },
+    { at: guarded, takesTasks: 'no' },
+  );
   assert.equal(textOf(result), 'it took [GONE]');
+  for (const server of ['slow', 'joint']) {
+    const name = server === 'slow' ? 'long' : await longName('joint');
+    const { taskId } = (await rpc(server, 'tools/call', { name, arguments: {} }, { at: guarded })).result;
+    await rpc(server, 'tasks/update', { taskId, inputResponses: {} }, { at: guarded });
+    const { result: over } = await rpc(server, 'tasks/get', { taskId }, { at: guarded });
+    assert.deepEqual([over.status, textOf(over.result)], ['completed', 'it took [GONE]'], server);
+  }
 });

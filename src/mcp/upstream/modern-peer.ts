@@ -11,6 +11,7 @@ import {
 } from '../protocol/eras.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { type ParameterHeader, parameterHeaders } from '../protocol/parameter-headers.ts';
+import { withoutTaskSupport } from '../protocol/tasks.ts';
 import { inTime } from './late-call.ts';
 import {
   type Call,
@@ -55,7 +56,7 @@ export class ModernPeer extends Peer {
     const sent = this.#withMeta(params);
     let call = this.#begin(method, sent, hooks, token);
     if (method === 'tools/list')
-      return { result: call.result.then((result) => this.#learn(result)), cancel: call.cancel };
+      return { result: call.result.then((result) => this.#learn(withoutTaskSupport(result))), cancel: call.cancel };
     if (method !== 'tools/call') return call;
     const result = call.result.catch(async (error: unknown) => {
       if (!(error instanceof RpcError) || error.code !== HEADER_MISMATCH) throw error;
