@@ -237,6 +237,32 @@ test('tools without tasks are called as ever, and a client of the newer era sees
   assert.equal(textOf(await modern.client.callTool({ name: 'plain', arguments: {} })), 'quick');
 });
 
+test('a tool that must be a task is run as one for a client of the newer era, and its result is waited for', async (context) => {
+  for (const server of ['slow', 'joint']) {
+    const { client, ...rest } = await modernClient(at(server), { key: ANN });
+    closeAfter(context, rest);
+    const { name } = (await client.listTools()).tools.find((tool) => tool.name.startsWith('must'))!;
+    const result = await client.callTool({ name, arguments: { text: `at once: ${server}` } });
+    assert.equal(textOf(result), `a report of at once: ${server}`);
+    assert.equal(result._meta?.['io.modelcontextprotocol/related-task'], undefined);
+  }
+  const asking = await modernClient(at('slow'), { key: ANN, name: 'Ann' });
+  closeAfter(context, asking);
+  assert.equal(textOf(await asking.client.callTool({ name: 'must-ask', arguments: {} })), 'a report of Ann');
+});
+
+test('a client that leaves ends the task that was run for it', async (context) => {
+  const { client, ...rest } = await modernClient(at('slow'), { key: ANN });
+  closeAfter(context, rest);
+  const leaves = new AbortController();
+  const before = upstream.asked.length;
+  const called = client.callTool({ name: 'must', arguments: { text: 'for ever' } }, { signal: leaves.signal });
+  await eventually('its result is waited for', () => upstream.asked.slice(before).includes('tasks/result'));
+  leaves.abort();
+  await assert.rejects(called);
+  await eventually('it is cancelled', () => upstream.asked.slice(before).includes('tasks/cancel'));
+});
+
 test('whoever may use a tool no more gets nothing of its tasks, and a forged id names none', async (context) => {
   const ann = await legacyClient(at('few'), { key: ANN });
   closeAfter(context, ann);

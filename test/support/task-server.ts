@@ -89,27 +89,32 @@ export async function legacyTaskServer(): Promise<LegacyTaskServer> {
         },
       );
     }
-    server.experimental.tasks.registerToolTask(
-      'ask',
-      { description: 'Asks for a name.', execution: { taskSupport: 'optional' } },
-      {
-        getTask: (extra) => handlers.getTask(undefined, extra),
-        getTaskResult: (extra) => handlers.getTaskResult(undefined, extra),
-        createTask: async ({ taskStore }) => {
-          const task = await taskStore.createTask({ ttl: 60_000, pollInterval: 10 });
-          const { taskId } = task;
-          const question = {
-            message: 'Who are you?',
-            requestedSchema: { type: 'object' as const, properties: { name: { type: 'string' as const } } },
-          };
-          await store.updateTaskStatus(taskId, 'input_required', 'A name is missing.');
-          void server.server.elicitInput(question, { relatedTask: { taskId } }).then(({ content }) => {
-            return store.storeTaskResult(taskId, 'completed', resultOf(String(content?.['name'])));
-          });
-          return { task };
+    for (const [name, taskSupport] of [
+      ['ask', 'optional'],
+      ['must-ask', 'required'],
+    ] as const) {
+      server.experimental.tasks.registerToolTask(
+        name,
+        { description: 'Asks for a name.', execution: { taskSupport } },
+        {
+          getTask: (extra) => handlers.getTask(undefined, extra),
+          getTaskResult: (extra) => handlers.getTaskResult(undefined, extra),
+          createTask: async ({ taskStore }) => {
+            const task = await taskStore.createTask({ ttl: 60_000, pollInterval: 10 });
+            const { taskId } = task;
+            const question = {
+              message: 'Who are you?',
+              requestedSchema: { type: 'object' as const, properties: { name: { type: 'string' as const } } },
+            };
+            await store.updateTaskStatus(taskId, 'input_required', 'A name is missing.');
+            void server.server.elicitInput(question, { relatedTask: { taskId } }).then(({ content }) => {
+              return store.storeTaskResult(taskId, 'completed', resultOf(String(content?.['name'])));
+            });
+            return { task };
+          },
         },
-      },
-    );
+      );
+    }
     server.registerTool('plain', { description: 'Is quick.' }, () => ({ content: [{ type: 'text', text: 'quick' }] }));
     return server;
   };

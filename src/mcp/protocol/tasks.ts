@@ -76,6 +76,25 @@ export function relatedTo(result: JsonObject, taskId: string): JsonObject {
   return { ...result, _meta: { ...objectOf(result['_meta']), [RELATED_TASK]: { taskId } } };
 }
 
+/** For a client that knows of no task: the ids of a server go to nobody. */
+export function withoutRelatedTask(params: JsonObject): JsonObject {
+  const meta = objectOf(params['_meta']);
+  if (meta?.[RELATED_TASK] === undefined) return params;
+  const { [RELATED_TASK]: _related, ...rest } = meta;
+  return { ...params, _meta: rest };
+}
+
+/** Whether a server of the modern era answers this call with a task alone. */
+export function needsTasks(error: RpcError): boolean {
+  const required = objectOf(objectOf(error.data)?.['requiredCapabilities'])?.['extensions'];
+  return error.code === MISSING_CAPABILITY && objectOf(required)?.[TASKS] !== undefined;
+}
+
+/** What a client can, which the gateway gives no task but waits for the end of one. */
+export function withTasks(capabilities: JsonObject): JsonObject {
+  return { ...capabilities, extensions: { ...objectOf(capabilities['extensions']), [TASKS]: {} } };
+}
+
 /** Of a client that asks for a task, and did not say that it knows them. */
 export function tasksUndeclared(method: string): RpcError {
   const data = { requiredCapabilities: { extensions: { [TASKS]: {} } } };

@@ -1,4 +1,4 @@
-import { type JsonObject, stringOf } from '../../codec/json-value.ts';
+import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
 import type { McpSettings } from '../../config/server/mcp.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
@@ -6,7 +6,7 @@ import type { Log } from '../../core/log.ts';
 import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
-import { LEGACY_TASK_METHODS, TASK_METHODS, withoutExecution } from '../protocol/tasks.ts';
+import { LEGACY_TASK_METHODS, runsTasks, TASK_METHODS, withoutExecution } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import { lateCall } from '../upstream/late-call.ts';
@@ -61,6 +61,8 @@ export abstract class LeafServer implements Served {
       ids: host.tasks,
       check: (context, tool) => this.#checkTool(context, tool),
       ask: (...asked) => this.#askPeer(...asked),
+      mustBeTask: (context, tool) => this.#mustBeTask(context, tool),
+      bounds: () => host.settings(),
     });
   }
 
@@ -152,22 +154,7 @@ export abstract class LeafServer implements Served {
 
   /** All that the caller may see, of all pages; at most `mcp.max_tools`. */
   async tools(context: CallContext): Promise<JsonObject[]> {
-    const { maxTools, listTtlMs } = this.host.settings();
-    let key: string;
-    try {
-      ({ key } = await this.#opened(context));
-    } catch (error) {
-      throw this.#told(error);
-    }
-    const now = performance.now();
-    let known = this.#lists.get(key);
-    if (known === undefined || now >= known.untilMs) {
-      const tools = await this.#everyPage(context, maxTools);
-      known = { untilMs: now + listTtlMs, tools };
-      this.#lists.set(key, known);
-      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
-    }
-    return this.#shown(known.tools, context);
+    return this.#shown(await this.#listed(context), context);
   }
 
   health(): ServerHealth {
@@ -214,6 +201,35 @@ export abstract class LeafServer implements Served {
     const asked: CallHooks = { ...NO_HOOKS, ask: (method, params) => session.ask(method, params) };
     peer.onAsk = (method, params) => this.#tasks.heard(context, asked).ask(method, params);
     session.onEnd(() => this.drop(key, peer));
+  }
+
+  async #listed(context: CallContext): Promise<readonly unknown[]> {
+    const { maxTools, listTtlMs } = this.host.settings();
+    let key: string;
+    try {
+      ({ key } = await this.#opened(context));
+    } catch (error) {
+      throw this.#told(error);
+    }
+    const now = performance.now();
+    let known = this.#lists.get(key);
+    if (known === undefined || now >= known.untilMs) {
+      const tools = await this.#everyPage(context, maxTools);
+      known = { untilMs: now + listTtlMs, tools };
+      this.#lists.set(key, known);
+      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
+    }
+    return known.tools;
+  }
+
+  /** Asked of a call that failed: a server without tasks is not asked what it lists. */
+  async #mustBeTask(context: CallContext, name: string): Promise<boolean> {
+    const { peer } = await this.#opened(context);
+    if (peer.era !== 'legacy' || !runsTasks((await peer.ready()).capabilities)) return false;
+    return (await this.#listed(context)).some((each) => {
+      const tool = objectOf(each);
+      return tool?.['name'] === name && objectOf(tool['execution'])?.['taskSupport'] === 'required';
+    });
   }
 
   /** A second time where the credential was refused and there is another by now. */

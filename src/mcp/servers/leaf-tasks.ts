@@ -1,8 +1,10 @@
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
-import { relatedTo, renamedTask, unknownTask } from '../protocol/tasks.ts';
+import { INVALID_REQUEST, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
+import { needsTasks, relatedTo, renamedTask, takesTasks, unknownTask } from '../protocol/tasks.ts';
 import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks } from '../upstream/peer.ts';
+import { type AwaitedParts, AwaitedTask } from './awaited-task.ts';
 import type { CallContext } from './served.ts';
 import type { TaskIds } from './task-ids.ts';
 import { listIn } from './tool-policy.ts';
@@ -13,6 +15,9 @@ export interface TaskParts {
   /** Rejects with an RpcError where the caller may not use the tool. */
   check(context: CallContext, tool: string): Promise<void>;
   ask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call;
+  /** Whether a server of the legacy era says of its tool that it must be called as a task. */
+  mustBeTask(context: CallContext, tool: string): Promise<boolean>;
+  bounds(): { readonly callMs: number };
 }
 
 /** Callers whose tasks are remembered, and tasks of each; the oldest are forgotten first. */
@@ -21,6 +26,8 @@ const MAX_TASKS = 1_000;
 /** Pages of a server's tasks without one of the caller. */
 const MAX_PAGES = 20;
 const STATUS = 'notifications/tasks/status';
+/** Errors by which a server of the legacy era asks for a call as a task. */
+const TASK_WANTED: ReadonlySet<number> = new Set([METHOD_NOT_FOUND, INVALID_REQUEST]);
 
 /**
  * Tasks of one server. Each is of the caller whom it was given to, under an id that is sealed for that one, and whoever asks
@@ -49,7 +56,36 @@ export class LeafTasks {
     const { task: _ofNoEra, ...plain } = params;
     const heard = this.heard(context, hooks, wanted && tool);
     const call = this.#parts.ask(context, 'tools/call', wanted ? params : plain, heard, cancelled);
-    return { ...call, result: call.result.then((result) => this.#owned(result, context, tool, wanted)) };
+    if (wanted) return { ...call, result: call.result.then((result) => this.#owned(result, context, tool, wanted)) };
+    let awaited: AwaitedTask | undefined;
+    const task = (): AwaitedTask => {
+      const ask: AwaitedParts['ask'] = (...asked) => this.#parts.ask(context, ...asked, () => false);
+      awaited = new AwaitedTask({ server: this.#parts.server, bounds: () => this.#parts.bounds(), ask }, hooks);
+      return awaited;
+    };
+    const mustBeTask = async (): Promise<boolean> =>
+      !context.session && !cancelled() && (await this.#parts.mustBeTask(context, tool));
+    const result = call.result.then(
+      async (made) => {
+        // The SDK of the era says so in a result.
+        if (made['isError'] === true && (await mustBeTask())) return task().ofLegacy(plain);
+        return this.#owned(made, context, tool, undefined);
+      },
+      async (error: unknown) => {
+        if (!(error instanceof RpcError)) throw error;
+        if (needsTasks(error) && !takesTasks(context.client.capabilities)) return task().ofModern(plain);
+        if (TASK_WANTED.has(error.code) && (await mustBeTask())) return task().ofLegacy(plain);
+        throw error;
+      },
+    );
+    result.catch(() => undefined);
+    return {
+      result,
+      cancel: () => {
+        call.cancel();
+        awaited?.cancel();
+      },
+    };
   }
 
   /** What is asked about a task. */

@@ -27,6 +27,8 @@ export interface CallHooks {
   notify(method: string, params: JsonObject): void;
   /** An old server asks the client. Rejects with an RpcError. */
   ask(method: string, params: JsonObject): Promise<JsonObject>;
+  /** Whoever waits takes a task of the modern era, whatever the client said. */
+  readonly takesTasks?: true;
 }
 
 export interface Call {
