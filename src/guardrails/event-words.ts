@@ -55,6 +55,20 @@ export class EventWords {
     return [...this.#channels.values()];
   }
 
+  /** Offset behind the events at the beginning of what came that are read already, and stay as they are. */
+  skim(read: Buffer): number {
+    if (this.#partial.length > 0 || this.#familiarChannel === undefined) return 0;
+    const { local } = this.#familiarChannel;
+    const familiar = this.#familiar;
+    let behind = 0;
+    while (behind < read.length) {
+      const end = familiar.match(read, behind);
+      if (end < 0 || !local.skims(read, familiar.textStart, familiar.textEnd)) break;
+      behind = end;
+    }
+    return behind;
+  }
+
   write(read: Buffer): void {
     let bytes = read;
     if (this.#partial.length > 0) {
