@@ -44,9 +44,10 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
   constructor(host: FilterHost, options: OutputGuarding, reader: FormStream) {
     super(host);
     this.#o = options;
-    this.#words = new EventWords({ guarding: options, reader, tally: this.#tally }, this);
     const { plan } = options;
     this.#keepsTexts = plan !== undefined && plan.mutators.length + plan.validators.length > 0;
+    const keeps = this.#keepsTexts ? 'all' : 'nothing';
+    this.#words = new EventWords({ guarding: options, reader, tally: this.#tally, keeps }, this);
     const acts = [...(plan?.mutators ?? []), ...(plan?.validators ?? [])].some(
       ({ guard }) => guard.config.strategy !== 'audit',
     );
