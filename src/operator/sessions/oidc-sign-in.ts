@@ -6,7 +6,7 @@ import type { HttpClient } from '../../core/http-client.ts';
 import type { Log } from '../../core/log.ts';
 import { OidcClient, type OidcParty } from '../../sign-in/oidc-client.ts';
 import type { OidcDoor } from './console-door.ts';
-import { Journeys } from './journeys.ts';
+import { type Journey, Journeys } from './journeys.ts';
 import { isEncrypted } from './same-origin.ts';
 import { cookieOf, isSecureFor } from './session-cookie.ts';
 import type { SessionOwner } from './sessions.ts';
@@ -52,11 +52,15 @@ export class OidcSignIn implements OidcDoor {
     return { location, cookie: `${journeyCookie(request)}=${this.#journeys.sealed(journey)}; ${attributes}` };
   }
 
-  async finish(request: IncomingMessage, query: URLSearchParams): Promise<OrError<SessionOwner>> {
+  cameBack(request: IncomingMessage, query: URLSearchParams): OrError<Journey> {
     // Once: whoever reads the address later has nothing of it.
     const journey = this.#journeys.finished(cookieOf(request, journeyCookie(request)), query.get('state') ?? '');
-    if (journey === undefined)
-      return new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' });
+    return (
+      journey ?? new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' })
+    );
+  }
+
+  async finish(journey: Journey, query: URLSearchParams): Promise<OrError<SessionOwner>> {
     const party = this.#party();
     if (party?.provider.name !== journey.provider) return new GatewayError('sign_in_refused');
     const { identities } = this.#options.configuration();
