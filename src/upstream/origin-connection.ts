@@ -43,7 +43,8 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   restsUntil = 0;
   readonly #access: OriginAccess;
   readonly #keeper: ConnectionKeeper;
-  readonly #heads = new UnaskedContinue();
+  /** Of requests that go through undici; undefined: none has. */
+  #heads: UnaskedContinue | undefined;
   #http: HttpConnection | undefined;
   #client: Client | undefined;
   #closing = false;
@@ -70,7 +71,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
       }
     }
     this.#client ??= this.#throughUndici();
-    this.#heads.expectHead();
+    this.#heads?.expectHead();
     this.#client.dispatch(options, sender);
   }
 
@@ -137,6 +138,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   }
 
   #throughUndici(): Client {
+    this.#heads = new UnaskedContinue();
     const client = this.#access.client(this.#heads, () => this.#handOver());
     client.on('connect', () => {
       this.open = true;

@@ -1,3 +1,4 @@
+import { lastingMemory } from '../core/lasting-memory.ts';
 import { mergeUsage, type Usage } from '../inference/usage.ts';
 
 /** Raw answer bytes kept for an estimate: enough to learn bytes per token, little enough for 10,000 open streams. */
@@ -54,7 +55,7 @@ export class UsageMeter {
     this.answerBytes += chunk.length;
     if (this.#sampleBytes === SAMPLE_BYTES) return;
     // One buffer for all of it: a small one for each of the first chunks is half of what a meter costs.
-    if (this.#sample === EMPTY) this.#sample = Buffer.allocUnsafe(SAMPLE_BYTES);
+    if (this.#sample === EMPTY) this.#sample = lastingMemory(SAMPLE_BYTES);
     this.#sampleBytes += chunk.copy(this.#sample, this.#sampleBytes);
   }
 

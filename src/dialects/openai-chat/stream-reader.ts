@@ -40,7 +40,7 @@ class ChatChoices implements ChoiceKind {
       reader.forget();
     } else if (!this.#calls.repaired && reader.learns) {
       const gaps = contentGaps(chunk, bytes.subarray(start, end));
-      if (gaps !== undefined) reader.learn(new FamiliarEvent(bytes, start, end, gaps));
+      if (gaps !== undefined) reader.learn(FamiliarEvent.of(bytes, start, end, gaps));
     }
   }
 
