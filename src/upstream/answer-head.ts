@@ -33,7 +33,7 @@ const knownNames = new Map<string, string>();
 
 /**
  * The head of one answer, read strictly: what another reader might see otherwise is no head (RFC 9112 §11.1). One object
- * serves all heads of a connection, but `headers` are made anew for each.
+ * serves all heads of a thread, but `headers` are made anew for each.
  */
 export class AnswerHead {
   status = 0;

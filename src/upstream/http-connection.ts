@@ -50,8 +50,10 @@ export class HttpConnection implements ReadConnection, SocketReader {
     // A proxy has answered on it before.
     this.#bytesBefore = socket.bytesRead;
     // undici's for the time of connecting: it holds a timer and the options of each connection.
-    if (!(socket instanceof TLSSocket)) socket.removeAllListeners('error');
+    const connecting = socket instanceof TLSSocket ? [] : socket.listeners('error');
     readInto(socket, this);
+    // Behind ours: with none left in between Node would keep the listeners of this socket in a hash table.
+    for (const listener of connecting) socket.off('error', listener as () => void);
   }
 
   /** `head`: up to the line of the length. */
