@@ -18,7 +18,8 @@ export interface CannedProvider {
 export async function cannedProvider(host: string, maxMs: number): Promise<CannedProvider> {
   let answer: readonly string[] = [];
   const open = new Set<Socket>();
-  const server = createServer((socket) => {
+  // Small writes would wait for each other's acknowledgement otherwise.
+  const server = createServer({ noDelay: true }, (socket) => {
     open.add(socket);
     socket.setTimeout(maxMs, () => socket.destroy());
     // The thread that asked hears of it as well.
@@ -95,7 +96,7 @@ export interface CannedClientOptions {
 
 /** Reads whole answers off one connection. */
 export function answersRead({ host, port, path, key, maxMs }: CannedClientOptions): CannedClient {
-  const socket = connect({ host, port });
+  const socket = connect({ host, port, noDelay: true });
   let text = '';
   let settle: ((error?: Error) => void) | undefined;
   socket.setEncoding('latin1').setTimeout(maxMs, () => socket.destroy(new Error('no answer came in time')));
@@ -109,11 +110,10 @@ export function answersRead({ host, port, path, key, maxMs }: CannedClientOption
   return {
     ask: (body) => {
       text = '';
-      socket.write(
+      const head =
         `POST ${path} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n` +
-          `user-agent: warm-up\r\naccept: */*\r\ncontent-length: ${body.length}${HEAD_END}`,
-      );
-      socket.write(body);
+        `user-agent: warm-up\r\naccept: */*\r\ncontent-length: ${body.length}${HEAD_END}`;
+      socket.write(Buffer.concat([Buffer.from(head), body]));
       return new Promise((resolve, reject) => {
         settle = (error) => {
           settle = undefined;

@@ -20,6 +20,7 @@ import type { Connection, Mount, ProviderAccount, Target } from '../providers/pr
 import { mountFor } from '../relay/choose-mount.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
+import { collectLoading } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { compilePrice } from '../usage/price-table.ts';
 import { answersRead, type CannedProvider, cannedProvider } from './canned-exchanges.ts';
@@ -28,7 +29,7 @@ import { headersOfInterest } from './headers-of-interest.ts';
 /** Accounts that are looked through for one whose provider speaks the form of a client. */
 const MAX_ACCOUNTS = 4;
 /** Behind them V8 compiles little that is new; the optimizing compiler wants hundreds. */
-const MAX_EXCHANGES = 24;
+const MAX_EXCHANGES = 16;
 const HOST = '127.0.0.1';
 /** No other account is there, and no request has this name. */
 const NAME = 'warm-up';
@@ -46,24 +47,26 @@ type Shared = Pick<PipelineOptions, 'estimate' | 'translateHeavy' | 'heavyAnswer
  * Sends chats of its own through the code that those of clients will take, from a socket to a provider of its own and
  * back, so that the first client does not wait until V8 has compiled it (25 to 35 ms of CPU; the next ten 3 ms each).
  * Whatever would tell of them is another instance: edge, key, counts, connections, records. Nothing is counted, written
- * or sent beyond this thread, and no secret of the configuration is used. Ends after `warm_up_ms`, and whatever fails.
+ * or sent beyond this thread, and no secret of the configuration is used. Ends after `warm_up_ms` of CPU, and when
+ * anything fails.
  */
 export async function warmUp({ configuration, dialects, shared }: WarmUpOptions): Promise<void> {
   const maxMs = configuration.server.warmUpMs;
   if (maxMs === 0) return;
   const found = somethingToAsk(configuration, dialects);
   if (found === undefined) return;
-  const until = performance.now() + maxMs;
   const { dialect, target, mount } = found;
   const exercise = dialect.exercise?.(`${NAME}/${NAME}`);
   if (exercise === undefined) return;
+  collectLoading();
   let provider: CannedProvider | undefined;
   let thread: Rehearsal | undefined;
   try {
-    provider = await cannedProvider(HOST, maxMs);
+    const budget = new Budget(maxMs);
+    provider = await cannedProvider(HOST, budget.maxWaitMs);
     const connection = { origin: `http://${HOST}:${provider.port}`, credential: NAME };
     thread = new Rehearsal(configuration, dialect, standIn(target, mount, connection), shared);
-    await thread.run({ provider, exercise, until, maxMs });
+    await thread.run(provider, exercise, budget);
   } catch (error) {
     // A machine without a loopback, say. The thread serves as well, and its first request takes longer.
     shared.log.debug({ error }, 'a relay thread did not warm up');
@@ -105,13 +108,28 @@ function standIn(target: Target, mount: Mount, connection: Connection): Provider
   return { name: NAME, type: NAME, provider, ...nothing, connections: [connection], listed: [asked], target: () => asked };
 }
 
-/** One rule and one budget that match every request and refuse none. */
+/** Patterns of each sort, so that what compares them is compiled as well. */
+const EVERYTHING = {
+  subjects: { in: [`virtualaccount:${NAME}`, 'team:*'] },
+  models: { in: [`${NAME}/*`], notIn: [NAME] },
+};
+
+/** Rules and a budget of which one each matches every request and refuses none. */
 const LIMITS: Parameters<typeof createLimits>[0] = {
   rateLimits: [
     [
       {
+        id: `${NAME}-others`,
+        match: { metadata: { env: { in: [NAME] } } },
+        counts: 'requests',
+        unit: 'requests_per_minute',
+        windowMs: 60_000,
+        limit: 1,
+        appliesPer: [],
+      },
+      {
         id: NAME,
-        match: {},
+        match: EVERYTHING,
         counts: 'tokens',
         unit: 'tokens_per_minute',
         windowMs: 60_000,
@@ -132,12 +150,24 @@ const LIMITS: Parameters<typeof createLimits>[0] = {
   ],
 };
 
-interface Run {
-  readonly provider: CannedProvider;
-  readonly exercise: FormExercise;
-  /** As performance.now(). */
-  readonly until: number;
-  readonly maxMs: number;
+/** On a machine whose cores are all busy a thread gets its CPU time later, and a start does not wait for all of it. */
+const WALL_PER_CPU = 5;
+
+class Budget {
+  readonly maxWaitMs: number;
+  readonly #maxCpuUs: number;
+  readonly #startedAt = performance.now();
+  readonly #usedBefore = process.threadCpuUsage();
+
+  constructor(maxCpuMs: number) {
+    this.#maxCpuUs = maxCpuMs * 1000;
+    this.maxWaitMs = maxCpuMs * WALL_PER_CPU;
+  }
+
+  get isSpent(): boolean {
+    const { user, system } = process.threadCpuUsage(this.#usedBefore);
+    return user + system > this.#maxCpuUs || performance.now() - this.#startedAt > this.maxWaitMs;
+  }
 }
 
 /** What a relay thread is made of, once more, and so small that it serves one model. */
@@ -226,13 +256,13 @@ class Rehearsal {
   }
 
   /** Whole answers and streams in turn, one at a time on one connection. */
-  async run({ provider, exercise, until, maxMs }: Run): Promise<void> {
+  async run(provider: CannedProvider, exercise: FormExercise, budget: Budget): Promise<void> {
     const port = await this.#edge.listen(HOST, 0);
     if (port === undefined) return;
     const path = `/v1${this.#dialect.routes[0]!.pattern}`;
-    const client = answersRead({ host: HOST, port, path, key: this.#key, maxMs });
+    const client = answersRead({ host: HOST, port, path, key: this.#key, maxMs: budget.maxWaitMs });
     try {
-      for (let sent = 0; sent < MAX_EXCHANGES && performance.now() < until; sent += 1) {
+      for (let sent = 0; sent < MAX_EXCHANGES && !budget.isSpent; sent += 1) {
         const asked = sent % 2 === 0 ? exercise.whole : exercise.streamed;
         provider.next(asked.answer);
         await client.ask(asked.request);

@@ -62,7 +62,7 @@ export interface ServerSettings {
   console: ConsoleSettings;
   otel: OtelSettings;
   requestLog: RequestLogSettings;
-  /** Longest time of a relay thread's warm-up; 0: it does not. */
+  /** Max CPU time of a relay thread's warm-up; 0: there is none. */
   warmUpMs: number;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
