@@ -20,7 +20,6 @@ import type { Connection, Mount, ProviderAccount, Target } from '../providers/pr
 import { mountFor } from '../relay/choose-mount.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
-import { collectLoading } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { compilePrice } from '../usage/price-table.ts';
 import { answersRead, type CannedProvider, cannedProvider } from './canned-exchanges.ts';
@@ -29,10 +28,11 @@ import { headersOfInterest } from './headers-of-interest.ts';
 /** Accounts that are looked through for one whose provider speaks the form of a client. */
 const MAX_ACCOUNTS = 4;
 /** Behind them V8 compiles little that is new; the optimizing compiler wants hundreds. */
-const MAX_EXCHANGES = 16;
+const MAX_EXCHANGES = 8;
 const HOST = '127.0.0.1';
 /** No other account is there, and no request has this name. */
 const NAME = 'warm-up';
+const MODEL = `${NAME}/${NAME}`;
 
 export interface WarmUpOptions {
   readonly configuration: ThreadConfiguration;
@@ -48,28 +48,26 @@ type Shared = Pick<PipelineOptions, 'estimate' | 'translateHeavy' | 'heavyAnswer
  * back, so that the first client does not wait until V8 has compiled it (25 to 35 ms of CPU; the next ten 3 ms each).
  * Whatever would tell of them is another instance: edge, key, counts, connections, records. Nothing is counted, written
  * or sent beyond this thread, and no secret of the configuration is used. Ends after `warm_up_ms` of CPU, and when
- * anything fails.
+ * anything fails. Resolves with how many chats there were.
  */
-export async function warmUp({ configuration, dialects, shared }: WarmUpOptions): Promise<void> {
+export async function warmUp({ configuration, dialects, shared }: WarmUpOptions): Promise<number> {
   const maxMs = configuration.server.warmUpMs;
-  if (maxMs === 0) return;
-  const found = somethingToAsk(configuration, dialects);
-  if (found === undefined) return;
-  const { dialect, target, mount } = found;
-  const exercise = dialect.exercise?.(`${NAME}/${NAME}`);
-  if (exercise === undefined) return;
-  collectLoading();
+  if (maxMs === 0) return 0;
+  const budget = new Budget(maxMs);
   let provider: CannedProvider | undefined;
   let thread: Rehearsal | undefined;
   try {
-    const budget = new Budget(maxMs);
+    const found = somethingToAsk(configuration, dialects);
+    if (found === undefined) return 0;
+    const { dialect, target, mount, exercise } = found;
     provider = await cannedProvider(HOST, budget.maxWaitMs);
     const connection = { origin: `http://${HOST}:${provider.port}`, credential: NAME };
     thread = new Rehearsal(configuration, dialect, standIn(target, mount, connection), shared);
-    await thread.run(provider, exercise, budget);
+    return await thread.run(provider, exercise, budget);
   } catch (error) {
     // A machine without a loopback, say. The thread serves as well, and its first request takes longer.
     shared.log.debug({ error }, 'a relay thread did not warm up');
+    return 0;
   } finally {
     await thread?.close();
     provider?.close();
@@ -82,8 +80,11 @@ function somethingToAsk({ accounts, server }: ThreadConfiguration, dialects: rea
     const [opened] = openAccounts({ accounts: [account], server: { ...server, demo: false } }, new Map());
     const target = opened?.listed[0] ?? opened?.target(NAME);
     for (const dialect of dialects) {
-      const mount = target && dialect.exercise && mountFor(target, dialect);
-      if (mount && mount.wire.name === dialect.name && mount.wire.framing === 'sse') return { dialect, target, mount };
+      const exercise = dialect.exercise?.(MODEL);
+      if (target === undefined || exercise === undefined) continue;
+      const mount = mountFor(target, dialect);
+      if (mount?.wire.name === dialect.name && mount.wire.framing === 'sse')
+        return { dialect, target, mount, exercise };
     }
   }
   return undefined;
@@ -98,14 +99,22 @@ function standIn(target: Target, mount: Mount, connection: Connection): Provider
   };
   const asked: Target = {
     ...target,
-    id: `${NAME}/${NAME}`,
+    id: MODEL,
     account: NAME,
     modelTypes: undefined,
     mounts: new Map([[mount.wire.operation, [{ ...mount, connection, credential }]]]),
   };
   const { provider } = target;
   const nothing = { exampleModel: undefined, catalogueId: undefined };
-  return { name: NAME, type: NAME, provider, ...nothing, connections: [connection], listed: [asked], target: () => asked };
+  return {
+    name: NAME,
+    type: NAME,
+    provider,
+    ...nothing,
+    connections: [connection],
+    listed: [asked],
+    target: () => asked,
+  };
 }
 
 /** Patterns of each sort, so that what compares them is compiled as well. */
@@ -256,17 +265,19 @@ class Rehearsal {
   }
 
   /** Whole answers and streams in turn, one at a time on one connection. */
-  async run(provider: CannedProvider, exercise: FormExercise, budget: Budget): Promise<void> {
+  async run(provider: CannedProvider, exercise: FormExercise, budget: Budget): Promise<number> {
     const port = await this.#edge.listen(HOST, 0);
-    if (port === undefined) return;
+    if (port === undefined) return 0;
     const path = `/v1${this.#dialect.routes[0]!.pattern}`;
     const client = answersRead({ host: HOST, port, path, key: this.#key, maxMs: budget.maxWaitMs });
+    let done = 0;
     try {
-      for (let sent = 0; sent < MAX_EXCHANGES && !budget.isSpent; sent += 1) {
-        const asked = sent % 2 === 0 ? exercise.whole : exercise.streamed;
+      for (; done < MAX_EXCHANGES && !budget.isSpent; done += 1) {
+        const asked = done % 2 === 0 ? exercise.whole : exercise.streamed;
         provider.next(asked.answer);
         await client.ask(asked.request);
       }
+      return done;
     } finally {
       client.close();
     }

@@ -44,15 +44,6 @@ const WORTH_A_PAUSE_BYTES = OLD_MIB * 1024 * 1024;
 /** A thread that is busy for a smaller share of its time has nobody whom a pause delays for long. */
 const CALM_SHARE = 0.05;
 
-/** What loading left behind was collected, and what was compiled since is wanted. */
-let isWarm = false;
-
-/** Gives back what loading left behind, and forgets code that ran once: before a thread warms up, which is to stay. */
-export function collectLoading(): void {
-  collectAll('last-resort');
-  isWarm = true;
-}
-
 /**
  * Gives back what a thread no longer needs, which V8 with these flags would keep for good: 20 MB of each thread's start, a
  * hundred of what a storm of streams that were left leaves behind. It is done as soon as nobody is served; or, where a few
@@ -79,7 +70,7 @@ export function collectWhenIdle(mark: () => number | undefined): void {
     wasCalm = isCalm;
     if (heldBytes() - leftBytes < worthBytes) return;
     // It stops the thread twice as long, which somebody who is being served would notice, and who comes next as well.
-    collectAll(isIdle && leftBytes === 0 && now === untouched && !isWarm ? 'last-resort' : 'regular');
+    collectAll(isIdle && leftBytes === 0 && now === untouched ? 'last-resort' : 'regular');
     leftBytes = heldBytes();
   }, LOOK_MS).unref();
 }

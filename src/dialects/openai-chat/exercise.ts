@@ -7,7 +7,10 @@ const CREATED = 1_700_000_000;
 export function exercise(model: string): FormExercise {
   const messages = [
     { role: 'system', content: 'You are a patient engineer who answers briefly and in plain words.' },
-    { role: 'user', content: 'How does a sluice keep a mill pond at its level through a dry summer? "Briefly", please.' },
+    {
+      role: 'user',
+      content: 'How does a sluice keep a mill pond at its level through a dry summer? "Briefly", please.',
+    },
   ];
   const request = (more: object): Buffer =>
     Buffer.from(JSON.stringify({ model, ...more, max_tokens: 64, temperature: 0.2, messages }));
