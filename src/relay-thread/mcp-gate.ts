@@ -367,7 +367,11 @@ export class McpGate {
     const record = requestRecord(open, outcome, { thread: pipeline.thread, settings, status, left });
     pipeline.record(record);
     endKept(pipeline, bodies, guard, record);
-    if (!isLocal) exchange.finish();
+    if (!isLocal) {
+      exchange.onAbort = undefined;
+      exchange.sink.onDrained = undefined;
+      exchange.finish();
+    }
   }
 }
 
