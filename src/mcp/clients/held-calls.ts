@@ -93,7 +93,9 @@ export class HeldCall {
   }
 
   #asJson(): JsonObject {
-    return Object.fromEntries([...(this.#questions ?? [])].map(([key, { method, params }]) => [key, { method, params }]));
+    return Object.fromEntries(
+      [...(this.#questions ?? [])].map(([key, { method, params }]) => [key, { method, params }]),
+    );
   }
 }
 
