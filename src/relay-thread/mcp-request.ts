@@ -6,7 +6,7 @@ import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { requestMetadata } from '../policy/metadata.ts';
 import type { McpRequest } from '../threads/mcp-messages.ts';
-import { publicBase, readAccounts } from './oauth-routes.ts';
+import { metadataUrl, publicBase, readAccounts } from './oauth-routes.ts';
 
 /** Headers of requests of MCP that the edge keeps. `mcp-param-…` it keeps by itself. */
 export const MCP_HEADERS: readonly string[] = [
@@ -42,6 +42,7 @@ export function readMcpRequest(
     const param = 'x-sluice-mcp-accounts';
     return new GatewayError('invalid_header', { param, detail: `\`${param}\`: ${accounts}` });
   }
+  const { scopes } = caller.principal;
   return {
     method: method === 'DELETE' || method === 'POST' ? method : 'GET',
     server,
@@ -62,6 +63,7 @@ export function readMcpRequest(
       key: undefined,
       base: publicBase(settings, headers),
       ...(accounts && { accounts }),
+      ...(scopes && { scope: { names: scopes, metadataUrl: metadataUrl(settings, headers) ?? '' } }),
     },
     serverHeaders,
   };

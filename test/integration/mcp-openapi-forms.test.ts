@@ -43,7 +43,10 @@ const document = {
     '/pairs': {
       post: content(
         'application/x-www-form-urlencoded',
-        { type: 'object', properties: { items: { type: 'array' }, joined: { type: 'array' }, card: { type: 'object' } } },
+        {
+          type: 'object',
+          properties: { items: { type: 'array' }, joined: { type: 'array' }, card: { type: 'object' } },
+        },
         { joined: { explode: false }, card: { style: 'deepObject' } },
       ),
     },

@@ -16,6 +16,8 @@ export type Turn = { readonly result: JsonObject } | { readonly questions: JsonO
 
 /** Calls that wait for clients at once. */
 const MAX_HELD = 1_000;
+/** An old server that asks several things at once sends them one by one: its client gets them together. */
+const GATHER_MS = 25;
 
 /**
  * A call to an old server that asks a client of the modern era. Such a client is never asked: it gets the questions as a
@@ -25,6 +27,7 @@ export class HeldCall {
   #id: string | undefined;
   readonly #questions = new Map<string, Question>();
   #call: Call | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #next = 1;
   #waiting: { resolve(turn: Turn): void; reject(error: unknown): void } | undefined;
   #result: Promise<JsonObject> | undefined;
@@ -54,7 +57,7 @@ export class HeldCall {
   turn(): Promise<Turn> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      if (this.#questions.size > 0) resolve({ questions: this.#asJson() });
+      if (this.#questions.size > 0 && !this.#gathering) resolve({ questions: this.#asJson() });
       this.#result?.then((result) => resolve({ result }), reject);
     });
   }
@@ -70,6 +73,7 @@ export class HeldCall {
   }
 
   cancel(): void {
+    clearTimeout(this.#gathering);
     this.#call?.cancel();
     for (const { reject } of this.#questions.values())
       reject(new RpcError(INTERNAL_ERROR, 'The client did not answer.'));
@@ -80,7 +84,10 @@ export class HeldCall {
     return new Promise((resolve, reject) => {
       this.#questions.set(`q${this.#next}`, { method, params, resolve, reject });
       this.#next += 1;
-      this.#waiting?.resolve({ questions: this.#asJson() });
+      this.#gathering ??= setTimeout(() => {
+        this.#gathering = undefined;
+        if (this.#questions.size > 0) this.#waiting?.resolve({ questions: this.#asJson() });
+      }, GATHER_MS);
     });
   }
 

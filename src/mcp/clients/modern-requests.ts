@@ -12,6 +12,7 @@ import {
   type RpcRequest,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { headersOfError } from '../protocol/scopes.ts';
 import { TASK_METHODS, takesTasks, tasksUndeclared } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
@@ -72,7 +73,7 @@ export class ModernRequests {
       reply.outcome.failed = true;
       reply.outcome.detail = told.message;
       reply.outcome.upstreamMs = performance.now() - startedAt;
-      answer.finish(errorJson(message.id, told), statusOf(told));
+      answer.finish(errorJson(message.id, told), statusOf(told), headersOfError(told));
     };
     this.#result(message, served, full, reply, answer)
       .then(async (result) => {

@@ -6,6 +6,7 @@ import type { Log } from '../../core/log.ts';
 import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { scopeBehind } from '../protocol/scopes.ts';
 import { LEGACY_TASK_METHODS, runsTasks, TASK_METHODS, withoutExecution } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
@@ -15,7 +16,7 @@ import { LeafTasks } from './leaf-tasks.ts';
 import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
 import type { TaskIds } from './task-ids.ts';
 import { identityOf, type ToolPins } from './tool-pins.ts';
-import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
+import { listIn, requireScope, ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** What all servers of the thread share. */
 export interface ServerHost {
@@ -286,6 +287,17 @@ export abstract class LeafServer implements Served {
   }
 
   async #checkTool(context: CallContext, name: string): Promise<void> {
+    await this.#checkAccess(context, name);
+    if (!context.scope || scopeBehind(context.scope, this.name).here === 'all') return;
+    const tools = await this.tools(context);
+    requireScope(
+      context,
+      this.name,
+      tools.find((tool) => tool['name'] === name),
+    );
+  }
+
+  async #checkAccess(context: CallContext, name: string): Promise<void> {
     const { policy } = this;
     const mayCall = policy.allows(name, undefined, context);
     const { onChangedTool } = this.host.settings();

@@ -50,7 +50,9 @@ const FILE_SCHEMA = {
 };
 
 /** The body of an operation, and the schema that a model sees of it; undefined: it takes none. `body`: without `$ref`. */
-export function operationBody(body: JsonObject): { readonly body: OperationBody; readonly schema: JsonObject } | undefined {
+export function operationBody(
+  body: JsonObject,
+): { readonly body: OperationBody; readonly schema: JsonObject } | undefined {
   const content = objectOf(body['content']) ?? {};
   const types = Object.keys(content);
   const is = (wanted: string) => (type: string) => type.toLowerCase().startsWith(wanted);

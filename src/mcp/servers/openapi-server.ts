@@ -11,7 +11,7 @@ import type { ServerHost } from './leaf-server.ts';
 import { sentBody, spread, textOf } from './openapi-body.ts';
 import { type OperationTool, toolsOf } from './openapi-document.ts';
 import type { CallContext, Served, ServerHealth } from './served.ts';
-import { ToolPolicy, unknownTool } from './tool-policy.ts';
+import { requireScope, ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** An API with an OpenAPI document: each operation that the manifest names is a tool. */
 export class OpenApiServer implements Served {
@@ -94,6 +94,7 @@ export class OpenApiServer implements Served {
     return lateCall(async (cancelled) => {
       const found = (await this.#tools()).get(name);
       if (!found || !this.#policy.allows(name, found.tool, context)) throw unknownTool(name);
+      requireScope(context, this.name, found.tool);
       await this.#credentials.prepare(this.#manifest, context, hooks, cancelled);
       const { headers } = await this.#credentials.headersFor(this.#manifest, context);
       return this.#request(found, objectOf(params['arguments']) ?? {}, headers);
