@@ -130,7 +130,7 @@ export function toolIn(body: string): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-const RESULT_METHODS = ['tasks/get', 'tasks/result'];
+const TOLD_OF_TASKS = ['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'];
 
 /**
  * The tool that a body asks about a task of; undefined: it asks about none. The id of a task says so (mcp/servers/task-ids.ts);
@@ -140,7 +140,7 @@ export function taskIn(body: string): { readonly server: string; readonly tool: 
   if (!body.includes('tasks/') && !body.includes('\\')) return undefined;
   const { method, params } = parseObject(body) ?? {};
   const id = objectOf(params)?.['taskId'];
-  if (typeof id !== 'string' || typeof method !== 'string' || !RESULT_METHODS.includes(method)) return undefined;
+  if (typeof id !== 'string' || typeof method !== 'string' || !TOLD_OF_TASKS.includes(method)) return undefined;
   const told = parseObject(Buffer.from(id.slice(0, id.lastIndexOf('.')), 'base64url').toString());
   const [server, tool] = [stringOf(told?.['m']), stringOf(told?.['t'])];
   return server === undefined || tool === undefined ? undefined : { server, tool };

@@ -200,7 +200,8 @@ export abstract class LeafServer implements Served {
     const { session } = context;
     if (!session || !key.endsWith(`|${session.id}`)) return;
     const asked: CallHooks = { ...NO_HOOKS, ask: (method, params) => session.ask(method, params) };
-    peer.onAsk = (method, params) => this.#tasks.heard(context, asked).ask(method, params);
+    const heard = this.#tasks.heard(context, asked);
+    peer.onAsk = (method, params) => heard.ask(method, params);
     session.onEnd(() => this.drop(key, peer));
   }
 

@@ -20,6 +20,8 @@ export interface TaskParts {
   bounds(): { readonly callMs: number };
 }
 
+type Hearer = Pick<CallContext, 'session' | 'subject' | 'guarded'>;
+
 /** Callers whose tasks are remembered, and tasks of each; the oldest are forgotten first. */
 const MAX_SUBJECTS = 10_000;
 const MAX_TASKS = 1_000;
@@ -103,7 +105,7 @@ export class LeafTasks {
       const taskId = String(params['taskId']);
       const named = (result: JsonObject): JsonObject => {
         if (method === 'tasks/result') return relatedTo(result, taskId);
-        return result['taskId'] === undefined ? result : told(result, taskId, context);
+        return result['taskId'] === undefined ? result : told(result, taskId, context.guarded === true);
       };
       return { ...call, result: call.result.then(named) };
     });
@@ -111,19 +113,19 @@ export class LeafTasks {
 
   /**
    * Hooks that hear of tasks by the ids of clients. `tool`: that of the task which is begun, or asked about; what is about a
-   * task of nobody known is not told.
+   * task of nobody known is not told. They may live as long as a session, and hold nothing of the request.
    */
-  heard(context: CallContext, hooks: CallHooks, tool?: string): CallHooks {
-    if (!context.session) return hooks;
+  heard({ session, subject, guarded = false }: Hearer, hooks: CallHooks, tool?: string): CallHooks {
+    if (!session) return hooks;
     const nameOf = (id: string): string | undefined => {
-      const known = this.#given.get(context.subject)?.get(id) ?? tool;
-      return known === undefined ? undefined : this.#sealed(context, id, known);
+      const known = this.#given.get(subject)?.get(id) ?? tool;
+      return known === undefined ? undefined : this.#sealed(subject, id, known);
     };
     return {
       notify: (method, params) => {
         const id = method === STATUS ? stringOf(params['taskId']) : undefined;
         const taskId = id === undefined ? undefined : nameOf(id);
-        const named = method === STATUS ? taskId && told(params, taskId, context) : renamedTask(params, nameOf);
+        const named = method === STATUS ? taskId && told(params, taskId, guarded) : renamedTask(params, nameOf);
         if (named) hooks.notify(method, named);
       },
       ask: async (method, params) => {
@@ -142,14 +144,17 @@ export class LeafTasks {
       const { resultType, taskId: id } = result;
       if (resultType !== 'task' || typeof id !== 'string') return result;
       const { server, ids } = this.#parts;
-      return told(result, ids.close({ server, id, subject, tool, era: 'modern' }), context);
+      return told(result, ids.close({ server, id, subject, tool, era: 'modern' }), context.guarded === true);
     }
     const task = objectOf(result['task']);
     const id = stringOf(task?.['taskId']);
     if (!task || id === undefined) return result;
     this.#remember(context, id, tool);
-    const taskId = this.#sealed(context, id, tool);
-    return { ...renamedTask(result, () => taskId), task: told(task, taskId, context) };
+    const taskId = this.#sealed(context.subject, id, tool);
+    // `_meta` may hold words for the model.
+    const { _meta, ...unsaid } = result;
+    const beside = context.guarded ? unsaid : renamedTask(result, () => taskId);
+    return { ...beside, task: told(task, taskId, context.guarded === true) };
   }
 
   async #list(context: CallContext, params: JsonObject, cancelled: () => boolean): Promise<JsonObject> {
@@ -169,7 +174,7 @@ export class LeafTasks {
         if (!task || id === undefined || tool === undefined) continue;
         const may = allowed.get(tool) ?? this.#mayUse(context, tool);
         allowed.set(tool, may);
-        if (await may) tasks.push(told(task, this.#sealed(context, id, tool), context));
+        if (await may) tasks.push(told(task, this.#sealed(context.subject, id, tool), context.guarded === true));
       }
       const cursor = stringOf(page['nextCursor']);
       // A page of others' tasks alone is empty, and clients take that for the last.
@@ -186,7 +191,7 @@ export class LeafTasks {
     );
   }
 
-  #sealed({ subject }: CallContext, id: string, tool: string): string {
+  #sealed(subject: string, id: string, tool: string): string {
     const { server, ids } = this.#parts;
     return ids.close({ server, id, subject, tool, era: 'legacy' });
   }
@@ -209,8 +214,8 @@ function eraOf({ session }: CallContext): 'legacy' | 'modern' {
   return session ? 'legacy' : 'modern';
 }
 
-/** Guards read results alone, so that words of the server about a task are not told where there are any. */
-function told(task: JsonObject, taskId: string, { guarded }: CallContext): JsonObject {
-  const { statusMessage, ...rest } = task;
+/** Guards read results alone: what else a server says of a task in words is not told where there are any. */
+function told(task: JsonObject, taskId: string, guarded: boolean): JsonObject {
+  const { statusMessage: _words, _meta: _more, ...rest } = task;
   return { ...(guarded ? rest : task), taskId };
 }
