@@ -123,22 +123,29 @@ export abstract class LeafServer implements Served {
     });
   }
 
-  toolOfTask(params: JsonObject): string | undefined {
-    return this.#tasks.toolOf(params);
+  toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined {
+    return this.#tasks.toolOf(params, context);
   }
 
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
     let listening: Listening | undefined;
     let closed = false;
     const named = this.#tasks.heard(context, { ...NO_HOOKS, notify });
+    let tasks = new Map<string, string>();
     const heard: CallHooks['notify'] = (method, params) => {
       if (method === 'notifications/tools/list_changed') this.#lists.clear();
-      named.notify(method, params);
+      if (method !== 'notifications/tasks') named.notify(method, params);
+      else {
+        const taskId = tasks.get(String(params['taskId']));
+        if (taskId !== undefined) notify(method, { ...params, taskId });
+      }
     };
     const listens = this.open(context).then(
-      ({ peer }) => {
+      async ({ peer }) => {
+        const { taskIds = [], ...others } = wanted;
+        tasks = await this.#tasks.subscribed(context, taskIds);
         if (closed) return undefined;
-        listening = peer.listen(wanted, heard);
+        listening = peer.listen(tasks.size > 0 ? { ...others, taskIds: [...tasks.keys()] } : others, heard);
         return listening.heard;
       },
       // Nothing is heard of a server that is away; a call says why.

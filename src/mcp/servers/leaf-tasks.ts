@@ -45,10 +45,21 @@ export class LeafTasks {
     this.#parts = parts;
   }
 
-  /** The tool that a task of this server came of, whoever asks. */
-  toolOf(params: JsonObject): string | undefined {
+  /** The tool that a task of this server came of, which is one of the caller. */
+  toolOf(params: JsonObject, { subjects }: Pick<CallContext, 'subjects'>): string | undefined {
     const task = this.#parts.ids.open(params);
-    return task?.server === this.#parts.server ? task.tool : undefined;
+    return task?.server === this.#parts.server && subjects.has(task.subject) ? task.tool : undefined;
+  }
+
+  /** Of the modern era: which tasks a subscription is about, by the ids of the server, with those of the client. */
+  async subscribed(context: CallContext, taskIds: readonly string[]): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    for (const taskId of taskIds) {
+      const task = this.#parts.ids.open({ taskId });
+      if (task?.server !== this.#parts.server || task.subject !== context.subject || task.era !== 'modern') continue;
+      if (await this.#mayUse(context, task.tool)) found.set(task.id, taskId);
+    }
+    return found;
   }
 
   /** A call of a tool that may be answered with a task. */
