@@ -266,7 +266,12 @@ test('a caller hears of its own tasks where it subscribes to them, and of no oth
     assert.deepEqual(told[0].params.notifications, { taskIds: [taskId] }, server);
     assert.deepEqual([told[1].method, told[1].params.taskId], ['notifications/tasks', taskId]);
   }
-  const undeclared = await rpc('slow', 'subscriptions/listen', { notifications: { taskIds: [taskId] } }, { takesTasks: 'no' });
+  const undeclared = await rpc(
+    'slow',
+    'subscriptions/listen',
+    { notifications: { taskIds: [taskId] } },
+    { takesTasks: 'no' },
+  );
   assert.equal(undeclared.error.code, -32_021);
 });
 
