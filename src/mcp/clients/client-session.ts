@@ -15,6 +15,7 @@ import {
   requestJson,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { headersOfError, ScopeError } from '../protocol/scopes.ts';
 import { LEGACY_TASK_METHODS, withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
@@ -149,19 +150,19 @@ export class ClientSession implements SessionOfContext {
     const open: OpenCall = { id, call };
     this.#calls.push(open);
     const startedAt = performance.now();
-    const over = (json: string, failed: boolean, detail?: string): void => {
+    const over = (json: string, failed: boolean, error?: RpcError): void => {
       remove(this.#calls, open);
       reply.outcome.upstreamMs = performance.now() - startedAt;
       reply.outcome.failed = failed;
-      if (detail !== undefined) reply.outcome.detail = detail;
-      answer.finish(json);
+      if (error !== undefined) reply.outcome.detail = error.message;
+      answer.finish(json, error instanceof ScopeError ? 403 : 200, headersOfError(error));
       if (!answer.streams) remove(this.#streams, stream);
     };
     call.result.then(
       (result) => over(resultJson(id, legacyResult(result)), result['isError'] === true),
       (error: unknown) => {
         const told = error instanceof RpcError ? error : new RpcError(INTERNAL_ERROR, 'The gateway failed.');
-        over(errorJson(id, told), true, told.message);
+        over(errorJson(id, told), true, told);
       },
     );
   }

@@ -27,6 +27,7 @@ import {
   readMessage,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { headersOfError, ScopeError, scopeGrant, scopeOf } from '../protocol/scopes.ts';
 import type { ServerRegistry } from '../servers/registry.ts';
 import type { Served } from '../servers/served.ts';
 import { ClientSession, type RequestContext } from './client-session.ts';
@@ -98,6 +99,7 @@ export class Front {
       serverHeaders,
       base: caller.base,
       ...(caller.accounts && { accounts: caller.accounts }),
+      ...(caller.scope && { scope: scopeGrant(caller.scope.names, request.server, caller.scope.metadataUrl) }),
       holder: reply.holder,
       guarded: request.guarded,
     };
@@ -109,9 +111,22 @@ export class Front {
       return;
     }
     reply.outcome.server = served.name;
+    if (context.scope?.here === undefined && context.scope && !this.#reachesBehind(request.server, context)) {
+      const error = new ScopeError(scopeOf(request.server, 'all'), context.scope);
+      this.#refuse(reply, 403, null, error, headersOfError(error));
+      return;
+    }
     if (request.method === 'GET') this.#listen(request, served, context, reply);
     else if (request.method === 'DELETE') this.#delete(request, served, reply);
     else this.#post(request, served, context, reply);
+  }
+
+  /** Whether a token is good for one of the servers behind an address. */
+  #reachesBehind(server: string | undefined, { scope, subjects }: RequestContext): boolean {
+    const { registry } = this.#options;
+    const names = [...(scope?.servers.keys() ?? [])];
+    if (server === undefined) return names.some((name) => registry.find(name, { subjects }));
+    return registry.behind(server, { subjects }).some(({ name }) => names.includes(name));
   }
 
   #post(request: McpRequest, served: Served, context: RequestContext, reply: Reply): void {

@@ -16,6 +16,8 @@ export type Turn = { readonly result: JsonObject } | { readonly questions: JsonO
 
 /** Calls that wait for clients at once. */
 const MAX_HELD = 1_000;
+/** An old server that asks several things at once sends them one by one: its client gets them together. */
+const GATHER_MS = 25;
 
 /**
  * A call to an old server that asks a client of the modern era. Such a client is never asked: it gets the questions as a
@@ -26,6 +28,7 @@ export class HeldCall {
   /** Made with the first: nearly no call ever asks. */
   #questions: Map<string, Question> | undefined;
   #call: Call | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #next = 1;
   #waiting: { resolve(turn: Turn): void; reject(error: unknown): void } | undefined;
   #over: { readonly result: JsonObject } | { readonly error: unknown } | undefined;
@@ -60,7 +63,7 @@ export class HeldCall {
   turn(): Promise<Turn> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      if (this.#questions && this.#questions.size > 0) resolve({ questions: this.#asJson() });
+      if (this.#questions && this.#questions.size > 0 && !this.#gathering) resolve({ questions: this.#asJson() });
       else if (this.#over && 'result' in this.#over) resolve(this.#over);
       else if (this.#over) reject(this.#over.error);
     });
@@ -77,6 +80,7 @@ export class HeldCall {
   }
 
   cancel(): void {
+    clearTimeout(this.#gathering);
     this.#call?.cancel();
     for (const { reject } of this.#questions?.values() ?? [])
       reject(new RpcError(INTERNAL_ERROR, 'The client did not answer.'));
@@ -88,7 +92,10 @@ export class HeldCall {
       this.#questions ??= new Map();
       this.#questions.set(`q${this.#next}`, { method, params, resolve, reject });
       this.#next += 1;
-      this.#waiting?.resolve({ questions: this.#asJson() });
+      this.#gathering ??= setTimeout(() => {
+        this.#gathering = undefined;
+        if (this.#questions && this.#questions.size > 0) this.#waiting?.resolve({ questions: this.#asJson() });
+      }, GATHER_MS);
     });
   }
 

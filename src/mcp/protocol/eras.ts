@@ -1,5 +1,6 @@
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, RpcError, type RpcNotification, type RpcRequest } from './json-rpc.ts';
+import { ScopeError } from './scopes.ts';
 
 /**
  * The two eras of MCP. Modern: every request says its version and capabilities
@@ -131,6 +132,7 @@ export function mismatch(detail: string): RpcError {
 
 /** HTTP statuses that the modern era gives to errors; others are 200. */
 export function statusOf(error: RpcError): number {
+  if (error instanceof ScopeError) return 403;
   switch (error.code) {
     case -32_601:
       return 404;

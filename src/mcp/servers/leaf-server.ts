@@ -6,6 +6,7 @@ import type { Log } from '../../core/log.ts';
 import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { scopeBehind } from '../protocol/scopes.ts';
 import { LEGACY_TASK_METHODS, runsTasks, TASK_METHODS, withoutExecution } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
@@ -15,7 +16,7 @@ import { LeafTasks } from './leaf-tasks.ts';
 import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
 import type { TaskIds } from './task-ids.ts';
 import { identityOf, type ToolPins } from './tool-pins.ts';
-import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
+import { listIn, requireScope, ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** What all servers of the thread share. */
 export interface ServerHost {
@@ -141,22 +142,29 @@ export abstract class LeafServer implements Served {
     return this.#askPeer(context, method, params, heard, cancelled, (result) => this.#shownIn(result, context));
   }
 
-  toolOfTask(params: JsonObject): string | undefined {
-    return this.#tasks.toolOf(params);
+  toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined {
+    return this.#tasks.toolOf(params, context);
   }
 
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
     let listening: Listening | undefined;
     let closed = false;
     const named = this.#tasks.heard(context, { ...NO_HOOKS, notify });
+    let tasks = new Map<string, string>();
     const heard: CallHooks['notify'] = (method, params) => {
       if (method === 'notifications/tools/list_changed') this.#lists.clear();
-      named.notify(method, params);
+      if (method !== 'notifications/tasks') named.notify(method, params);
+      else {
+        const taskId = tasks.get(String(params['taskId']));
+        if (taskId !== undefined) notify(method, { ...params, taskId });
+      }
     };
     const listens = Promise.resolve(this.open(context)).then(
-      ({ peer }) => {
+      async ({ peer }) => {
+        const { taskIds = [], ...others } = wanted;
+        tasks = await this.#tasks.subscribed(context, taskIds);
         if (closed) return undefined;
-        listening = peer.listen(wanted, heard);
+        listening = peer.listen(tasks.size > 0 ? { ...others, taskIds: [...tasks.keys()] } : others, heard);
         return listening.heard;
       },
       // Nothing is heard of a server that is away; a call says why.
@@ -218,7 +226,8 @@ export abstract class LeafServer implements Served {
     const { session } = context;
     if (!session || !key.endsWith(`|${session.id}`)) return;
     const asked: CallHooks = { ...NO_HOOKS, ask: (method, params) => session.ask(method, params) };
-    peer.onAsk = (method, params) => this.#tasks.heard(context, asked).ask(method, params);
+    const heard = this.#tasks.heard(context, asked);
+    peer.onAsk = (method, params) => heard.ask(method, params);
     session.onEnd(() => this.drop(key, peer));
   }
 
@@ -323,11 +332,32 @@ export abstract class LeafServer implements Served {
 
   /** Its name alone allows it, and nothing else is looked at. */
   #mayCallAtOnce(context: CallContext, name: string): boolean {
+    return this.#isAllowedByName(context, name) && this.#isWhollyInScope(context);
+  }
+
+  #isAllowedByName(context: CallContext, name: string): boolean {
     return this.host.settings().onChangedTool === 'warn' && this.policy.allows(name, undefined, context);
   }
 
   async #checkTool(context: CallContext, name: string): Promise<void> {
     if (this.#mayCallAtOnce(context, name)) return;
+    await this.#checkAccess(context, name);
+    if (this.#isWhollyInScope(context)) return;
+    const tools = await this.tools(context);
+    requireScope(
+      context,
+      this.name,
+      tools.find((tool) => tool['name'] === name),
+    );
+  }
+
+  /** Whatever tool of it is called. */
+  #isWhollyInScope({ scope }: CallContext): boolean {
+    return !scope || scopeBehind(scope, this.name).here === 'all';
+  }
+
+  async #checkAccess(context: CallContext, name: string): Promise<void> {
+    if (this.#isAllowedByName(context, name)) return;
     const { policy } = this;
     const mayCall = policy.allows(name, undefined, context);
     // With `refuse` what the server says of its tools now must be known, too.

@@ -58,7 +58,7 @@ export interface HttpRequest {
   readonly method: Method;
   /** Flat name-value pairs. */
   readonly headers: readonly string[];
-  readonly body?: string;
+  readonly body?: string | Buffer;
   /** The answer holds messages of MCP: where a server writes one a line as plain JSON, each is read as it comes. */
   readonly ofMessages?: true;
 }
@@ -108,7 +108,7 @@ export class HttpCall implements AttemptHandler, Swept {
       path,
       method: request.method,
       headers: ['accept-encoding', 'identity', ...request.headers],
-      body: body === undefined ? undefined : Buffer.from(body),
+      body: typeof body === 'string' ? Buffer.from(body) : body,
     });
     if (sent) context.sweeper.add(this);
     else {

@@ -76,6 +76,7 @@ export class ModernPeer extends Peer {
       ...(wanted.prompts && { promptsListChanged: true }),
       ...(wanted.resources && { resourcesListChanged: true }),
       ...(wanted.uris.length > 0 && { resourceSubscriptions: wanted.uris }),
+      ...(wanted.taskIds && { taskIds: wanted.taskIds }),
     };
     let call: Call | undefined;
     let failures = 0;

@@ -45,6 +45,8 @@ export interface Wanted {
   readonly prompts: boolean;
   readonly resources: boolean;
   readonly uris: readonly string[];
+  /** Of the modern era, as the side that is asked names them; absent: none. */
+  readonly taskIds?: readonly string[];
 }
 
 export interface Listening {
