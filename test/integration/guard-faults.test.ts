@@ -167,10 +167,14 @@ describe('what a service changes stands nowhere', () => {
 });
 
 test('a hook of Claude Code that names a guard where there is none is refused', async () => {
-  await using none = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
-  const headers = { 'x-tfy-guardrails': JSON.stringify({ llm_input_guardrails: ['f/change'] }) };
-  const hook = { hook_event_name: 'UserPromptSubmit', prompt: 'hello' };
-  const response = await ask(none, hook, { path: '/hooks/claude-code', headers });
-  assert.equal(response.status, 400);
-  assert.match(await response.text(), /f\/change/);
+  const none = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
+  try {
+    const headers = { 'x-tfy-guardrails': JSON.stringify({ llm_input_guardrails: ['f/change'] }) };
+    const hook = { hook_event_name: 'UserPromptSubmit', prompt: 'hello' };
+    const response = await ask(none, hook, { path: '/hooks/claude-code', headers });
+    assert.equal(response.status, 400);
+    assert.match(await response.text(), /f\/change/);
+  } finally {
+    await none[Symbol.asyncDispose]();
+  }
 });
