@@ -27,8 +27,8 @@ export interface EventWordsOptions {
   readonly guarding: OutputGuarding;
   readonly reader: FormStream;
   readonly tally: LocalTally;
-  /** `all`: others ask for all that is said. */
-  readonly keeps: 'all' | 'nothing';
+  /** `all`: others ask for all that is said; `beginning`: for the record alone, and no more than may be held of an answer. */
+  readonly keeps: 'all' | 'beginning' | 'nothing';
 }
 
 /** Reads a stream event by event: which words each brings, and to which text they belong. Local guards see them here. */
@@ -38,6 +38,8 @@ export class EventWords {
   readonly #channels = new Map<string, StreamChannel>();
   /** Texts that an event brought as a whole, and that nothing said before. */
   readonly #wholes: StreamChannel[] = [];
+  /** UTF-16 units. */
+  #kept = 0;
   readonly #familiar = new FamiliarText();
   /** Of the event that is familiar. */
   #familiarChannel: StreamChannel | undefined;
@@ -109,10 +111,17 @@ export class EventWords {
     for (const piece of event.pieces) {
       const { channel, start, end } = piece;
       const text = channel.local.told(piece.text, start, end);
-      if (texts === 'kept') channel.said += text;
+      if (texts === 'kept' && this.#mayKeep(text)) channel.said += text;
       if (text !== piece.text) this.#set(event, piece, text);
     }
     if (texts === 'kept') for (const whole of event.wholes) whole.channel = this.#saidBefore(whole);
+  }
+
+  #mayKeep(text: string): boolean {
+    const { keeps, guarding } = this.#o;
+    if (keeps === 'beginning' && this.#kept + text.length > guarding.maxHeldBytes) return false;
+    this.#kept += text.length;
+    return true;
   }
 
   /** Its words as the guards of the whole answer made them: all of a channel stands in its first event. */
@@ -209,7 +218,7 @@ export class EventWords {
       if (isAsLong && text.endsWith(said) && text.startsWith(before)) return channel;
     }
     const own = { name: '', local, said: text, before: '', instead: undefined, asked: 0 };
-    this.#wholes.push(own);
+    if (this.#mayKeep(text)) this.#wholes.push(own);
     return own;
   }
 

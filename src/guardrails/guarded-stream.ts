@@ -46,14 +46,14 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
     this.#o = options;
     const { plan } = options;
     this.#keepsTexts = plan !== undefined && plan.mutators.length + plan.validators.length > 0;
-    const keeps = this.#keepsTexts ? 'all' : 'nothing';
-    this.#words = new EventWords({ guarding: options, reader, tally: this.#tally, keeps }, this);
     const acts = [...(plan?.mutators ?? []), ...(plan?.validators ?? [])].some(
       ({ guard }) => guard.config.strategy !== 'audit',
     );
     const isWindowed = acts && plan?.onStreams === 'window' && plan.mutators.length === 0;
     this.#windows = isWindowed ? new StreamWindows(options, plan) : undefined;
     this.#holdsAll = acts && plan?.onStreams !== 'audit' && !isWindowed;
+    const keeps = !this.#keepsTexts ? 'nothing' : this.#holdsAll || isWindowed ? 'all' : 'beginning';
+    this.#words = new EventWords({ guarding: options, reader, tally: this.#tally, keeps }, this);
   }
 
   override commit(contentType: string): void {

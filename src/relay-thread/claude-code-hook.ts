@@ -7,7 +7,7 @@ import type { Route } from '../edge/routes.ts';
 import { guardCode } from '../guardrails/guard-code.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import { clientSettings } from '../policy/client-settings.ts';
+import { clientSettings, unknownGuardrail } from '../policy/client-settings.ts';
 import { requestMetadata } from '../policy/metadata.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 
@@ -73,8 +73,11 @@ function openSession(
 ): OrError<GuardSession | undefined> {
   const { guardrails, callers } = snapshot();
   const client = clientSettings(exchange.headers);
-  if (client instanceof GatewayError || guardrails === undefined)
-    return client instanceof GatewayError ? client : undefined;
+  if (client instanceof GatewayError) return client;
+  if (guardrails === undefined) {
+    const named = client.guardrails && Object.values(client.guardrails.guards).flat()[0];
+    return named === undefined ? undefined : unknownGuardrail(named);
+  }
   const caller = callers.of(exchange.principal);
   const metadata = requestMetadata(client.metadata, caller);
   const tool = stringOf(payload['tool_name']);

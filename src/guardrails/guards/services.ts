@@ -39,13 +39,16 @@ const openAiModerations: Service = (config) => {
     body: { model, input: texts.map(({ text }) => text) },
     read(answer) {
       if (!isArray(answer['results'])) throw new Error('its answer has no `results`');
+      if (answer['results'].length !== texts.length) throw new Error('its answer is not about each text');
       const names = new Set<string>();
       for (const each of answer['results']) {
         const { categories, category_scores: scores, flagged } = need(each, 'results');
-        for (const [name, score] of Object.entries(objectOf(scores) ?? {})) {
+        const scoreOf = objectOf(scores) ?? {};
+        const isFlagged = objectOf(categories) ?? {};
+        for (const name of new Set([...Object.keys(isFlagged), ...Object.keys(scoreOf)])) {
           const least = thresholds?.[name];
-          const isFlagged = objectOf(categories)?.[name] === true;
-          if (least === undefined ? isFlagged && flagged === true : Number(score) >= least) names.add(name);
+          if (least === undefined ? isFlagged[name] === true && flagged === true : Number(scoreOf[name]) >= least)
+            names.add(name);
         }
       }
       return found([...names]);
@@ -300,6 +303,9 @@ const cygnal: Service = (config) => {
   });
 };
 
+/** What an answer of OPA may have, by its options; `warning` where its input was not understood as one. */
+const OPA_KEYS = new Set(['result', 'decision_id', 'metrics', 'provenance', 'explanation', 'print', 'warning']);
+
 /** https://www.openpolicyagent.org/docs/rest-api#get-a-document-with-input */
 const opa: Service = (config) => {
   const { opa_url: base, policy_path: path } = config.config as Readonly<Record<string, string>>;
@@ -323,12 +329,16 @@ const opa: Service = (config) => {
         texts: texts.map(({ text }) => text),
       },
     },
-    read({ result }) {
-      if (result === undefined) throw new Error('the policy has no value there');
-      const allowed = isObject(result) ? result['allow'] : result;
+    read(answer) {
+      const { result, decision_id: decision } = answer;
+      if (Object.keys(answer).some((key) => !OPA_KEYS.has(key))) throw new Error('its answer is none of OPA');
+      // A rule without a default that does not hold has no value, and OPA leaves it out.
+      const allowed = (isObject(result) ? result['allow'] : result) ?? false;
       if (typeof allowed !== 'boolean') throw new Error('the policy says neither true nor false');
-      const reason = isObject(result) ? (result['reason'] ?? result['message']) : undefined;
-      return allowed ? PASSED : failed(stringOf(reason) ?? 'The policy does not allow it.');
+      if (allowed) return PASSED;
+      const reason = stringOf(isObject(result) ? (result['reason'] ?? result['message']) : undefined);
+      const told = reason ?? 'The policy does not allow it.';
+      return failed(typeof decision === 'string' ? `${told} (decision ${decision})` : told);
     },
   });
 };
@@ -352,5 +362,13 @@ const SERVICES: Readonly<Record<string, Service>> = {
 /** Undefined: no service of this kind is known. Throws where it cannot be asked with the credential that it has. */
 export function serviceGuard(config: GuardConfig, http: HttpClient, credential?: Credential): Guard | undefined {
   const service = SERVICES[config.kind];
-  return service && remoteGuard(config, http, { request: service(config), credential });
+  if (service === undefined) return undefined;
+  const request = service(config);
+  // Most refuse to be asked about no words; a policy may judge by what else it is told.
+  const isAboutWords = service !== opa;
+  return remoteGuard(config, http, {
+    request: (question) =>
+      isAboutWords && question.texts.every(({ text }) => text === '') ? undefined : request(question),
+    credential,
+  });
 }

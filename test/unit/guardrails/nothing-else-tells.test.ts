@@ -242,6 +242,25 @@ function refusing(): { readonly guard: Guard; readonly asked: string[] } {
   return { guard, asked };
 }
 
+test('of a stream that is only recorded no more is kept than may be held of an answer, and all of it leaves', async () => {
+  const asked: string[] = [];
+  const guard: Guard = {
+    config: guardConfig({ kind: 'custom', name: 'g/audit', operation: 'validate' }),
+    check({ texts }) {
+      asked.push(texts.map(({ text }) => text).join(''));
+      return { result: 'passed' };
+    },
+  };
+  const session = openSession({ guards: [guard], onStreams: 'audit' });
+  const { filter, host } = openFilter(session, chatForm, true, 1_000);
+  const events = Array.from({ length: 50 }, () => choice({ delta: { content: 'x'.repeat(100) } }));
+  for (const event of events) filter.write(Buffer.from(event));
+  filter.finish();
+  await new Promise<void>((resolve) => session.whenRecorded(resolve));
+  assert.equal(host.output().toString(), events.join(''));
+  assert.deepEqual(asked, ['x'.repeat(1_000)]);
+});
+
 test('chances of tokens that stand beside no words leave in no form', () => {
   const tokens = [{ token: SECRET, logprob: -1 }];
   const at = { item_id: 'i', output_index: 0, content_index: 0 };

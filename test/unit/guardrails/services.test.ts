@@ -37,8 +37,18 @@ const CASES: Record<string, ServiceCase> = {
       header: ['authorization', 'Bearer k'],
       body: /"input":\["one","two"\]/,
     },
-    passes: { results: [{ flagged: true, categories: { violence: true }, category_scores: { violence: 0.3 } }] },
-    fails: { results: [{ flagged: false, categories: { violence: false }, category_scores: { violence: 0.5 } }] },
+    passes: {
+      results: [
+        { flagged: true, categories: { violence: true }, category_scores: { violence: 0.3 } },
+        { flagged: false, categories: { illicit: null }, category_scores: { illicit: 0 } },
+      ],
+    },
+    fails: {
+      results: [
+        { flagged: false, categories: { violence: false }, category_scores: { violence: 0.1 } },
+        { flagged: false, categories: { violence: false }, category_scores: { violence: 0.5 } },
+      ],
+    },
   },
   'azure-content-safety': {
     kind: 'azure-content-safety',
@@ -369,6 +379,29 @@ for (const [name, each] of Object.entries(CASES)) {
     });
   });
 }
+
+test('an answer of OpenAI about fewer texts than were asked about is an error, and not a pass', async () => {
+  const { result } = await ask(CASES['openai-moderations']!, {
+    body: JSON.stringify({ results: [{ flagged: false, categories: {}, category_scores: {} }] }),
+  });
+  assert.equal(result, 'error');
+});
+
+test('a policy of OPA that has no value allows nothing, and its decision is told', async () => {
+  const opa = CASES['opa']!;
+  for (const [answer, expected] of [
+    [{}, 'failed'],
+    [{ decision_id: 'd-1' }, 'failed'],
+    [{ result: {} }, 'failed'],
+    [{ result: false }, 'failed'],
+    [{ result: true, decision_id: 'd-2' }, 'passed'],
+    [{ result: 'yes' }, 'error'],
+  ] as const) {
+    const { result, detail = '' } = await ask(opa, { body: JSON.stringify(answer) });
+    assert.equal(result, expected, JSON.stringify(answer));
+    if ('decision_id' in answer && expected === 'failed') assert.ok(detail.includes('decision d-1'), detail);
+  }
+});
 
 // biome-ignore lint/suspicious/noExplicitAny: what a service is asked is looked into freely here
 type Json = any;
