@@ -17,7 +17,10 @@ forEachEngine('sums of hours that are over', (engine) => {
     const now = Date.now();
     const report = await usageReport(database, { by: ['model'], sinceMs: now - 10 * HOUR_MS, untilMs: now });
     if (typeof report === 'string') assert.fail(report);
-    assert.equal(report.rows.reduce((sum, { sums }) => sum + sums.requests, 0), report.total.requests);
+    assert.equal(
+      report.rows.reduce((sum, { sums }) => sum + sums.requests, 0),
+      report.total.requests,
+    );
     return report.total.requests;
   }
 
