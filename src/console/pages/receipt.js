@@ -1,6 +1,6 @@
 // One exchange: where it went and why, what it used and cost.
 import { bytes, count, html, milliseconds, moment, money, to, useAnswer, useMay } from './core.js';
-import { Answered, Copyable, Facts, Mark, Status, Table } from './parts.js';
+import { Answered, Copyable, Facts, Mark, Status, Table, words } from './parts.js';
 
 export function ReceiptPage({ path }) {
   const id = decodeURIComponent(path.slice('/requests/'.length));
@@ -67,7 +67,7 @@ function Why({ of: { outcome, route } }) {
   const guard = (route.guardrails ?? []).find(({ result }) => result === 'failed' || result === 'error');
   return html`<section class="card" aria-label="Why it failed">
     <h2>${route.target || failed.length > 0 ? 'Why it failed' : 'Why it was refused'}</h2>
-    <p><strong>${outcome.error_code ?? `Status ${outcome.status}`}</strong>${outcome.error_detail ? html`: ${outcome.error_detail}` : ''}</p>
+    <p><strong>${outcome.error_code ?? `Status ${outcome.status}`}</strong>${outcome.error_detail ? html`: ${words(outcome.error_detail)}` : ''}</p>
     ${rule && html`<p>${rule.message}</p>`}
     ${rule?.remedy && html`<p>What to do: ${rule.remedy}</p>`}
     ${guard && html`<p>The guard <strong>${guard.guardrail}</strong> came to <em>${guard.result}</em>${guard.detail ? html`: ${text(guard.detail).replace(/\.$/, '')}` : ''}.</p>`}
@@ -102,7 +102,7 @@ function Waterfall({ route, latency, outcome }) {
       </li>`;
     })}
   </ol>
-  <p class="quiet">Attempts in their order; those of a hedge ran beside each other.</p>`;
+  ${bars.length > 2 && html`<p class="quiet">Attempts in their order; those of a hedge ran beside each other.</p>`}`;
 }
 
 function Rules({ rules, charges }) {
@@ -188,7 +188,15 @@ function CostParts({ usage, cost }) {
 
 function Bodies({ of }) {
   const parts = typeof of === 'object' && of !== null ? Object.entries(of).filter(([, value]) => value !== null && value !== undefined) : [['body', of]];
-  return html`${parts.map(([name, value]) => html`<h3>${name.replaceAll('_', ' ')}</h3><${Copyable} text=${pretty(value)} />`)}`;
+  return html`${parts.map(([name, value]) => html`<h3>${name.replaceAll('_', ' ')}</h3><${Body} of=${value} />`)}`;
+}
+
+/** Its text as text: JSON within JSON would be all backslashes. */
+function Body({ of }) {
+  if (typeof of !== 'object' || typeof of.text !== 'string') return html`<${Copyable} text=${pretty(of)} />`;
+  const { text: said, content_type: type, bytes: size, truncated, ...rest } = of;
+  return html`<p class="quiet">${type} · ${bytes(size)}${truncated ? ' · cut: its beginning is kept' : ''}${Object.entries(rest).map(([name, value]) => ` · ${name.replaceAll('_', ' ')} ${text(value)}`)}</p>
+    <${Copyable} text=${pretty(said)} />`;
 }
 
 function pretty(value) {

@@ -113,6 +113,7 @@ function Rows({ query, path, isGuardrails }) {
       const looking = isLooking && html`<p role="status" class="note">Looking further back than ${timeOf(next)}; ${plural(rows.length, 'request')} so far. <button type="button" onClick=${page.stop}>Stop</button></p>`;
       const older = !isLooking && next && html`<a class="button" href=${to(path, { ...wanted, after: next })}>Older</a>`;
       if (rows.length === 0) {
+        if (!looking && isGuardrails && next === null) return html`<${NoHit} />`;
         return looking || html`<${Empty} title="No request here">
           <p>${next ? 'Down to here none meets the filters.' : 'None meets the filters in this time. Widen the time, or take a filter away.'}</p>
           <div class="buttons">${older}</div>
@@ -128,6 +129,12 @@ function Rows({ query, path, isGuardrails }) {
         </div>`;
     }}
   </${Answered}>`;
+}
+
+function NoHit() {
+  return html`<${Empty} title="No guard found anything">
+    <p>None of the requests of this time was refused, changed or flagged. Guards stand in a <code>provider-account/guardrail-config-group</code>, and <code>gateway-guardrails-config</code> says which requests they look at. A request shows the guards that passed it under <a href=${to('/requests')}>Requests</a>.</p>
+  </${Empty}>`;
 }
 
 /** All that meet the filters, as lines of JSON: page after page, with how far it is, until it is stopped. */
@@ -189,7 +196,7 @@ function RequestTable({ rows, isGuardrails }) {
       { name: 'Who', of: (row) => row.subject ?? '–' },
       { name: 'Tokens', right: true, of: (row) => (row.input_tokens === null && row.output_tokens === null ? '–' : `${count(row.input_tokens)} / ${count(row.output_tokens)}`) },
       { name: 'Cost', right: true, of: (row) => (row.cost_nano_usd === null ? '–' : money(row.cost_nano_usd)) },
-      { name: 'First content', right: true, of: (row) => milliseconds(row.first_token_ms) },
+      ...(isGuardrails ? [] : [{ name: 'First content', right: true, of: (row) => milliseconds(row.first_token_ms) }]),
       { name: 'Total', right: true, of: (row) => milliseconds(row.duration_ms) },
     ]}
   />`;

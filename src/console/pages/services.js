@@ -1,5 +1,5 @@
 // MCP servers, batches and files, the cache, and the audit log.
-import { bytes, call, count, html, moment, queryOf, to, useAction, useAnswer, useMay } from './core.js';
+import { bytes, call, count, html, moment, plural, queryOf, to, useAction, useAnswer, useMay } from './core.js';
 import { useState } from './lib/hooks.js';
 import { Answered, Copyable, Dialog, Empty, Facts, Fault, Field, Figure, Mark, Meter, Table } from './parts.js';
 
@@ -34,11 +34,11 @@ export function McpServers() {
     </${Answered}>
     <h2>What users brought</h2>
     <${Answered} of=${connections} what="connections">
-      ${({ data }) => html`<${Records} caption="Consents and values of users, never secrets" rows=${data} none="No user connected to a server." more=${mayChange ? [ended('mcp-connections', connections)] : []} />`}
+      ${({ data }) => html`<${Records} caption="Consents and values of users, never secrets" rows=${data} none="No user connected to a server. They do when they first call one that wants their consent, or at /mcp/oauth/connect/NAME." more=${mayChange ? [ended('mcp-connections', connections)] : []} />`}
     </${Answered}>
     <h2>Clients that are signed in</h2>
     <${Answered} of=${signIns} what="sign-ins">
-      ${({ data }) => html`<${Records} caption="Clients of MCP that users signed in" rows=${data} none="No client is signed in." more=${mayChange ? [ended('mcp-sign-ins', signIns)] : []} />`}
+      ${({ data }) => html`<${Records} caption="Clients of MCP that users signed in" rows=${data} none="No client is signed in: those that send a key as a header need not be." more=${mayChange ? [ended('mcp-sign-ins', signIns)] : []} />`}
     </${Answered}>
     ${
       asked &&
@@ -56,15 +56,15 @@ export function McpServers() {
   `;
 }
 
+const SERVERS = { up: 'good', down: 'bad' };
+
 function McpServer({ of, approve }) {
-  const { name, tools, changed, ...rest } = of;
-  const list = Array.isArray(tools) ? tools : [];
-  const differ = Array.isArray(changed) ? changed : (of.changed_tools ?? []);
+  const { name, status, reason, tools, changed_tools: differ, ...rest } = of;
   return html`<section class="card" aria-label=${name}>
-    <h2>${name}</h2>
-    <${Facts} of=${Object.entries(rest).map(([key, value]) => [key.replaceAll('_', ' '), text(value)])} />
-    ${!Array.isArray(tools) && tools !== undefined && html`<p>Tools: ${text(tools)}</p>`}
-    ${list.length > 0 && html`<details><summary>${count(list.length)} tools</summary><ul>${list.map((tool) => html`<li>${text(tool.name ?? tool)}</li>`)}</ul></details>`}
+    <h2>${name} <${Mark} kind=${SERVERS[status] ?? 'plain'}>${status === 'unknown' ? 'not asked yet' : status}</${Mark}></h2>
+    ${reason && html`<p>${reason}</p>`}
+    <${Facts} of=${[...Object.entries(rest).map(([key, value]) => [key.replaceAll('_', ' '), text(value)]), ['address for clients', html`<code>/mcp/v1/${name}/mcp</code>`], ['calls', html`<a href=${to('/requests', { target: name })}>requests<span class="unseen"> to ${name}</span></a>`]]} />
+    ${tools === null ? html`<p class="quiet">Its tools are known once somebody asked for them.</p>` : html`<details><summary>${plural(tools.length, 'tool')}<span class="unseen"> of ${name}</span></summary><ul>${tools.map((tool) => html`<li>${tool}</li>`)}</ul></details>`}
     ${differ.length > 0 && html`<p><${Mark} kind="warn">changed since they were first seen</${Mark}> ${differ.map((tool) => text(tool.name ?? tool)).join(', ')}</p>`}
     ${differ.length > 0 && approve && html`<button type="button" disabled=${approve.isBusy} onClick=${() => approve.run(name)}>Take them as they are now</button>`}
   </section>`;
