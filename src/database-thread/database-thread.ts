@@ -25,7 +25,6 @@ import type {
 } from '../threads/database-messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
-import { giveWay } from '../threads/thread-priority.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { BatchService } from './batch-service.ts';
 import { budgetSeed } from './budget-seed.ts';
@@ -158,8 +157,6 @@ async function begin(): Promise<void> {
   identity.begin((message) => send({ type: 'identity', message }));
   setInterval(() => void tellState(ledger), STATE_MS).unref();
   collectWhenIdle(() => counters.idleMark);
-  // Its start was waited for; from here on exchanges are served beside it.
-  giveWay();
 }
 
 function onMessage(message: LaterMessage, parts: Parts): void {
