@@ -7,7 +7,8 @@ import { MemoryCounters } from '../counters/memory-counters.ts';
 import { databaseThreadOf } from '../counters/shared-layout.ts';
 import { Identity } from '../identity/identity.ts';
 import { registerIssuers } from '../identity/issuer-metrics.ts';
-import type { AdminRoute } from '../operator/admin/admin-route.ts';
+import type { AdminAnswer, AdminRoute } from '../operator/admin/admin-route.ts';
+import { JSON_TYPE } from '../operator/answer.ts';
 import { hasIssuedKeys } from '../store/api-keys.ts';
 import { appendAudit } from '../store/audit.ts';
 import { type Database, databasePlace, openDatabase } from '../store/database.ts';
@@ -219,6 +220,11 @@ async function threadAnswer(
   }
 }
 
+/** As text: the main thread has it copied and sends it, and need not make it of a copied tree. */
+function writtenAnswer({ json, ...answered }: AdminAnswer): AdminAnswer {
+  return json === undefined ? answered : { ...answered, text: { type: JSON_TYPE, body: JSON.stringify(json) } };
+}
+
 async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown> {
   switch (question.kind) {
     case 'admin': {
@@ -226,7 +232,9 @@ async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown
       const route = (await parts.admin()).find((each) => each.method === method && each.path === path);
       if (route === undefined) throw new Error(`the thread of the database has no route ${method} ${path}`);
       const answered = await route.handle({ parameters, query: new URLSearchParams(query), body, viewer });
-      return answered instanceof GatewayError ? { code: answered.code, context: answered.context } : answered;
+      return answered instanceof GatewayError
+        ? { code: answered.code, context: answered.context }
+        : writtenAnswer(answered);
     }
     case 'admin-routes':
       return (await parts.admin()).map(({ handle: _handle, ...described }) => described);

@@ -7,6 +7,7 @@ import type { LedgerLabelsTable, LedgerSeriesTable } from '../store/tables/ledge
 import { type ExchangeRecord, keptRecord, type RecordView } from '../telemetry/exchange-record.ts';
 import { type ChainHead, readHead } from './chain-head.ts';
 import { chainPosition } from './chain-position.ts';
+import { closedUntil, forgetClosedSums } from './closed-sums.ts';
 import { LabelBook, type Labels } from './labels.ts';
 import type { LedgerHook, LedgerSums } from './ledger-hook.ts';
 import { ledgerRow } from './ledger-row.ts';
@@ -61,6 +62,7 @@ const MOST_TRIES = 10;
 const MOST_STORED = 50_000;
 /** Between so many exchanges others have their turn: they take about a millisecond. */
 const TURN_ROWS = 512;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const ID_COLUMNS = ['block', 'position', 'rests'] as const;
 
@@ -225,6 +227,7 @@ export class LedgerWriter {
     if (this.#storedLabels.size > MOST_STORED) this.#storedLabels = new Set();
     for (const { row } of batch.labels) this.#storedLabels.add(row.labels);
     for (const sums of batch.sums) sums.committed();
+    if (batch.rollup.earliestHour < closedUntil(HOUR_MS)) forgetClosedSums(this.#o.database);
     return batch.rows;
   }
 

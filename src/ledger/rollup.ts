@@ -75,6 +75,11 @@ export class Rollup {
     addRecord(sums, record);
   }
 
+  /** Infinity: there is none. */
+  get earliestHour(): number {
+    return Math.min(...this.#hours.keys());
+  }
+
   hourly(): UsageAdditions {
     return merged(this.#all(), (startsAt) => startsAt);
   }

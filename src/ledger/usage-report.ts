@@ -6,6 +6,7 @@ import type {
   UsageLatenciesTable,
   UsageTable,
 } from '../store/tables/ledger-tables.ts';
+import { closedSums, closedUntil, type SpanSums } from './closed-sums.ts';
 import { noUsage, USAGE_SUMS } from './rollup.ts';
 import { groupsOf, type UsageDimension } from './usage-groups.ts';
 
@@ -60,10 +61,10 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
   const counters: UsageCountersTable[] = [];
   const latencies: UsageLatenciesTable[] = [];
   for (const span of spansOf(table, sinceMs, untilMs, query)) {
-    for (const sum of await sumsBySeries(database, span)) sums.push(sum);
-    for (const counter of await countersBySeries(database, span)) counters.push(counter);
-    if (query.beyond === undefined) continue;
-    for (const latency of await latenciesBySeries(database, span)) latencies.push(latency);
+    const known = await sumsOf(database, span, query.beyond);
+    for (const sum of known.sums) sums.push(sum);
+    for (const counter of known.counters) counters.push(counter);
+    for (const latency of known.latencies) latencies.push(latency);
   }
   if (sums.length > MOST_SUMS || counters.length > MOST_SUMS)
     return `There are more than ${MOST_SUMS} combinations of user, key, model and so on in that time: ask for less of it.`;
@@ -72,21 +73,31 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
   const noLatencies = () => (query.beyond === undefined ? undefined : LATENCY_COLUMNS.map(() => 0));
   const all = { sums: noSums(), latencies: noLatencies() };
   const rows = new Map<string, UsageRow>();
-  let sinceTurn = 0;
-  for (const sum of [...sums, ...counters, ...latencies]) {
-    sinceTurn += 1;
-    // A millisecond or two: whoever asks for much does not keep the ledger from being written.
-    if (sinceTurn % TURN_SUMS === 0) await new Promise((resolve) => setImmediate(resolve));
-    if (hidden?.(sum.series)) continue;
-    add(all, sum);
-    for (const group of groupsOf(by, series.get(sum.series), sum.starts_at)) {
+  const rowsOf = ({ series: name, starts_at }: UsageTable | UsageCountersTable | UsageLatenciesTable): UsageRow[] =>
+    groupsOf(by, series.get(name), starts_at).map((group) => {
       const key = JSON.stringify(group);
-      let row = rows.get(key);
-      if (row === undefined) {
-        row = { group, sums: noSums(), latencies: noLatencies() };
-        rows.set(key, row);
+      const row = rows.get(key) ?? { group, sums: noSums(), latencies: noLatencies() };
+      rows.set(key, row);
+      return row;
+    });
+  const inTime = by.includes('day') || by.includes('hour');
+  /** The same labels stand in several rows, and to find their groups takes longer than to add them up. */
+  const known = new Map<string, UsageRow[]>();
+  let sinceTurn = 0;
+  for (const list of [sums, counters, latencies]) {
+    for (const sum of list) {
+      sinceTurn += 1;
+      // A millisecond or two: whoever asks for much does not keep the ledger from being written.
+      if (sinceTurn % TURN_SUMS === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (hidden?.(sum.series)) continue;
+      add(all, sum);
+      const name = inTime ? `${sum.starts_at} ${sum.series}` : sum.series;
+      let found = known.get(name);
+      if (found === undefined) {
+        found = rowsOf(sum);
+        known.set(name, found);
       }
-      add(row, sum);
+      for (const row of found) add(row, sum);
     }
   }
   return {
@@ -143,13 +154,35 @@ function spansOf(table: Span['table'], sinceMs: number, untilMs: number, { by, s
   const firstDay = Math.ceil(sinceMs / DAY_MS) * DAY_MS;
   const lastDay = Math.floor(untilMs / DAY_MS) * DAY_MS;
   if (table === 'usage_daily' || by.includes('hour') || firstDay >= lastDay)
-    return [{ table, sinceMs, untilMs, ...apart }];
+    return closedApart({ table, sinceMs, untilMs, ...apart });
   const spans: Span[] = [
     { table, sinceMs, untilMs: firstDay, ...apart },
     { table: 'usage_daily', sinceMs: firstDay, untilMs: lastDay, ...apart },
     { table, sinceMs: lastDay, untilMs, ...apart },
   ];
-  return spans.filter((span) => span.sinceMs < span.untilMs);
+  return spans.filter((span) => span.sinceMs < span.untilMs).flatMap(closedApart);
+}
+
+/** What is over, and what still grows. */
+function closedApart(span: Span): Span[] {
+  const until = closedUntil(span.table === 'usage_hourly' ? HOUR_MS : DAY_MS);
+  if (span.sinceMs >= until || span.untilMs <= until) return [span];
+  return [
+    { ...span, untilMs: until },
+    { ...span, sinceMs: until },
+  ];
+}
+
+/** Many rows that are kept apart are asked for anew each time: they would be too many to remember. */
+function sumsOf(database: Database, span: Span, beyond: UsageQuery['beyond']): Promise<SpanSums> {
+  const ask = async (): Promise<SpanSums> => ({
+    sums: await sumsBySeries(database, span),
+    counters: await countersBySeries(database, span),
+    latencies: beyond === undefined ? [] : await latenciesBySeries(database, span),
+  });
+  const isClosed = span.untilMs <= closedUntil(span.table === 'usage_hourly' ? HOUR_MS : DAY_MS);
+  if (!isClosed || (span.inTime && span.inSeries)) return ask();
+  return closedSums(database, JSON.stringify([span, beyond]), ask);
 }
 
 /** What was added up over. */

@@ -55,7 +55,12 @@ export class RequestTail implements MainService {
   }
 
   addAll(records: Iterable<RecordView>): void {
-    for (const record of records) this.#add(record);
+    const events: TailEvent[] = [];
+    for (const record of records) if (record.pending !== true) events.push(this.#eventOf(record));
+    if (events.length === 0) return;
+    this.#events.push(...events);
+    if (this.#events.length > 2 * MAX_EVENTS) this.#events = this.#events.slice(-MAX_EVENTS);
+    for (const listener of this.#listeners) this.#tell(listener, events);
   }
 
   routes(): AdminRoute[] {
@@ -111,7 +116,10 @@ export class RequestTail implements MainService {
     }, COMMENT_MS).unref();
     out.write(`retry: 1000\n\n`);
     if (after !== null) {
-      for (const event of this.#events) if (event.number > Number(after)) this.#tell(listener, event);
+      this.#tell(
+        listener,
+        this.#events.filter(({ number }) => number > Number(after)),
+      );
     }
     return () => {
       this.#listeners.delete(listener);
@@ -122,28 +130,24 @@ export class RequestTail implements MainService {
     };
   }
 
-  #add(record: RecordView): void {
-    if (record.pending === true) return;
+  #eventOf(record: RecordView): TailEvent {
     this.#number += 1;
     const { subject, teamsJson, metadataJson, status } = record;
     const text = `id: ${this.#number}\nevent: request\ndata: ${JSON.stringify(eventOf(record))}\n\n`;
-    const event = { number: this.#number, text, subject, teamsJson, metadataJson, status };
-    this.#events.push(event);
-    if (this.#events.length > 2 * MAX_EVENTS) this.#events = this.#events.slice(-MAX_EVENTS);
-    for (const listener of this.#listeners) this.#tell(listener, event);
+    return { number: this.#number, text, subject, teamsJson, metadataJson, status };
   }
 
-  #tell(listener: Listener, event: TailEvent): void {
-    if (!listener.wants(event)) return;
+  /** In one write: each is a system call, and a packet that wakes a browser. */
+  #tell(listener: Listener, events: readonly TailEvent[]): void {
+    const wanted = events.filter((event) => listener.wants(event));
+    if (wanted.length === 0) return;
     if (listener.out.isFull) {
-      listener.skipped += 1;
+      listener.skipped += wanted.length;
       return;
     }
-    if (listener.skipped > 0) {
-      listener.out.write(`event: skipped\ndata: {"events":${listener.skipped}}\n\n`);
-      listener.skipped = 0;
-    }
-    listener.out.write(event.text);
+    const skipped = listener.skipped > 0 ? `event: skipped\ndata: {"events":${listener.skipped}}\n\n` : '';
+    listener.skipped = 0;
+    listener.out.write(skipped + wanted.map(({ text }) => text).join(''));
   }
 
   #lingers(): boolean {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'puppeteer-core';
 import { axeFaults, browserSkip, startBrowser } from '../support/browser.ts';
-import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { idOf, writeLedger } from '../support/large-ledger.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
@@ -85,6 +85,10 @@ describe('the console in a browser', { skip: browserSkip }, () => {
           rules: [{ id: 'all', when: {}, limit_to: 600, unit: 'requests_per_minute' }],
         },
         { type: 'gateway-budget-config', rules: [{ id: 'ci', when: {}, limit_to: 50, unit: 'cost_per_month' }] },
+        {
+          type: 'gateway-global-settings',
+          logging_settings: { type: 'header_controlled', log_body_by_default: false },
+        },
       ],
     });
     browser = await startBrowser();
@@ -254,6 +258,67 @@ describe('the console in a browser', { skip: browserSkip }, () => {
       timeout: 20_000,
     });
     assert.match(await page.$eval('.sides .said', (said) => said.innerText), /\w{3}/);
+  });
+
+  it('a kept request is replayed as it was, all its turns and tools, on a model of one’s choice', async () => {
+    const messages = [
+      { role: 'system', content: 'Be short.' },
+      { role: 'user', content: 'My name is Ann.' },
+      { role: 'assistant', content: 'Hello Ann.' },
+      { role: 'user', content: 'What is my name?' },
+    ];
+    const tools = [{ type: 'function', function: { name: 'now', parameters: { type: 'object', properties: {} } } }];
+    const asked = { model: 'demo/chat', messages, tools, max_tokens: 7, user: 'ann' };
+    const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        'content-type': 'application/json',
+        'x-tfy-logging-config': '{"enabled": true}',
+      },
+      body: JSON.stringify(asked),
+    });
+    await answer.text();
+    const id = answer.headers.get('x-sluice-exchange-id');
+    const admin = { authorization: `Bearer ${ADMIN_KEY}` };
+    await eventually('its bodies are kept', async () => {
+      const found = await fetch(`${gateway.operatorUrl}/admin/requests/${id}`, { headers: admin });
+      return (await found.text()).includes('My name is Ann.');
+    });
+    await open(`/requests/${id}`, 'Replay in the playground');
+    await page.click('::-p-text(Replay in the playground)');
+    await shown('4 messages, 1 tool');
+    await fill('Model 1', 'demo/embedding');
+    await fill('API key of this gateway', KEY);
+    const replayed = page.waitForRequest((request) => request.url().includes('/admin/playground/'));
+    await press('Send');
+    const { stream_options, ...sent } = JSON.parse((await replayed).postData() ?? '').request;
+    assert.deepEqual(sent, { ...asked, model: 'demo/embedding', stream: true });
+    assert.deepEqual(stream_options, { include_usage: true });
+    await page.click('::-p-text(Send it as it was)');
+    assert.equal(await page.$eval('textarea', (area) => area.value), 'Be short.');
+    assert.deepEqual(await axeFaults(page), []);
+  });
+
+  it('all that meets the filters is exported, page after page, with how far it is', async () => {
+    const session = await browser.target().createCDPSession();
+    await session.send('Browser.setDownloadBehavior', { behavior: 'deny' });
+    const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+    const until = new Date(Date.now() - 7_200_000).toISOString();
+    const since = new Date(Date.now() - 7_200_000 - 900_000).toISOString();
+    let expected = 0;
+    for (let after: string | null = ''; after !== null; ) {
+      const path: string = `/admin/requests?since=${since}&until=${until}&limit=500${after && `&after=${after}`}`;
+      const found = JSON.parse(await (await fetch(gateway.operatorUrl + path, { headers })).text());
+      expected += found.requests.length;
+      after = found.next;
+    }
+    assert.ok(expected > 1_000, String(expected));
+    await open(`/requests?since=${since}&until=${until}`, 'Download all of these');
+    await press('Download all of these as JSONL');
+    await shown('so far');
+    await shown(`${expected.toLocaleString('en')} requests written.`);
+    await session.detach();
   });
 
   it('a key that the gateway does not know is refused in the playground, in its own words', async () => {

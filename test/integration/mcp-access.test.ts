@@ -91,6 +91,14 @@ test('a server that somebody may not use looks to them as if it were not there',
   assert.ok((await toolsOf('ada', '/mcp/v1/closed/mcp')).includes('echo'));
 });
 
+test('the admin API names the tools of a server as soon as a client listed them', async () => {
+  await toolsOf('ada', '/mcp/v1/closed/mcp');
+  const headers = { authorization: 'Bearer admin' };
+  const answer = await fetch(`${gateway.operatorUrl}/admin/mcp-servers`, { headers });
+  const { data } = (await answer.json()) as { data: { name: string; tools: string[] | null }[] };
+  assert.ok(data.find(({ name }) => name === 'closed')?.tools?.includes('destroy'));
+});
+
 test('a tool that somebody may not use is neither listed nor called', async () => {
   const path = '/mcp/v1/tools/mcp';
   assert.deepEqual(await toolsOf('ada', path), ['add', 'ask', 'destroy', 'echo', 'progress', 'wait']);

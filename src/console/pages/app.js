@@ -28,6 +28,7 @@ const NEEDS = {
   operator: { holds: ({ role, read_only: isReadOnly }) => role !== 'viewer' && !isReadOnly, words: 'It needs the role operator.' },
   admin: { holds: ({ role, read_only: isReadOnly }) => role === 'admin' && !isReadOnly, words: 'It needs the role admin.' },
 };
+const READ_ONLY = 'This console only shows. Set operator.admin_key in sluice/server, start the gateway anew, and sign in with that key.';
 const mayOpen = ([, , , , need], session) => need === undefined || NEEDS[need].holds(session);
 const RECEIPT = ['/requests/', 'One request', () => import('./receipt.js'), 'ReceiptPage'];
 
@@ -157,7 +158,7 @@ function Shell({ onLeft }) {
       <main id="main" tabindex="-1">
         ${
           page && !mayOpen(page, session)
-            ? html`<h1>${page[1]}</h1><div class="note"><p>${NEEDS[page[4]].words} You are <strong>${session.subject}</strong>, ${session.role}.</p></div>`
+            ? html`<h1>${page[1]}</h1><div class="note"><p>${session.read_only ? READ_ONLY : NEEDS[page[4]].words} You are <strong>${session.subject}</strong>, ${session.role}.</p></div>`
             : page
             ? html`<${Page} key=${page[0]} page=${page} address=${address} />`
             : html`<h1>There is no such page</h1><p><a href="#/">Overview</a></p>`

@@ -1,6 +1,6 @@
 // What every page needs: the tag `html`, calls of the admin API, the address after `#`, and how numbers are written.
 import htm from './lib/htm.js';
-import { useCallback, useEffect, useRef, useState } from './lib/hooks.js';
+import { useCallback, useContext, useEffect, useRef, useState } from './lib/hooks.js';
 import { createContext, h } from './lib/preact.js';
 
 /** Text that is put into it becomes a text node or an attribute, never markup. */
@@ -8,6 +8,14 @@ export const html = htm.bind(h);
 
 /** Who is signed in, as `GET /console/session` says. */
 export const SessionContext = createContext(undefined);
+
+const RANKS = ['viewer', 'operator', 'admin'];
+
+/** Whether who is signed in may do what needs that role. */
+export function useMay(role) {
+  const session = useContext(SessionContext);
+  return !session.read_only && RANKS.indexOf(session.role) >= RANKS.indexOf(role);
+}
 
 /** A refusal in the gateway's own words. */
 export class Refusal extends Error {

@@ -1,6 +1,6 @@
 // API keys: made, rotated, revoked. A token is shown once, when it is made.
-import { call, html, moment, queryOf, SessionContext, to, useAction, useAnswer } from './core.js';
-import { useContext, useState } from './lib/hooks.js';
+import { call, html, moment, queryOf, to, useAction, useAnswer, useMay } from './core.js';
+import { useState } from './lib/hooks.js';
 import { Answered, Copyable, Dialog, Empty, Fault, Field, Mark, Table } from './parts.js';
 
 const STATES = [
@@ -13,8 +13,7 @@ const STATES = [
 const KINDS = { active: 'good', rotated: 'warn', revoked: 'bad', expired: 'plain' };
 
 export function Keys({ query }) {
-  const session = useContext(SessionContext);
-  const mayChange = !session.read_only && session.role === 'admin';
+  const mayChange = useMay('admin');
   const wanted = { state: query.get('state'), subject: query.get('subject'), page_token: query.get('page_token') };
   const keys = useAnswer(`/admin/keys?${queryOf({ limit: 50, ...wanted })}`);
   const [dialog, setDialog] = useState();

@@ -38,7 +38,7 @@ function RateLimitTable({ rules }) {
       columns=${[
         { name: 'Rule', header: true, of: ({ rule }) => rule.id },
         { name: 'Limit', right: true, of: ({ rule }) => `${amount(rule, rule.limit)} ${rule.unit.replaceAll('_', ' ')}` },
-        { name: 'Holds for', of: ({ rule, first }) => first && (Object.keys(rule.when).length === 0 ? 'everybody' : html`<code>${JSON.stringify(rule.when)}</code>`) },
+        { name: 'Holds for', of: ({ rule, first }) => first && (Object.keys(rule.when).length === 0 ? 'everybody' : conditionsOf(rule.when)) },
         { name: 'Group', of: ({ rule, window }) => (window && rule.applies_per.length > 0 ? groupOf(window) : rule.applies_per.length > 0 ? `each ${rule.applies_per.join(', ')}: nothing used` : 'all together') },
         { name: 'Used', right: true, of: ({ rule, window }) => amount(rule, window?.used ?? 0) },
         { name: 'Left', right: true, of: ({ rule, window }) => amount(rule, window?.left ?? rule.limit) },
@@ -48,6 +48,19 @@ function RateLimitTable({ rules }) {
       ]}
     />
     ${rules.filter(({ more_windows: more }) => more > 0).map(({ id, more_windows: more }) => html`<p class="quiet">${id}: ${count(more)} further groups use less.</p>`)}`;
+}
+
+/** `{subjects: {in: […]}}`, in words. */
+function conditionsOf(when) {
+  return Object.entries(when).map(([what, condition]) => html`<div><span class="quiet">${what.replaceAll('_', ' ')}</span> ${wordsOf(condition)}</div>`);
+}
+
+function wordsOf(condition) {
+  if (Array.isArray(condition)) return condition.map(wordsOf).join(', ');
+  if (typeof condition !== 'object' || condition === null) return String(condition);
+  return Object.entries(condition)
+    .map(([name, value]) => (name === 'in' ? wordsOf(value) : `${name.replaceAll('_', ' ')} ${wordsOf(value)}`))
+    .join('; ');
 }
 
 function amount(entry, value) {

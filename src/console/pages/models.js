@@ -1,6 +1,6 @@
 // Accounts, models with prices, virtual models, and the health of targets.
-import { call, count, html, milliseconds, moment, SessionContext, to, useAction, useAnswer } from './core.js';
-import { useContext, useState } from './lib/hooks.js';
+import { call, count, html, milliseconds, moment, to, useAction, useAnswer, useMay } from './core.js';
+import { useState } from './lib/hooks.js';
 import { Answered, Empty, Fault, Field, Mark, Table } from './parts.js';
 
 const KINDS = { up: 'good', recovering: 'warn', probing: 'warn', out: 'bad' };
@@ -8,6 +8,7 @@ const LIVE_MS = 5_000;
 const MAX_SHOWN = 200;
 
 export function Models() {
+  const mayAsk = useMay('operator');
   const models = useAnswer('/admin/models');
   return html`
     <h2>Health</h2>
@@ -22,7 +23,7 @@ export function Models() {
                 { name: 'Model', header: true, of: ({ id, slug }) => html`${id}${slug ? ` (${slug})` : ''}` },
                 { name: 'Chosen by', of: ({ strategy }) => strategy },
                 { name: 'Targets', of: ({ targets }) => targets.map(({ target, weight, priority }) => html`<div>${target}${weight === null ? '' : ` · weight ${weight}`}${priority === null ? '' : ` · priority ${priority}`}</div>`) },
-                { name: 'Try', of: ({ id }) => html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` },
+                ...(mayAsk ? [{ name: 'Try', of: ({ id }) => html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` }] : []),
               ]} />`
         }
         <h2>Accounts</h2>
@@ -42,6 +43,7 @@ export function Models() {
 }
 
 function ModelTable({ models }) {
+  const mayAsk = useMay('operator');
   const [wanted, setWanted] = useState('');
   const found = models.filter(({ id }) => id.toLowerCase().includes(wanted.toLowerCase()));
   return html`
@@ -57,7 +59,7 @@ function ModelTable({ models }) {
             { name: 'Output', right: true, of: ({ price }) => rate(price, 'output') },
             { name: 'Cached input', right: true, of: ({ price }) => rate(price, 'cacheRead') },
             { name: 'Prices from', of: (each) => (each.price_version === 'none' ? 'none known' : each.price_version) },
-            { name: 'Try', of: ({ id, model_types: types }) => (types.length === 0 || types.includes('chat')) && html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` },
+            ...(mayAsk ? [{ name: 'Try', of: ({ id, model_types: types }) => (types.length === 0 || types.includes('chat')) && html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` }] : []),
           ]} />`
     }
     <p class="quiet">${found.length > MAX_SHOWN ? `The first ${MAX_SHOWN} of ${count(found.length)}. ` : ''}Dollars for a million tokens, in the lowest band. Other parts have prices of their own.</p>
@@ -71,8 +73,7 @@ function rate(price, name) {
 }
 
 function Health() {
-  const session = useContext(SessionContext);
-  const mayChange = !session.read_only && session.role !== 'viewer';
+  const mayChange = useMay('operator');
   const targets = useAnswer('/admin/targets', { everyMs: LIVE_MS });
   const reset = useAction(async (target) => {
     await call('/admin/targets/reset', { method: 'POST', body: target === undefined ? {} : { target } });

@@ -1,5 +1,5 @@
 // Requests, errors, tokens, cost and latencies over time, and by whatever they are counted.
-import { count, html, milliseconds, money, plural, queryOf, to, useAnswer } from './core.js';
+import { count, html, milliseconds, money, plural, queryOf, to, useAnswer, useMay } from './core.js';
 import { useState } from './lib/hooks.js';
 import { Answered, Empty, Field, Figure, Table, TimeChart } from './parts.js';
 
@@ -65,8 +65,9 @@ export function Overview({ query }) {
 }
 
 function NothingYet() {
+  const mayAsk = useMay('operator');
   return html`<${Empty} title="No request in this time">
-    <p>As soon as a request ends it is counted here. <a href=${to('/clients')}>Set up a client</a>, or ask a model in the <a href=${to('/playground')}>playground</a>.</p>
+    <p>As soon as a request ends it is counted here. <a href=${to('/clients')}>Set up a client</a>${mayAsk && html`, or ask a model in the <a href=${to('/playground')}>playground</a>`}.</p>
   </${Empty}>`;
 }
 

@@ -23,20 +23,26 @@ export function Empty({ title, children }) {
   return html`<div class="empty"><h2>${title}</h2><div>${children}</div></div>`;
 }
 
-/** `columns`: `{name, of(row), right, nowrap, header}`; `of` gives what stands in the cell. */
+/**
+ * `columns`: `{name, of(row), right, nowrap, id, header}`; `of` gives what stands in the cell. On a phone each row is a card, and
+ * each cell has its name before it; roles are written out, since what is no table to the eye is none to a screen reader either.
+ */
 export function Table({ caption, columns, rows, keyOf }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
-    <table>
+    <table role="table">
       <caption class="unseen">${caption}</caption>
-      <thead>
-        <tr>${columns.map(({ name, right }) => html`<th scope="col" class=${right ? 'right' : ''}>${name}</th>`)}</tr>
+      <thead role="rowgroup">
+        <tr role="row">${columns.map(({ name, right }) => html`<th scope="col" role="columnheader" class=${right ? 'right' : ''}>${name}</th>`)}</tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${rows.map(
-          (row, index) => html`<tr key=${keyOf ? keyOf(row) : index}>
-            ${columns.map(({ of, right, nowrap, header }) => {
-              const form = right ? 'right' : nowrap ? 'nowrap' : '';
-              return header ? html`<th scope="row" class=${form}>${of(row)}</th>` : html`<td class=${form}>${of(row)}</td>`;
+          (row, index) => html`<tr role="row" key=${keyOf ? keyOf(row) : index}>
+            ${columns.map(({ name, of, right, nowrap, id, header }) => {
+              const form = right ? 'right' : nowrap ? 'nowrap' : id ? 'id' : '';
+              const found = of(row);
+              const isEmpty = found === undefined || found === null || found === false || found.length === 0;
+              const inside = isEmpty ? '' : html`<div>${found}</div>`;
+              return header ? html`<th scope="row" role="rowheader" class=${form} data-name=${name}>${inside}</th>` : html`<td role="cell" class=${form} data-name=${name}>${inside}</td>`;
             })}
           </tr>`,
         )}
@@ -112,9 +118,9 @@ export function Mark({ kind, children }) {
   return html`<span class=${`mark ${kind}`}>${children}</span>`;
 }
 
-/** A share of a limit; `percent` may be more than 100. */
-export function Meter({ percent, label }) {
-  const kind = percent >= 100 ? 'bad' : percent >= 80 ? 'warn' : 'good';
+/** A share of a limit, which may be more than 100; or, with `isProgress`, of work, of which all is good. */
+export function Meter({ percent, label, isProgress }) {
+  const kind = isProgress ? 'good' : percent >= 100 ? 'bad' : percent >= 80 ? 'warn' : 'good';
   return html`<div class="meter" role="meter" aria-label=${label} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.min(100, percent)} aria-valuetext=${`${percent} percent`}>
     <div class=${kind} style=${{ width: `${Math.max(0, Math.min(100, percent))}%` }}></div>
   </div>`;

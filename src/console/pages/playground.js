@@ -1,5 +1,5 @@
 // A chat with one model, or with several beside each other. The key stays in the memory of this page.
-import { ask, call, count, html, milliseconds, money, Refusal, to, useAnswer } from './core.js';
+import { ask, call, count, html, milliseconds, money, plural, Refusal, to, useAnswer } from './core.js';
 import { useEffect, useRef, useState } from './lib/hooks.js';
 import { Copyable, Facts, Fault, Field } from './parts.js';
 import { eventsOf } from './requests.js';
@@ -22,6 +22,9 @@ export function Playground({ query }) {
   const [isStreamed, setStreamed] = useState(true);
   const [fault, setFault] = useState();
   const [told, setTold] = useState('');
+  /** The body of a kept request, of which all but the model and the stream is sent as it was. */
+  const [kept, setKept] = useState();
+  const [isAsItWas, setAsItWas] = useState(true);
   const [runs, setRuns] = useState([]);
   const aborter = useRef();
   const field = (name) => ({ value: values[name], onInput: (value) => setValues((before) => ({ ...before, [name]: value })) });
@@ -31,17 +34,20 @@ export function Playground({ query }) {
   useEffect(() => {
     if (from === null) return;
     call(`/admin/requests/${encodeURIComponent(from)}`).then(
-      ({ bodies }) => {
-        const filled = bodies && filledFrom(bodies.request);
+      ({ bodies, what }) => {
+        const body = bodyOf(bodies?.request);
+        const filled = body && filledFrom(body);
         if (filled) setValues((before) => ({ ...before, ...filled }));
-        setTold(filled ? 'Filled from the kept request; images and earlier turns are not taken over where they are no plain text.' : 'The kept request could not be read as a chat.');
+        if (filled && /\/chat\/completions$/.test(what.path)) setKept(body);
+        else setTold(filled ? 'Filled from the kept request, which has another form than that of chats: its last message and what the system was told are taken over as text.' : 'The kept request cannot be read: it was cut, or is of another form than that of chats.');
       },
       (error) => setFault(error),
     );
   }, [from]);
   useEffect(() => () => aborter.current?.abort(), []);
 
-  const request = () => requestOf(values, image, isStreamed);
+  const isReplay = kept !== undefined && isAsItWas;
+  const request = () => (isReplay ? { ...kept, ...streaming(isStreamed) } : requestOf(values, image, isStreamed));
   const change = (index, patch) => setRuns((before) => before.map((run, at) => (at === index ? { ...run, ...patch(run) } : run)));
   const send = async (event) => {
     event.preventDefault();
@@ -91,7 +97,16 @@ export function Playground({ query }) {
           ${sides.length > 1 && html`<button type="button" onClick=${() => setSides((before) => before.slice(0, -1))}>One less</button>`}
         </div>
       </fieldset>
-      <div class="wide"><${Field} label="System" rows="2" ...${field('system')} /></div>
+      ${
+        kept &&
+        html`<div class="card wide">
+          <label class="tick"><input type="checkbox" checked=${isAsItWas} onChange=${() => setAsItWas(!isAsItWas)} /> Send it as it was</label>
+          <p class="quiet">${plural(kept.messages.length, 'message')}${kept.tools?.length > 0 ? `, ${plural(kept.tools.length, 'tool')}` : ''} of <a href=${to(`/requests/${encodeURIComponent(from)}`)}>${from}</a>, with all its settings; only the model is yours to choose. Untick it to change the last message.</p>
+          ${isAsItWas && html`<details><summary>What is sent</summary><pre tabindex="0">${JSON.stringify(kept, null, 2)}</pre></details>`}
+          <label class="tick"><input type="checkbox" checked=${isStreamed} onChange=${() => setStreamed(!isStreamed)} /> Streamed</label>
+        </div>`
+      }
+      ${!isReplay && html`<div class="wide"><${Field} label="System" rows="2" ...${field('system')} /></div>
       <div class="wide"><${Field} label="Message" rows="4" required ...${field('prompt')} /></div>
       <details>
         <summary>Image, tools, settings</summary>
@@ -106,7 +121,7 @@ export function Playground({ query }) {
           <div class="field"><label class="tick"><input type="checkbox" checked=${isStreamed} onChange=${() => setStreamed(!isStreamed)} /> Streamed</label></div>
         </div>
         <div class="wide"><${Field} label="Tools" rows="4" ...${field('tools')} hint="A JSON list, as in the API. Calls are shown; they are not run." /></div>
-      </details>
+      </details>`}
       ${fault && html`<${Fault} error=${fault} />`}
       <div class="buttons">
         <button class="first" type="submit" disabled=${isRunning}>Send</button>
@@ -220,7 +235,7 @@ function requestOf({ system, prompt, temperature, max_tokens, tools }, image, is
     content: image ? [{ type: 'text', text: prompt }, { type: 'image_url', image_url: { url: image } }] : prompt,
   });
   const body = { messages };
-  if (isStreamed) Object.assign(body, { stream: true, stream_options: { include_usage: true } });
+  Object.assign(body, streaming(isStreamed));
   if (temperature) body.temperature = numberOf(temperature, 'Temperature');
   if (max_tokens) body.max_tokens = numberOf(max_tokens, 'Most tokens');
   if (tools.trim()) {
@@ -231,6 +246,10 @@ function requestOf({ system, prompt, temperature, max_tokens, tools }, image, is
     }
   }
   return body;
+}
+
+function streaming(isStreamed) {
+  return isStreamed ? { stream: true, stream_options: { include_usage: true } } : {};
 }
 
 function numberOf(text, name) {
@@ -252,22 +271,28 @@ function readImage(file, setImage, setFault) {
   reader.readAsDataURL(file);
 }
 
-/** What of a kept body has a field here: the last message of the user, and what the system was told. */
-function filledFrom(kept) {
+/** Undefined: it was not kept, or cut, or is no JSON. */
+function bodyOf(request) {
   try {
-    const { messages, temperature, max_tokens, tools } = JSON.parse(kept.text);
-    const textOf = ({ content } = {}) => (typeof content === 'string' ? content : (content ?? []).flatMap((part) => part.text ?? []).join('\n'));
-    return {
-      system: textOf(messages.find(({ role }) => role === 'system' || role === 'developer')),
-      prompt: textOf(messages.findLast(({ role }) => role === 'user')),
-      temperature: temperature === undefined ? '' : String(temperature),
-      max_tokens: max_tokens === undefined ? '' : String(max_tokens),
-      tools: tools === undefined ? '' : JSON.stringify(tools),
-    };
+    const { model: _model, stream: _stream, stream_options: _options, ...body } = JSON.parse(request.text);
+    return body;
   } catch {
-    // Cut, blacked out, or another form than that of chats.
     return undefined;
   }
+}
+
+/** What of a kept body has a field here: the last message of the user, and what the system was told. Undefined: it is no chat. */
+function filledFrom({ messages, input, system, instructions, temperature, max_tokens, tools }) {
+  const turns = messages ?? (typeof input === 'string' ? [{ role: 'user', content: input }] : input);
+  if (!Array.isArray(turns)) return undefined;
+  const textOf = (content) => (typeof content === 'string' ? content : Array.isArray(content) ? content.flatMap((part) => part.text ?? []).join('\n') : '');
+  return {
+    system: textOf(system ?? instructions ?? turns.find(({ role }) => role === 'system' || role === 'developer')?.content),
+    prompt: textOf(turns.findLast(({ role }) => role === 'user')?.content),
+    temperature: temperature === undefined ? '' : String(temperature),
+    max_tokens: max_tokens === undefined ? '' : String(max_tokens),
+    tools: messages === undefined || tools === undefined ? '' : JSON.stringify(tools),
+  };
 }
 
 const FORMS = { curl: 'curl', node: 'Node', python: 'Python' };

@@ -1,6 +1,6 @@
 // One exchange: where it went and why, what it used and cost.
-import { bytes, count, html, milliseconds, moment, money, to, useAnswer } from './core.js';
-import { Answered, Copyable, Facts, Mark, Status, Table } from './parts.js';
+import { bytes, count, html, milliseconds, moment, money, to, useAnswer, useMay } from './core.js';
+import { Answered, Copyable, Facts, Mark, Status, Table, words } from './parts.js';
 
 export function ReceiptPage({ path }) {
   const id = decodeURIComponent(path.slice('/requests/'.length));
@@ -10,12 +10,13 @@ export function ReceiptPage({ path }) {
 
 function Receipt({ of }) {
   const { who, what, when, route, outcome, usage, cost, latency_ms: latency } = of;
+  const mayAsk = useMay('operator');
   const metadata = Object.entries(who.metadata ?? {});
   return html`
     <p><${Status} status=${outcome.status} /> ${what.method} ${what.path} <strong>${what.model ?? ''}</strong> ${route.target && route.target !== what.model && html`→ ${route.target}`}</p>
     ${(outcome.status >= 400 || outcome.error_code) && html`<${Why} of=${of} />`}
     <div class="buttons">
-      ${what.model && html`<a class="button" href=${to('/playground', { model: what.model, from: of.bodies ? of.id : undefined })}>${of.bodies ? 'Replay in the playground' : 'Ask this model in the playground'}</a>`}
+      ${mayAsk && what.model && html`<a class="button" href=${to('/playground', { model: what.model, from: of.bodies ? of.id : undefined })}>${of.bodies ? 'Replay in the playground, also on another model' : 'Ask this model in the playground'}</a>`}
       ${who.subject && html`<a class="button" href=${to('/requests', { user: who.subject })}>Requests of ${who.subject}</a>`}
     </div>
     <h2>Who and when</h2>
@@ -66,10 +67,10 @@ function Why({ of: { outcome, route } }) {
   const guard = (route.guardrails ?? []).find(({ result }) => result === 'failed' || result === 'error');
   return html`<section class="card" aria-label="Why it failed">
     <h2>${route.target || failed.length > 0 ? 'Why it failed' : 'Why it was refused'}</h2>
-    <p><strong>${outcome.error_code ?? `Status ${outcome.status}`}</strong>${outcome.error_detail ? html`: ${outcome.error_detail}` : ''}</p>
+    <p><strong>${outcome.error_code ?? `Status ${outcome.status}`}</strong>${outcome.error_detail ? html`: ${words(outcome.error_detail)}` : ''}</p>
     ${rule && html`<p>${rule.message}</p>`}
     ${rule?.remedy && html`<p>What to do: ${rule.remedy}</p>`}
-    ${guard && html`<p>The guard <strong>${guard.guardrail}</strong> came to <em>${guard.result}</em>${guard.detail ? html`: ${text(guard.detail)}` : ''}.</p>`}
+    ${guard && html`<p>The guard <strong>${guard.guardrail}</strong> came to <em>${guard.result}</em>${guard.detail ? html`: ${text(guard.detail).replace(/\.$/, '')}` : ''}.</p>`}
     ${failed.length > 0 && html`<p>Before it ${failed.length === 1 ? 'one attempt' : `${failed.length} attempts`} failed; see below.</p>`}
     ${!outcome.error_code && !outcome.error_detail && html`<p class="quiet">The provider answered so itself; its words are kept where <code>log.provider_words</code> lets them.</p>`}
   </section>`;
@@ -101,7 +102,7 @@ function Waterfall({ route, latency, outcome }) {
       </li>`;
     })}
   </ol>
-  <p class="quiet">Attempts in their order; those of a hedge ran beside each other.</p>`;
+  ${bars.length > 2 && html`<p class="quiet">Attempts in their order; those of a hedge ran beside each other.</p>`}`;
 }
 
 function Rules({ rules, charges }) {
@@ -187,7 +188,15 @@ function CostParts({ usage, cost }) {
 
 function Bodies({ of }) {
   const parts = typeof of === 'object' && of !== null ? Object.entries(of).filter(([, value]) => value !== null && value !== undefined) : [['body', of]];
-  return html`${parts.map(([name, value]) => html`<h3>${name.replaceAll('_', ' ')}</h3><${Copyable} text=${pretty(value)} />`)}`;
+  return html`${parts.map(([name, value]) => html`<h3>${name.replaceAll('_', ' ')}</h3><${Body} of=${value} />`)}`;
+}
+
+/** Its text as text: JSON within JSON would be all backslashes. */
+function Body({ of }) {
+  if (typeof of !== 'object' || typeof of.text !== 'string') return html`<${Copyable} text=${pretty(of)} />`;
+  const { text: said, content_type: type, bytes: size, truncated, ...rest } = of;
+  return html`<p class="quiet">${type} · ${bytes(size)}${truncated ? ' · cut: its beginning is kept' : ''}${Object.entries(rest).map(([name, value]) => ` · ${name.replaceAll('_', ' ')} ${text(value)}`)}</p>
+    <${Copyable} text=${pretty(said)} />`;
 }
 
 function pretty(value) {

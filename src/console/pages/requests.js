@@ -1,7 +1,7 @@
 // The exchanges of the ledger in pages, and those that end just now.
-import { ask, call, count, html, milliseconds, moment, money, plural, queryOf, to } from './core.js';
+import { ask, call, count, html, milliseconds, moment, money, plural, queryOf, to, useAction } from './core.js';
 import { useEffect, useRef, useState } from './lib/hooks.js';
-import { Answered, Empty, Fault, Field, Status, Table } from './parts.js';
+import { Answered, Empty, Fault, Field, Mark, Status, Table } from './parts.js';
 
 const FILTERS = [
   ['since', 'Since', '24h, 7d, or a date or time'],
@@ -27,6 +27,9 @@ const NAMES = [...FILTERS, ...MORE_FILTERS].map(([name]) => name);
 const PAGE_ROWS = 50;
 /** Between two looks further back, so that a search that finds little leaves the ledger its time. */
 const LOOK_PAUSE_MS = 100;
+/** Of one question of an export, and of all of it: a page holds it in memory. */
+const EXPORT_ROWS = 500;
+const MAX_EXPORT = 100_000;
 
 export function Requests({ query }) {
   return html`<${Filters} key=${query.toString()} query=${query} path="/requests" />
@@ -110,6 +113,7 @@ function Rows({ query, path, isGuardrails }) {
       const looking = isLooking && html`<p role="status" class="note">Looking further back than ${timeOf(next)}; ${plural(rows.length, 'request')} so far. <button type="button" onClick=${page.stop}>Stop</button></p>`;
       const older = !isLooking && next && html`<a class="button" href=${to(path, { ...wanted, after: next })}>Older</a>`;
       if (rows.length === 0) {
+        if (!looking && isGuardrails && next === null) return html`<${NoHit} />`;
         return looking || html`<${Empty} title="No request here">
           <p>${next ? 'Down to here none meets the filters.' : 'None meets the filters in this time. Widen the time, or take a filter away.'}</p>
           <div class="buttons">${older}</div>
@@ -121,34 +125,63 @@ function Rows({ query, path, isGuardrails }) {
           ${wanted.after && html`<a class="button" href=${to(path, { ...wanted, after: undefined })}>Newest</a>`}
           ${older || (!isLooking && html`<span class="quiet">These are the oldest of this time.</span>`)}
           <button type="button" onClick=${page.again}>Refresh</button>
-          <${Download} rows=${rows} />
+          <${Download} wanted=${wanted} />
         </div>`;
     }}
   </${Answered}>`;
 }
 
-/** What is shown, as lines of JSON. */
-function Download({ rows }) {
-  const save = () => {
-    const url = URL.createObjectURL(new Blob(rows.map((row) => `${JSON.stringify(row)}\n`), { type: 'application/jsonl' }));
-    const link = Object.assign(document.createElement('a'), { href: url, download: 'requests.jsonl' });
-    link.click();
+function NoHit() {
+  return html`<${Empty} title="No guard found anything">
+    <p>None of the requests of this time was refused, changed or flagged. Guards stand in a <code>provider-account/guardrail-config-group</code>, and <code>gateway-guardrails-config</code> says which requests they look at. A request shows the guards that passed it under <a href=${to('/requests')}>Requests</a>.</p>
+  </${Empty}>`;
+}
+
+/** All that meet the filters, as lines of JSON: page after page, with how far it is, until it is stopped. */
+function Download({ wanted }) {
+  const [so, setSo] = useState();
+  const stop = useRef();
+  const download = useAction(async () => {
+    let isStopped = false;
+    stop.current = () => {
+      isStopped = true;
+    };
+    const pieces = [];
+    let rows = 0;
+    let { after } = wanted;
+    do {
+      const { requests, next } = await call(`/admin/requests?${queryOf({ ...wanted, after, limit: EXPORT_ROWS })}`);
+      pieces.push(...requests.map((row) => `${JSON.stringify(row)}\n`));
+      rows += requests.length;
+      after = next;
+      setSo({ rows, back: next === null ? undefined : timeOf(next) });
+      if (after !== null) await new Promise((resolve) => setTimeout(resolve, LOOK_PAUSE_MS));
+    } while (after !== null && rows < MAX_EXPORT && !isStopped);
+    const url = URL.createObjectURL(new Blob(pieces, { type: 'application/jsonl' }));
+    Object.assign(document.createElement('a'), { href: url, download: 'requests.jsonl' }).click();
     URL.revokeObjectURL(url);
-  };
-  return html`<button type="button" onClick=${save}>Download these as JSONL</button>`;
+    return { rows, isWhole: after === null };
+  });
+  useEffect(() => () => stop.current?.(), []);
+  if (download.isBusy) {
+    return html`<span role="status">${plural(so?.rows ?? 0, 'request')} so far${so?.back ? `, back to ${so.back}` : ''} …</span>
+      <button type="button" onClick=${() => stop.current()}>Stop and keep these</button>`;
+  }
+  return html`<button type="button" onClick=${() => download.run()}>Download all of these as JSONL</button>
+    ${download.done && html`<span role="status">${plural(download.done.rows, 'request')} written${download.done.isWhole ? '.' : html`, not all: <code>sluice ledger export</code> has no bound.`}</span>`}
+    ${download.error && html`<${Fault} error=${download.error} />`}`;
 }
 
 /** Where it went is told where that is another name than was asked for. */
 function whatOf({ path, model, target }) {
   const other = target && target !== model ? html` → ${target}` : '';
-  return html`${model ?? ''}${other}<br /><span class="quiet">${path}</span>`;
+  return html`${model && html`${model}${other}<br />`}<span class="quiet">${path}</span>`;
 }
 
 const hits = (row) =>
   (Array.isArray(row.guardrails) ? row.guardrails : [])
     .filter(({ result }) => result !== 'passed')
-    .map(({ guardrail, result }) => `${guardrail}: ${result}`)
-    .join(', ');
+    .map(({ guardrail, result }) => html`<div class="nowrap">${guardrail} <${Mark} kind=${result === 'mutated' ? 'warn' : 'bad'}>${result}</${Mark}></div>`);
 
 function RequestTable({ rows, isGuardrails }) {
   return html`<${Table}
@@ -163,7 +196,7 @@ function RequestTable({ rows, isGuardrails }) {
       { name: 'Who', of: (row) => row.subject ?? '–' },
       { name: 'Tokens', right: true, of: (row) => (row.input_tokens === null && row.output_tokens === null ? '–' : `${count(row.input_tokens)} / ${count(row.output_tokens)}`) },
       { name: 'Cost', right: true, of: (row) => (row.cost_nano_usd === null ? '–' : money(row.cost_nano_usd)) },
-      { name: 'First content', right: true, of: (row) => milliseconds(row.first_token_ms) },
+      ...(isGuardrails ? [] : [{ name: 'First content', right: true, of: (row) => milliseconds(row.first_token_ms) }]),
       { name: 'Total', right: true, of: (row) => milliseconds(row.duration_ms) },
     ]}
   />`;

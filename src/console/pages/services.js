@@ -1,20 +1,12 @@
 // MCP servers, batches and files, the cache, and the audit log.
-import { bytes, call, count, html, moment, queryOf, SessionContext, to, useAction, useAnswer } from './core.js';
-import { useContext, useState } from './lib/hooks.js';
+import { bytes, call, count, html, moment, plural, queryOf, to, useAction, useAnswer, useMay } from './core.js';
+import { useState } from './lib/hooks.js';
 import { Answered, Copyable, Dialog, Empty, Facts, Fault, Field, Figure, Mark, Meter, Table } from './parts.js';
 
 const LIVE_MS = 5_000;
 
-const RANKS = ['viewer', 'operator', 'admin'];
-
-/** Whether who is signed in may change what needs that role. */
-function useMayChange(role) {
-  const session = useContext(SessionContext);
-  return !session.read_only && RANKS.indexOf(session.role) >= RANKS.indexOf(role);
-}
-
 export function McpServers() {
-  const mayChange = useMayChange('admin');
+  const mayChange = useMay('admin');
   const servers = useAnswer('/admin/mcp-servers');
   const connections = useAnswer('/admin/mcp-connections');
   const signIns = useAnswer('/admin/mcp-sign-ins');
@@ -42,11 +34,11 @@ export function McpServers() {
     </${Answered}>
     <h2>What users brought</h2>
     <${Answered} of=${connections} what="connections">
-      ${({ data }) => html`<${Records} caption="Consents and values of users, never secrets" rows=${data} none="No user connected to a server." more=${mayChange ? [ended('mcp-connections', connections)] : []} />`}
+      ${({ data }) => html`<${Records} caption="Consents and values of users, never secrets" rows=${data} none="No user connected to a server. They do when they first call one that wants their consent, or at /mcp/oauth/connect/NAME." more=${mayChange ? [ended('mcp-connections', connections)] : []} />`}
     </${Answered}>
     <h2>Clients that are signed in</h2>
     <${Answered} of=${signIns} what="sign-ins">
-      ${({ data }) => html`<${Records} caption="Clients of MCP that users signed in" rows=${data} none="No client is signed in." more=${mayChange ? [ended('mcp-sign-ins', signIns)] : []} />`}
+      ${({ data }) => html`<${Records} caption="Clients of MCP that users signed in" rows=${data} none="No client is signed in: those that send a key as a header need not be." more=${mayChange ? [ended('mcp-sign-ins', signIns)] : []} />`}
     </${Answered}>
     ${
       asked &&
@@ -64,15 +56,15 @@ export function McpServers() {
   `;
 }
 
+const SERVERS = { up: 'good', down: 'bad' };
+
 function McpServer({ of, approve }) {
-  const { name, tools, changed, ...rest } = of;
-  const list = Array.isArray(tools) ? tools : [];
-  const differ = Array.isArray(changed) ? changed : (of.changed_tools ?? []);
+  const { name, status, reason, tools, changed_tools: differ, ...rest } = of;
   return html`<section class="card" aria-label=${name}>
-    <h2>${name}</h2>
-    <${Facts} of=${Object.entries(rest).map(([key, value]) => [key.replaceAll('_', ' '), text(value)])} />
-    ${!Array.isArray(tools) && tools !== undefined && html`<p>Tools: ${text(tools)}</p>`}
-    ${list.length > 0 && html`<details><summary>${count(list.length)} tools</summary><ul>${list.map((tool) => html`<li>${text(tool.name ?? tool)}</li>`)}</ul></details>`}
+    <h2>${name} <${Mark} kind=${SERVERS[status] ?? 'plain'}>${status === 'unknown' ? 'not asked yet' : status}</${Mark}></h2>
+    ${reason && html`<p>${reason}</p>`}
+    <${Facts} of=${[...Object.entries(rest).map(([key, value]) => [key.replaceAll('_', ' '), text(value)]), ['address for clients', html`<code>/mcp/v1/${name}/mcp</code>`], ['calls', html`<a href=${to('/requests', { target: name })}>requests<span class="unseen"> to ${name}</span></a>`]]} />
+    ${tools === null ? html`<p class="quiet">Its tools are known once somebody asked for them.</p>` : html`<details><summary>${plural(tools.length, 'tool')}<span class="unseen"> of ${name}</span></summary><ul>${tools.map((tool) => html`<li>${tool}</li>`)}</ul></details>`}
     ${differ.length > 0 && html`<p><${Mark} kind="warn">changed since they were first seen</${Mark}> ${differ.map((tool) => text(tool.name ?? tool)).join(', ')}</p>`}
     ${differ.length > 0 && approve && html`<button type="button" disabled=${approve.isBusy} onClick=${() => approve.run(name)}>Take them as they are now</button>`}
   </section>`;
@@ -98,9 +90,9 @@ export function Batches({ query }) {
         data.length === 0
           ? html`<${Empty} title="No batch"><p>A client uploads a file of requests with <code>POST /files</code> and runs it with <code>POST /batches</code>, on any model, at its provider's pace.</p></${Empty}>`
           : html`<${Table} caption="Batches, newest first" rows=${data} keyOf=${({ id }) => id} columns=${[
-                { name: 'Batch', header: true, of: ({ id }) => id },
+                { name: 'Batch', header: true, id: true, of: ({ id }) => id },
                 { name: 'State', of: ({ status }) => html`<${Mark} kind=${BATCHES[status] ?? 'plain'}>${status}</${Mark}>` },
-                { name: 'Done', of: (batch) => html`${count(batch.completed + batch.failed)} of ${count(batch.total)}${batch.failed > 0 ? `, ${count(batch.failed)} failed` : ''}${batch.total > 0 ? html`<${Meter} percent=${Math.floor(((batch.completed + batch.failed) / batch.total) * 100)} label=${`done of ${batch.id}`} />` : ''}` },
+                { name: 'Done', of: (batch) => html`${count(batch.completed + batch.failed)} of ${count(batch.total)}${batch.failed > 0 ? `, ${count(batch.failed)} failed` : ''}${batch.total > 0 ? html`<${Meter} percent=${Math.floor(((batch.completed + batch.failed) / batch.total) * 100)} label=${`done of ${batch.id}`} isProgress=${true} />` : ''}` },
                 { name: 'Of', of: ({ owner }) => html`<a href=${owner.startsWith('team:') ? to('/requests', { team: owner.slice(5) }) : to('/requests', { user: owner })}>${owner}</a>` },
                 { name: 'Endpoint', of: ({ endpoint }) => endpoint },
                 { name: 'Began', of: ({ created_at: at }) => moment(at) },
@@ -113,10 +105,10 @@ export function Batches({ query }) {
     <${Answered} of=${files} what="files">
       ${({ data, next }) =>
         data.length === 0
-          ? html`<p class="quiet">No file is kept.</p>`
+          ? html`<p class="quiet">No file is kept. Clients upload one with <code>POST /files</code>.</p>`
           : html`<${Table} caption="Files, newest first" rows=${data} keyOf=${({ id }) => id} columns=${[
-                { name: 'File', header: true, of: ({ id }) => id },
-                { name: 'Name', of: ({ filename }) => filename },
+                { name: 'File', header: true, id: true, of: ({ id }) => id },
+                { name: 'Name', id: true, of: ({ filename }) => filename },
                 { name: 'For', of: ({ purpose }) => purpose },
                 { name: 'Size', right: true, of: ({ bytes: size }) => bytes(size) },
                 { name: 'Of', of: ({ owner }) => owner },
@@ -129,7 +121,7 @@ export function Batches({ query }) {
 }
 
 export function Cache() {
-  const mayChange = useMayChange('operator');
+  const mayChange = useMay('operator');
   const cache = useAnswer('/admin/cache', { everyMs: LIVE_MS });
   const [namespace, setNamespace] = useState();
   const flush = useAction(async (of) => {
@@ -183,7 +175,7 @@ export function Audit({ query }) {
             { name: 'Who', of: ({ actor, by, role }) => html`${actor}<br /><span class="quiet">${[...new Set([role, by])].join(', by ')}</span>` },
             { name: 'What', of: ({ action, path }) => html`${action}<br /><span class="quiet">${path}</span>` },
             { name: 'Outcome', of: ({ outcome }) => html`<${Mark} kind=${outcome === 'done' ? 'good' : 'warn'}>${outcome}</${Mark}>` },
-            { name: 'Of', of: ({ ids }) => text(ids) },
+            { name: 'Of', id: true, of: ({ ids }) => text(ids) },
             { name: 'More', of: ({ detail }) => Object.entries(detail ?? {}).map(([name, value]) => html`<div><span class="quiet">${name}</span> ${text(value)}</div>`) },
           ]} />
           ${next && html`<a class="button" href=${to('/audit', { after: next })}>Older</a>`}

@@ -245,7 +245,7 @@ export abstract class LeafServer implements Served {
       const tools = await this.#everyPage(context, maxTools);
       known = { untilMs: now + listTtlMs, tools };
       this.#lists.set(key, known);
-      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
+      this.#tools = namesOf(tools);
     }
     return known.tools;
   }
@@ -375,6 +375,8 @@ export abstract class LeafServer implements Served {
     const { maxTools } = this.host.settings();
     const tools = listIn(result, 'tools').slice(0, maxTools);
     this.host.pins.saw(this.name, this.#identity, tools);
+    // A client that asks for lists itself goes page by page: what is on one of them is added to what was seen.
+    this.#tools = [...new Set([...(this.#tools ?? []), ...namesOf(tools)])].slice(0, maxTools);
     return { ...result, tools: this.#shown(tools, context) };
   }
 
@@ -457,4 +459,8 @@ export function ownerOf(context: CallContext): string {
 
 function keyIsOf(key: string, context: CallContext): boolean {
   return key.includes(digestOf([context.subject])) || key === 'all';
+}
+
+function namesOf(tools: readonly unknown[]): string[] {
+  return tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
 }
