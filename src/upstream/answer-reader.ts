@@ -1,5 +1,6 @@
 import { AnswerHead, INCOMPLETE, INVALID } from './answer-head.ts';
 import { ChunkedBody } from './chunked-body.ts';
+import type { HeadLines } from './head-lines.ts';
 
 /** Whose answer is read, in the order of the calls. It may pause, resume or abort from within each of them. */
 export interface AnswerTaker {
@@ -36,7 +37,7 @@ const END = 5;
  */
 export class AnswerReader {
   readonly #connection: ReadConnection;
-  readonly #head = new AnswerHead();
+  readonly #head: AnswerHead;
   readonly #chunks = new ChunkedBody();
   #taker: AnswerTaker | undefined;
   #hasNoBody = false;
@@ -51,8 +52,10 @@ export class AnswerReader {
   #kept: Buffer | undefined;
   #closed = false;
 
-  constructor(connection: ReadConnection) {
+  /** `lines`: of all answers of this origin. */
+  constructor(connection: ReadConnection, lines: HeadLines) {
     this.#connection = connection;
+    this.#head = new AnswerHead(lines);
   }
 
   /** `hasNoBody`: whatever its head says, as for HEAD. */
@@ -199,8 +202,26 @@ function partOf({ framing, length }: AnswerHead): number {
   return framing === 'length' && length > 0 ? COUNTED : END;
 }
 
+/** Node has a pool for what is smaller; of one that is larger a read fills half. */
+const POOLED_BYTES = 4_096;
+const SLAB_BYTES = 65_536;
+let slab = NOTHING;
+let slabUsed = 0;
+
+/** Reads of a busy connection are large: memory of its own for each is a tenth of a burst stream (load: chat-burst). */
+function roomFor(length: number): Buffer {
+  if (length < POOLED_BYTES || length > SLAB_BYTES >> 1) return Buffer.allocUnsafe(length);
+  if (slab.length - slabUsed < length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const room = slab.subarray(slabUsed, slabUsed + length);
+  slabUsed += length;
+  return room;
+}
+
 function copied(bytes: Buffer, from: number, to: number): Buffer {
-  const copy = Buffer.allocUnsafe(to - from);
+  const copy = roomFor(to - from);
   bytes.copy(copy, 0, from, to);
   return copy;
 }
