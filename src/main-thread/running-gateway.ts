@@ -106,13 +106,15 @@ export class RunningGateway implements Gateway {
     for (const service of services) service.reconfigure?.(configuration);
     const forThreads = configurationForThreads(inForce, port, madeKey);
     // To make a snapshot of 500 rules takes a relay thread 4 ms, in which nobody is served; to take keys takes it none.
+    const onlyKeys = differOnlyInKeys(before, configuration);
     relayThreads.broadcast(
-      differOnlyInKeys(before, configuration)
+      onlyKeys
         ? { type: 'configured-keys', keys: forThreads.keys }
         : { type: 'reconfigure', configuration: forThreads },
     );
     metrics.configLoaded(Date.now());
-    log.info({ accounts: configuration.accounts.length }, 'configuration reloaded');
+    const { accounts, keys } = configuration;
+    log.info({ accounts: accounts.length, keys: keys.length, onlyKeys }, 'configuration reloaded');
   }
 
   async drain(): Promise<void> {
