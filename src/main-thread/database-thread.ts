@@ -97,7 +97,12 @@ export class DatabaseThread implements MainService {
     this.#options = options;
     const { configuration, counters, counts, registry } = options;
     registry.append(() => this.#metrics);
-    const data: DatabaseThreadData = { configuration: withoutKeys(configuration), counters, counts, taken: this.#taken };
+    const data: DatabaseThreadData = {
+      configuration: withoutKeys(configuration),
+      counters,
+      counts,
+      taken: this.#taken,
+    };
     const opened = await new Promise<Opened>((resolve, reject) => {
       this.#onOpened = { resolve, reject };
       this.#post({ type: 'begin', data });

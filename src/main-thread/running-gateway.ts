@@ -129,7 +129,10 @@ export class RunningGateway implements Gateway {
   }
 }
 
-function differOnlyInKeys({ keys: _before, ...before }: Configuration, { keys: _after, ...after }: Configuration): boolean {
+function differOnlyInKeys(
+  { keys: _before, ...before }: Configuration,
+  { keys: _after, ...after }: Configuration,
+): boolean {
   return isDeepStrictEqual(before, after);
 }
 
