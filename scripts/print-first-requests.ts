@@ -26,7 +26,10 @@ const MARKS = [1, 10, 100] as const;
 const message = { role: 'assistant', content: 'A sluice holds the pond at its level.' };
 const usage = { prompt_tokens: 12, completion_tokens: 9, total_tokens: 21 };
 const answer = JSON.stringify({ object: 'chat.completion', choices: [{ message, finish_reason: 'stop' }], usage });
-const body = JSON.stringify({ model: 'own/model', messages: [{ role: 'user', content: 'What is a sluice? '.repeat(20) }] });
+const body = JSON.stringify({
+  model: 'own/model',
+  messages: [{ role: 'user', content: 'What is a sluice? '.repeat(20) }],
+});
 
 const provider = createServer((incoming, response) => {
   incoming.resume().on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end(answer));
@@ -41,8 +44,12 @@ try {
   }
   for (const [warmUpMs, rows] of found) {
     const median = (at: number): number => rows.map((row) => row[at] ?? 0).sort((a, b) => a - b)[ROUNDS >> 1] ?? 0;
-    const parts = MARKS.map((mark, at) => `to ${mark}: ${median(2 * at).toFixed(1)} ms of CPU, ${median(2 * at + 1).toFixed(1)} ms`);
-    console.log(`warm_up_ms: ${warmUpMs} · start ${median(2 * MARKS.length).toFixed(0)} ms of CPU · each request ${parts.join(' · ')}`);
+    const parts = MARKS.map(
+      (mark, at) => `to ${mark}: ${median(2 * at).toFixed(1)} ms of CPU, ${median(2 * at + 1).toFixed(1)} ms`,
+    );
+    console.log(
+      `warm_up_ms: ${warmUpMs} · start ${median(2 * MARKS.length).toFixed(0)} ms of CPU · each request ${parts.join(' · ')}`,
+    );
   }
 } finally {
   provider.close();

@@ -16,7 +16,8 @@ export function exercise(model: string): FormExercise {
     );
   const usage = { input_tokens: 41, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 1 };
   const answer = { id: 'msg_exercise', type: 'message', role: 'assistant', model, stop_sequence: null };
-  const event = (type: string, more: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
+  const event = (type: string, more: object): string =>
+    `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
   const index = 0;
   return {
     whole: {
@@ -35,7 +36,9 @@ export function exercise(model: string): FormExercise {
       answer: [
         event('message_start', { message: { ...answer, content: [], stop_reason: null, usage } }),
         event('content_block_start', { index, content_block: { type: 'text', text: '' } }),
-        ...WORDS.map((word) => event('content_block_delta', { index, delta: { type: 'text_delta', text: `${word} ` } })),
+        ...WORDS.map((word) =>
+          event('content_block_delta', { index, delta: { type: 'text_delta', text: `${word} ` } }),
+        ),
         event('content_block_stop', { index }),
         event('message_delta', {
           delta: { stop_reason: 'end_turn', stop_sequence: null },

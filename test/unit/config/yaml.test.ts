@@ -87,7 +87,10 @@ test('a map of many keys is checked in time that grows with them, not with their
   };
   const lines = (count: number, indent = ''): string =>
     Array.from({ length: count }, (_, at) => `${indent}key_${at}: value\n`).join('');
-  const key = '- name: a\n  key_sha256: ${SHA}\n  subject: user:a@b.c\n  metadata:\n'.replace('${SHA}', 'ab'.repeat(32));
+  const key = '- name: a\n  key_sha256: ${SHA}\n  subject: user:a@b.c\n  metadata:\n'.replace(
+    '${SHA}',
+    'ab'.repeat(32),
+  );
   for (const [what, source] of [
     ['known', (count: number) => `type: sluice/api-keys\nkeys:\n${key}${lines(count, '    ')}`],
     ['unknown', (count: number) => `type: team\nname: x\n${lines(count)}`],
