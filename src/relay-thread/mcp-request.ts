@@ -174,10 +174,17 @@ function isLoopback(host: string): boolean {
 
 const PARAMETER = 'mcp-param-';
 
-function parametersIn(kept: Readonly<Record<string, string>>): Record<string, string> {
-  const found = Object.entries(kept).filter(([name]) => name.startsWith(PARAMETER));
-  return Object.fromEntries(found.map(([name, value]) => [name.slice(PARAMETER.length), value]));
+function parametersIn(kept: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  let found: Record<string, string> | undefined;
+  for (const name in kept) {
+    if (!name.startsWith(PARAMETER)) continue;
+    found ??= {};
+    found[name.slice(PARAMETER.length)] = kept[name]!;
+  }
+  return found ?? NO_PARAMETERS;
 }
+
+const NO_PARAMETERS: Readonly<Record<string, string>> = {};
 
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,16384}$/;

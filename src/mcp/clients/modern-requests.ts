@@ -15,7 +15,7 @@ import {
 import { TASK_METHODS, takesTasks, tasksUndeclared } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
-import type { Wanted } from '../upstream/peer.ts';
+import type { ServerInfo, Wanted } from '../upstream/peer.ts';
 import { AnswerStream } from './answer-stream.ts';
 import type { RequestContext } from './client-session.ts';
 import { HeldCall, HeldCalls } from './held-calls.ts';
@@ -74,12 +74,19 @@ export class ModernRequests {
       reply.outcome.upstreamMs = performance.now() - startedAt;
       answer.finish(errorJson(message.id, told), statusOf(told));
     };
+    const finish = (result: JsonObject, info: ServerInfo | undefined): void => {
+      reply.outcome.upstreamMs = performance.now() - startedAt;
+      reply.outcome.failed = result['isError'] === true;
+      answer.finish(resultJson(message.id, modernResult(message.method, result, info?.serverInfo)));
+    };
     this.#result(message, served, full, reply, answer)
-      .then(async (result) => {
-        const info = await served.info(full).catch(() => undefined);
-        reply.outcome.upstreamMs = performance.now() - startedAt;
-        reply.outcome.failed = result['isError'] === true;
-        answer.finish(resultJson(message.id, modernResult(message.method, result, info?.serverInfo)));
+      .then((result) => {
+        const known = served.infoNow?.(full);
+        if (known) return finish(result, known);
+        return served.info(full).then(
+          (info) => finish(result, info),
+          () => finish(result, undefined),
+        );
       })
       .catch(failed);
   }

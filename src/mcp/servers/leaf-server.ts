@@ -74,8 +74,8 @@ export abstract class LeafServer implements Served {
     return this.policy.priceOf(tool);
   }
 
-  /** Finds or begins the peer of this caller; it is ready. Rejects with an RpcError or a HttpFault. */
-  protected abstract open(context: CallContext): Promise<Opened>;
+  /** Finds or begins the peer of this caller; it is ready, and no promise if it is there. Rejects with an RpcError or a HttpFault. */
+  protected abstract open(context: CallContext): Opened | Promise<Opened>;
   /** What it spoke when it was last asked. */
   protected abstract get era(): string | undefined;
   /** The credential was refused: what is kept of it is forgotten. True: another can be had. */
@@ -85,6 +85,10 @@ export abstract class LeafServer implements Served {
   /** The credential has not the scopes that the server wants: what to tell the caller; undefined: nothing but that. */
   protected lacking(_context: CallContext, _scopes: readonly string[]): RpcError | undefined {
     return undefined;
+  }
+  /** Whether `prepare` may have anything to do. */
+  protected mayPrepare(): boolean {
+    return false;
   }
   /** Before a call during which the user can be asked for what is missing. Rejects with an RpcError. */
   protected prepare(_context: CallContext, _hooks: CallHooks, _cancelled: () => boolean): Promise<void> {
@@ -112,14 +116,29 @@ export abstract class LeafServer implements Served {
         cancel: () => undefined,
       };
     }
+    const prepares = NAMED[method] !== undefined && this.mayPrepare();
+    const checks = method === 'tools/call' && !this.#mayCallAtOnce(context, stringOf(params['name']) ?? '');
+    // The usual call waits for nothing: each promise on its way is a tenth of what the gateway itself takes for it.
+    if (!prepares && !checks) return this.#ask(context, method, params, hooks, never);
     return lateCall(async (cancelled) => {
-      if (NAMED[method] !== undefined) await this.prepare(context, hooks, cancelled);
-      if (method === 'tools/call') await this.#checkTool(context, stringOf(params['name']) ?? '');
-      if (method === 'tools/call') return this.#tasks.callTool(context, params, hooks, cancelled);
-      const call = this.#askPeer(context, method, params, this.#tasks.heard(context, hooks), cancelled);
-      if (method !== 'tools/list') return call;
-      return { result: call.result.then((result) => this.#shownIn(result, context)), cancel: call.cancel };
+      if (prepares) await this.prepare(context, hooks, cancelled);
+      if (checks) await this.#checkTool(context, stringOf(params['name']) ?? '');
+      return this.#ask(context, method, params, hooks, cancelled);
     });
+  }
+
+  infoNow(context: CallContext): ServerInfo | undefined {
+    const opened = this.open(context);
+    if (!(opened instanceof Promise)) return opened.peer.info;
+    opened.catch(() => undefined);
+    return undefined;
+  }
+
+  #ask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call {
+    if (method === 'tools/call') return this.#tasks.callTool(context, params, hooks, cancelled);
+    const heard = this.#tasks.heard(context, hooks);
+    if (method !== 'tools/list') return this.#askPeer(context, method, params, heard, cancelled);
+    return this.#askPeer(context, method, params, heard, cancelled, (result) => this.#shownIn(result, context));
   }
 
   toolOfTask(params: JsonObject): string | undefined {
@@ -134,7 +153,7 @@ export abstract class LeafServer implements Served {
       if (method === 'notifications/tools/list_changed') this.#lists.clear();
       named.notify(method, params);
     };
-    const listens = this.open(context).then(
+    const listens = Promise.resolve(this.open(context)).then(
       ({ peer }) => {
         if (closed) return undefined;
         listening = peer.listen(wanted, heard);
@@ -234,36 +253,53 @@ export abstract class LeafServer implements Served {
 
   /** A second time where the credential was refused and there is another by now. */
   #opened(context: CallContext): Promise<Opened> {
-    return this.open(context).catch(async (error: unknown) => {
+    return Promise.resolve(this.open(context)).catch(async (error: unknown) => {
       if (!(await this.#mayTryAgain(error, context))) throw error;
       return this.open(context);
     });
   }
 
-  #askPeer(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call {
+  /** `shaped`: what becomes of the result. */
+  #askPeer(
+    context: CallContext,
+    method: string,
+    params: JsonObject,
+    hooks: CallHooks,
+    isCancelled: () => boolean,
+    shaped: (result: JsonObject) => JsonObject = asItIs,
+  ): Call {
     let inner: Call | undefined;
-    const once = async (): Promise<JsonObject> => {
-      const { peer } = await this.open(context);
+    let cancelled = false;
+    const begin = ({ peer }: Opened): Promise<JsonObject> => {
       inner = peer.call(method, params, hooks);
-      if (cancelled()) inner.cancel();
+      if (cancelled || isCancelled()) inner.cancel();
       return inner.result;
     };
-    const result = once()
-      .catch(async (error: unknown) => {
-        if (!(await this.#mayTryAgain(error, context)) || cancelled()) throw error;
-        return once();
-      })
-      .then(
-        (value) => {
-          this.#isUp();
-          return value;
-        },
-        (error: unknown) => {
-          throw this.#lacking(error, context) ?? this.#told(error);
-        },
-      );
+    const once = (): Promise<JsonObject> => {
+      const opened = this.open(context);
+      return opened instanceof Promise ? opened.then(begin) : begin(opened);
+    };
+    const succeeded = (result: JsonObject): JsonObject => {
+      this.#isUp();
+      return shaped(result);
+    };
+    const again = async (error: unknown): Promise<JsonObject> => {
+      if (!(await this.#mayTryAgain(error, context)) || cancelled || isCancelled()) throw error;
+      return once();
+    };
+    const failed = (error: unknown): Promise<JsonObject> =>
+      again(error).then(succeeded, (last: unknown) => {
+        throw this.#lacking(last, context) ?? this.#told(last);
+      });
+    const result = once().then(succeeded, failed);
     result.catch(() => undefined);
-    return { result, cancel: () => inner?.cancel() };
+    return {
+      result,
+      cancel: () => {
+        cancelled = true;
+        inner?.cancel();
+      },
+    };
   }
 
   /** The server forgot the session, or refused the credential: neither did anything. */
@@ -285,11 +321,15 @@ export abstract class LeafServer implements Served {
     return scopes && this.lacking(context, scopes);
   }
 
+  /** Its name alone allows it, and nothing else is looked at. */
+  #mayCallAtOnce(context: CallContext, name: string): boolean {
+    return this.host.settings().onChangedTool === 'warn' && this.policy.allows(name, undefined, context);
+  }
+
   async #checkTool(context: CallContext, name: string): Promise<void> {
+    if (this.#mayCallAtOnce(context, name)) return;
     const { policy } = this;
     const mayCall = policy.allows(name, undefined, context);
-    const { onChangedTool } = this.host.settings();
-    if (mayCall && onChangedTool === 'warn') return;
     // With `refuse` what the server says of its tools now must be known, too.
     const tools = policy.needsAnnotations || mayCall ? await this.tools(context) : [];
     if (this.#isRefused(name) && policy.allows(name, undefined, context)) throw changedTool(this.name, name);
@@ -319,7 +359,7 @@ export abstract class LeafServer implements Served {
     let cursor: string | undefined;
     do {
       const params = cursor === undefined ? {} : { cursor };
-      const { result } = this.#askPeer(context, 'tools/list', params, NO_HOOKS, () => false);
+      const { result } = this.#askPeer(context, 'tools/list', params, NO_HOOKS, never);
       const page = await result;
       const found = listIn(page, 'tools');
       tools.push(...found);
@@ -358,6 +398,14 @@ export abstract class LeafServer implements Served {
       : `The server \`${this.name}\` failed: ${reason}.`;
     return new RpcError(UPSTREAM_ERROR, message, { code, ...(status !== undefined && { status }) });
   }
+}
+
+function never(): boolean {
+  return false;
+}
+
+function asItIs(result: JsonObject): JsonObject {
+  return result;
 }
 
 /** Said to whoever may use the tool: it is there, and why it is not called. */

@@ -58,19 +58,19 @@ export class LeafTasks {
     const call = this.#parts.ask(context, 'tools/call', wanted ? params : plain, heard, cancelled);
     if (wanted) return { ...call, result: call.result.then((result) => this.#owned(result, context, tool, wanted)) };
     let awaited: AwaitedTask | undefined;
+    let gone = false;
     const task = (): AwaitedTask => {
       const ask: AwaitedParts['ask'] = (...asked) => this.#parts.ask(context, ...asked, () => false);
       awaited = new AwaitedTask({ server: this.#parts.server, bounds: () => this.#parts.bounds(), ask }, hooks);
       return awaited;
     };
     const mustBeTask = async (): Promise<boolean> =>
-      !context.session && !cancelled() && (await this.#parts.mustBeTask(context, tool));
+      !context.session && !gone && !cancelled() && (await this.#parts.mustBeTask(context, tool));
+    const failed = async (made: JsonObject): Promise<JsonObject> =>
+      (await mustBeTask()) ? task().ofLegacy(plain) : this.#owned(made, context, tool, undefined);
     const result = call.result.then(
-      async (made) => {
-        // The SDK of the era says so in a result.
-        if (made['isError'] === true && (await mustBeTask())) return task().ofLegacy(plain);
-        return this.#owned(made, context, tool, undefined);
-      },
+      // The SDK of the era says so in a result.
+      (made) => (made['isError'] === true ? failed(made) : this.#owned(made, context, tool, undefined)),
       async (error: unknown) => {
         if (!(error instanceof RpcError)) throw error;
         if (needsTasks(error) && !takesTasks(context.client.capabilities)) return task().ofModern(plain);
@@ -82,6 +82,7 @@ export class LeafTasks {
     return {
       result,
       cancel: () => {
+        gone = true;
         call.cancel();
         awaited?.cancel();
       },

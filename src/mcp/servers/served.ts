@@ -75,6 +75,8 @@ export interface Served {
   mayUse(context: Pick<CallContext, 'subjects'>): boolean;
   /** Rejects with an RpcError. */
   info(context: CallContext): Promise<ServerInfo>;
+  /** The same where it is known and nobody has to be asked. */
+  infoNow?(context: CallContext): ServerInfo | undefined;
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call;
   /** All that the caller may use, of all pages, as they are told of; may be as old as `mcp.list_ttl_ms`. */
   tools(context: CallContext): Promise<readonly JsonObject[]>;

@@ -65,7 +65,6 @@ export class ModernPeer extends Peer {
       call = this.#begin(method, sent, hooks, token);
       return call.result;
     });
-    result.catch(() => undefined);
     return { result, cancel: () => call.cancel() };
   }
 
@@ -132,11 +131,12 @@ export class ModernPeer extends Peer {
         supported: versions,
       });
     }
-    return {
+    this.info = {
       capabilities: objectOf(result['capabilities']) ?? {},
       serverInfo: objectOf(metaOf(result)[META.serverInfo]) ?? {},
       instructions: stringOf(result['instructions']),
     };
+    return this.info;
   }
 
   #withMeta(params: JsonObject, takesTasks?: true): JsonObject {
