@@ -64,8 +64,11 @@ export interface Configuration {
   requestLoggers: RequestLoggerHook[];
 }
 
+/** What crosses to threads that check no key: ten thousand keys are not copied for them. */
+export type KeylessConfiguration = Omit<Configuration, 'keys'>;
+
 /** What crosses to other threads: its keys are shared, everything else is copied. */
-export interface ThreadConfiguration extends Omit<Configuration, 'keys'> {
+export interface ThreadConfiguration extends KeylessConfiguration {
   keys: PackedKeys;
 }
 

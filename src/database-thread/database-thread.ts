@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
-import type { Configuration } from '../config/configuration.ts';
+import type { KeylessConfiguration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
@@ -56,7 +56,7 @@ const data = await new Promise<DatabaseThreadData>((resolve) => {
   });
 });
 
-let configuration: Configuration = data.configuration;
+let configuration: KeylessConfiguration = data.configuration;
 const { threads } = configuration.server;
 /** Few lines: they are written by the main thread, and no logger is loaded here. */
 const log: Log = {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Configuration } from '../config/configuration.ts';
+import type { KeylessConfiguration } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { SpendingCounters } from '../ledger/budget-spending.ts';
@@ -20,7 +20,7 @@ const CLOSE_MS = 10_000;
 
 export interface LedgerServiceOptions {
   readonly database: Database;
-  readonly configuration: Configuration;
+  readonly configuration: KeylessConfiguration;
   readonly counters: SpendingCounters;
   /** What budgets spent is brought there, too. */
   readonly seed: Pick<BudgetSeed, 'push'>;
@@ -42,7 +42,7 @@ export interface LedgerService {
   take(thread: number, frame: RecordFrame, place: JournalPlace | undefined): void;
   hear(news: RelayNews): void;
   threadDied(thread: number): void;
-  reconfigure(configuration: Configuration): void;
+  reconfigure(configuration: KeylessConfiguration): void;
   /** The database may hold what the counts do not know. */
   refreshBudgets(): void;
   close(): Promise<void>;

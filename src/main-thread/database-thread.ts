@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { Configuration } from '../config/configuration.ts';
+import type { Configuration, KeylessConfiguration } from '../config/configuration.ts';
 import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
@@ -97,7 +97,12 @@ export class DatabaseThread implements MainService {
     this.#options = options;
     const { configuration, counters, counts, registry } = options;
     registry.append(() => this.#metrics);
-    const data: DatabaseThreadData = { configuration, counters, counts, taken: this.#taken };
+    const data: DatabaseThreadData = {
+      configuration: withoutKeys(configuration),
+      counters,
+      counts,
+      taken: this.#taken,
+    };
     const opened = await new Promise<Opened>((resolve, reject) => {
       this.#onOpened = { resolve, reject };
       this.#post({ type: 'begin', data });
@@ -181,7 +186,7 @@ export class DatabaseThread implements MainService {
   }
 
   reconfigure(configuration: Configuration): void {
-    this.#post({ type: 'reconfigure', configuration });
+    this.#post({ type: 'reconfigure', configuration: withoutKeys(configuration) });
   }
 
   hear(message: FromRelayThread): void {
@@ -291,4 +296,8 @@ export class DatabaseThread implements MainService {
   #post(message: ToDatabaseThread, transfer: readonly ArrayBuffer[] = []): void {
     this.#worker.postMessage(message, transfer);
   }
+}
+
+function withoutKeys({ keys: _keys, ...rest }: Configuration): KeylessConfiguration {
+  return rest;
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Configuration, ThreadConfiguration } from '../config/configuration.ts';
 import { formatFault } from '../config/fault.ts';
 import type { Loaded, Refused } from '../config/load.ts';
@@ -100,12 +101,20 @@ export class RunningGateway implements Gateway {
     }
     for (const warning of result.warnings) log.warn({ warning: formatFault(warning) }, 'configuration');
     const { configuration } = result;
+    const { configuration: before } = inForce;
     inForce.configuration = configuration;
     for (const service of services) service.reconfigure?.(configuration);
     const forThreads = configurationForThreads(inForce, port, madeKey);
-    relayThreads.broadcast({ type: 'reconfigure', configuration: forThreads });
+    // To make a snapshot of 500 rules takes a relay thread 4 ms, in which nobody is served; to take keys takes it none.
+    const onlyKeys = differOnlyInKeys(before, configuration);
+    relayThreads.broadcast(
+      onlyKeys
+        ? { type: 'configured-keys', keys: forThreads.keys }
+        : { type: 'reconfigure', configuration: forThreads },
+    );
     metrics.configLoaded(Date.now());
-    log.info({ accounts: configuration.accounts.length }, 'configuration reloaded');
+    const { accounts, keys } = configuration;
+    log.info({ accounts: accounts.length, keys: keys.length, onlyKeys }, 'configuration reloaded');
   }
 
   async drain(): Promise<void> {
@@ -118,6 +127,13 @@ export class RunningGateway implements Gateway {
   cut(): void {
     this.#parts.relayThreads.broadcast({ type: 'cut' });
   }
+}
+
+function differOnlyInKeys(
+  { keys: _before, ...before }: Configuration,
+  { keys: _after, ...after }: Configuration,
+): boolean {
+  return isDeepStrictEqual(before, after);
 }
 
 /**

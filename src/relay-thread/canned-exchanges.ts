@@ -110,6 +110,7 @@ export function answersRead({ host, port, path, key, maxMs }: CannedClientOption
   return {
     ask: (body) => {
       text = '';
+      if (socket.destroyed) return Promise.reject(new Error('the connection was closed'));
       const head =
         `POST ${path} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n` +
         `user-agent: warm-up\r\naccept: */*\r\ncontent-length: ${body.length}${HEAD_END}`;

@@ -123,7 +123,8 @@ const lasting: Lasting = {
   guardElsewhere: tasks.guards,
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
-let snapshot = makeSnapshot(data.configuration, lasting);
+let { configuration } = data;
+let snapshot = makeSnapshot(configuration, lasting);
 const ledgerRoom = new LedgerRoom(records, () => snapshot.settings.ledger, data.journal?.full ?? false);
 if (server.ledger.sync !== 'batched') runBeforeLastByte(() => records.writeJournal() || !ledgerRoom.refuses);
 let { identityProviders } = data.configuration.identities;
@@ -301,6 +302,10 @@ function onMessage(message: LaterMessage): void {
     case 'reconfigure':
       reconfigure(message.configuration);
       return;
+    case 'configured-keys':
+      configuration = { ...configuration, keys: message.keys };
+      takeKeys();
+      return;
     case 'keys':
       keyRing.setIssued(message.news);
       send({ type: 'keys-known', thread: data.thread, number: message.number });
@@ -350,9 +355,14 @@ function onMessage(message: LaterMessage): void {
   }
 }
 
-function reconfigure(configuration: ThreadConfiguration): void {
-  snapshot = makeSnapshot(configuration, lasting);
+function takeKeys(): void {
   keyRing.reconfigure(configuration, tokenResources(configuration.server.mcp));
+}
+
+function reconfigure(next: ThreadConfiguration): void {
+  configuration = next;
+  snapshot = makeSnapshot(configuration, lasting);
+  takeKeys();
   ({ identityProviders } = configuration.identities);
   ({ semanticCacheModel } = configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));

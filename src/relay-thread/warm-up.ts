@@ -50,10 +50,21 @@ type Shared = Pick<PipelineOptions, 'estimate' | 'translateHeavy' | 'heavyAnswer
  * or sent beyond this thread, and no secret of the configuration is used. Ends after `warm_up_ms` of CPU, and when
  * anything fails. Resolves with how many chats there were.
  */
-export async function warmUp({ configuration, dialects, shared }: WarmUpOptions): Promise<number> {
-  const maxMs = configuration.server.warmUpMs;
+export async function warmUp(options: WarmUpOptions): Promise<number> {
+  const maxMs = options.configuration.server.warmUpMs;
   if (maxMs === 0) return 0;
   const budget = new Budget(maxMs);
+  // Whatever hangs: the thread has to listen.
+  const late = Promise.withResolvers<number>();
+  const timer = setTimeout(late.resolve, 2 * budget.maxWaitMs, 0);
+  try {
+    return await Promise.race([exercised(options, budget), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function exercised({ configuration, dialects, shared }: WarmUpOptions, budget: Budget): Promise<number> {
   let provider: CannedProvider | undefined;
   let thread: Rehearsal | undefined;
   try {

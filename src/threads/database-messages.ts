@@ -1,4 +1,4 @@
-import type { Configuration } from '../config/configuration.ts';
+import type { KeylessConfiguration } from '../config/configuration.ts';
 import type { DatedAuditEntry } from '../store/audit.ts';
 import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import type { Thrown } from '../store/thrown.ts';
@@ -11,7 +11,7 @@ import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-
 
 /** What the database's thread is born with. Structured-clonable but for the shared buffers, which are shared. */
 export interface DatabaseThreadData {
-  readonly configuration: Configuration;
+  readonly configuration: KeylessConfiguration;
   /** SharedCounters. */
   readonly counters: SharedArrayBuffer;
   /** Of rate limits and budgets: counters/memory-counters. */
@@ -65,7 +65,7 @@ export type ToDatabaseThread =
   /** Of a relay thread, which has its own deadline: to be answered with `for-thread`. */
   | { type: 'thread-asks'; message: FileQuestionMessage | BatchQuestionMessage | ResponseQuestionMessage }
   | { type: 'thread-died'; thread: number }
-  | { type: 'reconfigure'; configuration: Configuration }
+  | { type: 'reconfigure'; configuration: KeylessConfiguration }
   /** The wall clock was set: the database may hold what the counts do not know. */
   | { type: 'refresh-budgets' }
   /** To be answered with its number. */

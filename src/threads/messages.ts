@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ThreadConfiguration } from '../config/configuration.ts';
+import type { PackedKeys } from '../config/packed-keys.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
@@ -71,6 +72,8 @@ export type ToRelayThread =
   /** The first message; before it a thread only loads its code. */
   | { type: 'begin'; data: RelayThreadData }
   | { type: 'reconfigure'; configuration: ThreadConfiguration }
+  /** A reload changed nothing but the configured keys. */
+  | { type: 'configured-keys'; keys: PackedKeys }
   | IdentityMessage
   | OpenApiMessage
   | FileAnswerMessage

@@ -98,6 +98,35 @@ test('limits and keys of a new configuration count for new exchanges', async () 
   await eventually('it is not any more', async () => (await large()).status === 200);
 });
 
+test('a reload that changes keys alone tells relay threads of nothing else, and holds on all of them', async () => {
+  const more = 'sk-another-key-0123456789abcdef';
+  const withKey = (...keys: string[]) => [
+    account(first),
+    ...keys.map((key) => ({ type: 'sluice/api-keys', keys: [{ name: 'more', key, subject: 'virtualaccount:more' }] })),
+  ];
+  const statuses = async (key: string) => {
+    const asked = Array.from({ length: 8 }, async () => {
+      const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, connection: 'close' },
+        body: JSON.stringify({ model: 'p/m', messages }),
+      });
+      await response.arrayBuffer();
+      return response.status;
+    });
+    return new Set(await Promise.all(asked));
+  };
+  await gateway.configure(withKey());
+  await eventually('the first account is in force', everywhere('first'));
+  const before = gateway.output().length;
+  await gateway.configure(withKey(more));
+  await eventually('the new key is known everywhere', async () => !(await statuses(more)).has(401));
+  assert.match(gateway.output().slice(before), /"onlyKeys":true/);
+  await gateway.configure(withKey());
+  await eventually('it is known nowhere', async () => !(await statuses(more)).has(200));
+  assert.deepEqual(await statuses(KEY), new Set([200]));
+});
+
 test('a setting that needs a restart keeps its value at a reload, with a warning', async () => {
   await gateway.configure([account(second)], { listen: { host: '127.0.0.1', port: 1 }, threads: 1 });
   await eventually('the rest of it is in force', everywhere('second'));

@@ -24,6 +24,7 @@ export function takeUnknownKeys(
   kindRestricts = false,
 ): UnknownKeys {
   const told: UnknownKeys = { faults: [], warnings: [] };
+  let places: ReadonlyMap<string, readonly Place[]> | undefined;
 
   const visit = (at: Schema, value: unknown, path: PathSegment[], restricts: boolean): void => {
     const known = settle(at, value);
@@ -59,9 +60,10 @@ export function takeUnknownKeys(
       told.faults.push({ ...at, message, remedy: didYouMean(guess.restrictions) });
       return;
     }
-    const places = placesOf(key, schema);
+    places ??= placesByKey(schema);
+    const found = (places.get(key) ?? []).filter(({ above }) => !above.includes(key));
     // Another key of this map is a better guess than one of this name somewhere else, but for restrictions themselves.
-    const restricted = places.filter(({ mark }) => mark === 'itself' || (mark && guess.others.length === 0));
+    const restricted = found.filter(({ mark }) => mark === 'itself' || (mark && guess.others.length === 0));
     if (restricted.length > 0) {
       told.faults.push({
         ...at,
@@ -70,7 +72,7 @@ export function takeUnknownKeys(
       });
       return;
     }
-    const remedy = didYouMean(guess.others) ?? itsPlace(places);
+    const remedy = didYouMean(guess.others) ?? itsPlace(found);
     told.warnings.push({ ...at, message: `${shown} is not known here and has no effect`, remedy });
   };
 
@@ -80,29 +82,32 @@ export function takeUnknownKeys(
 
 interface Place {
   readonly path: string;
+  /** Keys on the way to it. One below a key of its own name tells nobody more. */
+  readonly above: readonly string[];
   /** Whether the key restricts, or what it stands in. */
   readonly mark: 'itself' | 'inside' | undefined;
 }
 
-/** Where in a schema a key of this very name stands: it was written at another level. */
-function placesOf(key: string, schema: Schema): Place[] {
-  const places = new Map<string, Place>();
-  const visit = (at: Schema, path: string, within: boolean): void => {
+/** Where in a schema the keys of each name stand: one that is not known may have been written at another level. */
+function placesByKey(schema: Schema): Map<string, Place[]> {
+  const found = new Map<string, Map<string, Place>>();
+  const visit = (at: Schema, path: string, above: readonly string[], within: boolean): void => {
     const inside = within || restrictionOf(at)?.reach === 'within';
     for (const known of membersOf(at)) {
       const { def } = known._zod;
-      if (def.type === 'array') visit(def.element, `${path}[]`, inside);
+      if (def.type === 'array') visit(def.element, `${path}[]`, above, inside);
       if (def.type !== 'object') continue;
       for (const [name, next] of Object.entries(def.shape)) {
         const below = path === '' ? name : `${path}.${name}`;
         const mark = restrictionOf(next) !== undefined ? 'itself' : inside ? 'inside' : undefined;
-        if (name === key) places.set(below, { path: below, mark });
-        else visit(next, below, inside);
+        const ofName = found.get(name) ?? new Map<string, Place>();
+        found.set(name, ofName.set(below, { path: below, above, mark }));
+        visit(next, below, [...above, name], inside);
       }
     }
   };
-  visit(schema, '', false);
-  return [...places.values()];
+  visit(schema, '', [], false);
+  return new Map([...found].map(([name, places]) => [name, [...places.values()]]));
 }
 
 function itsPlace(places: readonly Place[]): string | undefined {

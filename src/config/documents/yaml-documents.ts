@@ -47,11 +47,14 @@ export function yamlDocuments(source: string, file: string): { documents: YamlDo
       lineCounter: lines,
       prettyErrors: false,
       merge: true,
+      // The library compares each key with all before it: a map of 20,000 keys took the calling thread seconds.
+      uniqueKeys: false,
       logLevel: 'error',
     });
     for (const document of parsed) {
       // An unresolved tag is only a warning to the library; here the value would not be what was meant.
-      const errors = [...document.errors, ...document.warnings];
+      const errors: YAMLError[] = [...document.errors, ...document.warnings, ...repeatedKeys(document.contents)];
+      errors.sort((one, other) => one.pos[0] - other.pos[0]);
       // What follows on the same line follows from the first.
       const first = new Map(errors.toReversed().map((error) => [lines.linePos(error.pos[0]).line, error]));
       for (const error of errors) {
@@ -141,6 +144,27 @@ function convert(
   }
 }
 
+/** Of every map within a node, in one pass. Throws a RangeError where it is nested too deep. */
+function repeatedKeys(root: unknown): YAMLError[] {
+  const { isMap, isScalar, isSeq, YAMLParseError } = yaml();
+  const found: YAMLError[] = [];
+  const visit = (node: unknown): void => {
+    if (isSeq(node)) for (const item of node.items) visit(item);
+    if (!isMap(node)) return;
+    const seen = new Set<unknown>();
+    for (const { key, value } of node.items) {
+      if (isScalar(key)) {
+        const [from = 0, to = from] = key.range ?? [];
+        if (seen.has(key.value)) found.push(new YAMLParseError([from, to], 'DUPLICATE_KEY', 'Map keys must be unique'));
+        seen.add(key.value);
+      } else visit(key);
+      visit(value);
+    }
+  };
+  visit(root);
+  return found;
+}
+
 /** Where the first alias stands whose anchor is not there. */
 function danglingAlias(document: Document.Parsed): number | undefined {
   let offset: number | undefined;
@@ -184,8 +208,18 @@ function step(
   const collection = isAlias(node) ? node.resolve(document) : node;
   if (isSeq(collection) && typeof segment === 'number') return { value: collection.items[segment] };
   if (!isMap(collection)) return undefined;
-  return collection.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(segment));
+  let byKey = pairs.get(collection);
+  if (byKey === undefined) {
+    byKey = new Map();
+    // From behind, so that of equal ones the first stays.
+    for (const pair of collection.items.toReversed()) if (isScalar(pair.key)) byKey.set(String(pair.key.value), pair);
+    pairs.set(collection, byKey);
+  }
+  return byKey.get(String(segment));
 }
+
+/** By key, of maps in which something was looked for. A document is never changed. */
+const pairs = new WeakMap<object, Map<string, { key?: unknown; value: unknown }>>();
 
 function offsetOf(node: unknown): number | undefined {
   return yaml().isNode(node) ? (node as ParsedNode).range?.[0] : undefined;

@@ -3,6 +3,7 @@ import { answerForm } from './answer-form.ts';
 import { answerText } from './answer-text.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { eventWriter } from './event-writer.ts';
+import { exercise } from './exercise.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
 import { guarded } from './guarded.ts';
@@ -41,6 +42,7 @@ export const anthropicMessages = {
   },
   metadataHeaders: METADATA_HEADERS,
   guarded,
+  exercise,
   errorBody,
   errorEvent,
 } satisfies Dialect;

@@ -77,3 +77,28 @@ test('a key named __proto__ is an unknown key like any other', (t) => {
 test('a configuration file that is not UTF-8 text is refused', (t) => {
   assert.match(loadText(t, Buffer.from([0x74, 0xff, 0xfe])).faults.join(), /not UTF-8/);
 });
+
+test('a map of many keys is checked in time that grows with them, not with their square', (t) => {
+  const cpuOf = (work: () => void): number => {
+    const before = process.threadCpuUsage();
+    work();
+    const { user, system } = process.threadCpuUsage(before);
+    return user + system;
+  };
+  const lines = (count: number, indent = ''): string =>
+    Array.from({ length: count }, (_, at) => `${indent}key_${at}: value\n`).join('');
+  const key = '- name: a\n  key_sha256: ${SHA}\n  subject: user:a@b.c\n  metadata:\n'.replace(
+    '${SHA}',
+    'ab'.repeat(32),
+  );
+  for (const [what, source] of [
+    ['known', (count: number) => `type: sluice/api-keys\nkeys:\n${key}${lines(count, '    ')}`],
+    ['unknown', (count: number) => `type: team\nname: x\n${lines(count)}`],
+  ] as const) {
+    loadText(t, source(2_000));
+    const few = cpuOf(() => loadText(t, source(4_000)));
+    const many = cpuOf(() => loadText(t, source(32_000)));
+    // Eight times as many: 64 times as long by the square.
+    assert.ok(many < 30 * few, `${what} keys: ${few} µs of CPU, then ${many}`);
+  }
+});

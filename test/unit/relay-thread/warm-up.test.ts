@@ -64,12 +64,17 @@ describe('the warm-up of a relay thread', () => {
     assert.equal(provider.sockets.size, 0);
   });
 
+  test('an account that speaks the form of Messages alone is exercised in that', async () => {
+    const configuration = configured(OPENAI.replaceAll('openai', 'anthropic'));
+    assert.equal(await warmUp({ configuration, dialects: dialects(), shared }), 8, String(heard[0]));
+  });
+
   test('`warm_up_ms: 0` leaves the warm-up out', async () => {
     assert.equal(await warmUp({ configuration: configured(OPENAI, 'warm_up_ms: 0'), dialects: dialects(), shared }), 0);
   });
 
   test('a gateway whose accounts speak no form that is exercised starts without a warm-up', async () => {
-    const configuration = configured(OPENAI.replaceAll('openai', 'anthropic'));
+    const configuration = configured(OPENAI.replace('openai', 'google-gemini').replace('api_key:', 'apiKey:'));
     assert.equal(await warmUp({ configuration, dialects: dialects(), shared }), 0);
   });
 });
