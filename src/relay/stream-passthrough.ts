@@ -17,6 +17,8 @@ const CR = 0x0d;
 const LARGE_BYTES = 65_536;
 /** The beginning of an empty line may be the end of one read: so many bytes of it. */
 const BOUNDARY_BYTES = 3;
+/** One for all streams of a thread: a walk begins and ends within one read. */
+const ends = new EventEnds();
 const EMPTY = Buffer.alloc(0);
 const EMPTY_LINE = Buffer.from('\n\n');
 const LINE_END = Buffer.from('\n');
@@ -48,10 +50,10 @@ export class StreamPassthrough implements RelayMode {
   readonly #reader: StreamReader;
   /** The unfinished event at the end of what was received; of one that is passed in pieces its last bytes. */
   readonly #unfinished = new PartialBuffer();
-  readonly #ends = new EventEnds();
   #inPieces = false;
   #committed = false;
-  #beforeContent = new ByteList();
+  /** Made with the first bytes that wait; undefined: none do. */
+  #beforeContent: ByteList | undefined;
   #over = false;
 
   constructor(options: StreamPassthroughOptions) {
@@ -118,6 +120,7 @@ export class StreamPassthrough implements RelayMode {
       this.#o.host.write(bytes);
       return;
     }
+    this.#beforeContent ??= new ByteList();
     this.#beforeContent.push(bytes);
     if (this.#beforeContent.length > this.#o.holdBytes) this.#commit();
   }
@@ -126,8 +129,9 @@ export class StreamPassthrough implements RelayMode {
     if (this.#committed) return;
     this.#committed = true;
     this.#o.host.commit(this.#o.contentType);
-    for (const bytes of this.#beforeContent.pieces()) this.#o.host.write(bytes);
-    this.#beforeContent = new ByteList();
+    const before = this.#beforeContent;
+    this.#beforeContent = undefined;
+    if (before !== undefined) for (const bytes of before.pieces()) this.#o.host.write(bytes);
   }
 
   #finish(last: Buffer | undefined): void {
@@ -156,8 +160,9 @@ export class StreamPassthrough implements RelayMode {
       this.#keep(bytes);
       return;
     }
-    this.#ends.begin(bytes);
-    const end = this.#ends.after(0);
+    ends.begin(bytes);
+    const end = ends.after(0);
+    ends.end();
     if (end === bytes.length) {
       this.#hold(bytes);
       return;

@@ -35,7 +35,7 @@ const knownNames = new Map<string, string>();
 
 /**
  * The head of one answer, read strictly: what another reader might see otherwise is no head (RFC 9112 §11.1). One object
- * serves all heads of a connection, but `headers` are made anew for each.
+ * serves all heads of a thread, but `headers` are made anew for each.
  */
 export class AnswerHead {
   status = 0;
@@ -48,18 +48,12 @@ export class AnswerHead {
   keepsAlive = true;
   /** How long it says to keep it while nobody asks; undefined: it does not say. */
   keepAliveMs: number | undefined;
-  readonly #lines: HeadLines;
-
-  /** `lines`: of all heads of this origin. */
-  constructor(lines: HeadLines) {
-    this.#lines = lines;
-  }
 
   /**
    * Reads the head that begins at `from`; `to` is where the bytes end that came. Returns where the head ends, INCOMPLETE, or
-   * INVALID, also for one of more than MAX_HEAD_BYTES.
+   * INVALID, also for one of more than MAX_HEAD_BYTES. `lines`: of all heads of this origin.
    */
-  parse(bytes: Buffer, from: number, to: number): number {
+  parse(bytes: Buffer, from: number, to: number, lines: HeadLines): number {
     const end = endOf(bytes, from, Math.min(to, from + MAX_HEAD_BYTES));
     if (end === INCOMPLETE) {
       if (to - from >= MAX_HEAD_BYTES || hasBareLineFeed(bytes, from, to)) return INVALID;
@@ -67,7 +61,7 @@ export class AnswerHead {
     }
     const firstLine = lineEnd(bytes, from);
     if (firstLine < 0 || !this.#statusLine(bytes, from, firstLine)) return INVALID;
-    return this.#fields(bytes, firstLine + 2, end) && this.#frame(bytes[from + VERSION.length] === ZERO)
+    return this.#fields(bytes, firstLine + 2, end, lines) && this.#frame(bytes[from + VERSION.length] === ZERO)
       ? end
       : INVALID;
   }
@@ -89,8 +83,7 @@ export class AnswerHead {
   }
 
   /** Every line up to the empty one. A line that goes on in the next (RFC 9112 §5.2) is none, since its name is invalid. */
-  #fields(bytes: Buffer, first: number, end: number): boolean {
-    const lines = this.#lines;
+  #fields(bytes: Buffer, first: number, end: number, lines: HeadLines): boolean {
     const { byteOffset } = bytes;
     lines.begin(bytes);
     const headers: Record<string, string | string[]> = {};

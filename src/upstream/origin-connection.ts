@@ -45,7 +45,8 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   restsUntil = 0;
   readonly #access: OriginAccess;
   readonly #keeper: ConnectionKeeper;
-  readonly #heads = new UnaskedContinue();
+  /** Of requests that go through undici; undefined: none has. */
+  #heads: UnaskedContinue | undefined;
   #http: HttpConnection | undefined;
   #client: Client | undefined;
   #closing = false;
@@ -72,7 +73,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
       }
     }
     this.#client ??= this.#throughUndici();
-    this.#heads.expectHead();
+    this.#heads?.expectHead();
     this.#client.dispatch(options, sender);
   }
 
@@ -139,6 +140,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   }
 
   #throughUndici(): Client {
+    this.#heads = new UnaskedContinue();
     const client = this.#access.client(this.#heads, () => this.#handOver());
     client.on('connect', () => {
       this.open = true;

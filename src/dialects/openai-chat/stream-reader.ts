@@ -48,7 +48,7 @@ class ChatChoices implements ChoiceKind {
     } else if (!this.#calls.repaired && reader.learns) {
       const gaps = contentGaps(chunk, bytes.subarray(start, end));
       if (gaps === undefined) return;
-      const familiar = new FamiliarEvent(bytes, start, end, gaps);
+      const familiar = FamiliarEvent.of(bytes, start, end, gaps);
       reader.learn(familiar);
       // To which call arguments belong, and how many answers there are, is a matter of each stream.
       if (this.#lessons !== undefined && isFirstText(choices[0])) this.#lessons.familiar = familiar;

@@ -65,11 +65,15 @@ export class OidcSignIn implements OidcDoor {
     return { location, cookie: `${journeyCookie(request)}=${sealed}; ${attributes}` };
   }
 
-  async finish(request: IncomingMessage, query: URLSearchParams): Promise<OrError<SessionOwner>> {
+  cameBack(request: IncomingMessage, query: URLSearchParams): OrError<Journey> {
     // Once: whoever reads the address later has nothing of it.
     const journey = this.#journeys.finished(cookieOf(request, journeyCookie(request)), query.get('state') ?? '');
-    if (journey === undefined)
-      return new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' });
+    return (
+      journey ?? new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' })
+    );
+  }
+
+  async finish(journey: Journey, query: URLSearchParams): Promise<OrError<SessionOwner>> {
     const party = this.#party();
     if (party?.provider.name !== journey.provider) return new GatewayError('sign_in_refused');
     const { identities } = this.#options.configuration();
