@@ -1,5 +1,5 @@
 /**
- * Our gateway, started as a user would: the `serve` command with a YAML file. `sluice` has every policy on,
+ * Our gateway, started as `npm start` does, with a YAML file. `sluice` has every policy on,
  * `sluice-plain` no rate limit, no budget and no ledger. The access log goes into a file, as the output is redirected
  * there.
  */
@@ -121,9 +121,10 @@ function gateway(
       const write = (more: readonly string[]): void =>
         writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies]), ...more].join('---\n'));
       write([]);
-      const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
+      const args = ['--import', './scripts/strip-types.js', 'src/main.ts', 'serve', '--config', file];
+      args.push('--port', String(port));
       args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
-      const env = { ...process.env, SLUICE_LOAD_KEY: KEY, ...(adminKey && { SLUICE_LOAD_ADMIN_KEY: adminKey }) };
+      const env = { MALLOC_ARENA_MAX: '2', ...process.env, SLUICE_LOAD_KEY: KEY, ...(adminKey && { SLUICE_LOAD_ADMIN_KEY: adminKey }) };
       const child = startChild({ name, folder, command: process.execPath, args, cwd: root, env });
       await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
       return {

@@ -68,6 +68,11 @@ export class EventEnds {
     return bytes.length;
   }
 
+  /** Between two reads nothing is kept of either: a thousand idle streams would each hold the memory of their last one. */
+  end(): void {
+    this.#bytes = EMPTY;
+  }
+
   #crFrom(from: number): number {
     if (this.#cr < from) {
       const at = this.#bytes.indexOf(CR, from);

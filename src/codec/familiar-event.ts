@@ -54,6 +54,35 @@ export class FamiliarEvent implements Familiar {
     this.#tail = from;
   }
 
+  /** One that matches the same events as one that were made of these. */
+  static of(bytes: Buffer, start: number, end: number, gaps: readonly Gap[]): FamiliarEvent {
+    for (const known of recent) if (known?.isSameAs(bytes, start, end, gaps)) return known;
+    const made = new FamiliarEvent(bytes, start, end, gaps);
+    if (end - start > MAX_SHARED_BYTES) return made;
+    recent[oldest] = made;
+    oldest = (oldest + 1) % MAX_SHARED;
+    return made;
+  }
+
+  /** Whether the gaps are the same, and all that is compared around them. */
+  isSameAs(bytes: Buffer, start: number, end: number, gaps: readonly Gap[]): boolean {
+    const known = this.#known;
+    const own = this.#gaps;
+    if (own.length !== gaps.length) return false;
+    const view = viewOf(bytes);
+    let place = bytes.byteOffset + start;
+    let from = 0;
+    for (let index = 0; index < own.length; index += 1) {
+      const mine = own[index]!;
+      const gap = gaps[index]!;
+      if (KINDS[gap.kind] !== mine.kind || gap.start - from !== mine.to - mine.from) return false;
+      if (!isAlike(known, mine.from, mine.to, view, place)) return false;
+      place += gap.end - from;
+      from = gap.end;
+    }
+    return end - start - from === known.byteLength - this.#tail && isAlike(known, this.#tail, known.byteLength, view, place);
+  }
+
   match(bytes: Buffer, at: number): number {
     const known = this.#known;
     const view = viewOf(bytes);
@@ -72,6 +101,15 @@ export class FamiliarEvent implements Familiar {
     return end <= length && isAlike(known, this.#tail, known.byteLength, view, offset + place) ? end : -1;
   }
 }
+
+/**
+ * The latest of this thread. Streams of one model differ in their id alone, whose bytes are not compared: a thousand of them
+ * share one, which for each would be half a kilobyte and a copy.
+ */
+const MAX_SHARED = 8;
+const MAX_SHARED_BYTES = 4_096;
+const recent: (FamiliarEvent | undefined)[] = new Array(MAX_SHARED).fill(undefined);
+let oldest = 0;
 
 /** What is known stands in [from, to) before the gap. */
 interface KnownGap {

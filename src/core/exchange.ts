@@ -153,8 +153,8 @@ export interface Exchange {
   spooled?: SpooledBody | undefined;
   /** Bytes of the request body, also after it was let go. */
   readonly bytesIn: number;
-  /** Made for the path by the route; has seen the whole body. */
-  readonly scan: BodyScan | undefined;
+  /** Made for the path by the route; has seen the whole body. Undefined: no form has one, or its result was taken. */
+  scan: BodyScan | undefined;
   readonly sink: ResponseSink;
   /** performance.now() when the head was read. */
   readonly startedAt: number;

@@ -75,7 +75,7 @@ export class LocalExchange implements Exchange {
   readonly headers: HeadersOfInterest;
   readonly arriving = undefined;
   readonly bytesIn: number;
-  readonly scan: BodyScan;
+  scan: BodyScan | undefined;
   readonly sink: ResponseSink;
   readonly startedAt = performance.now();
   body: Buffer;

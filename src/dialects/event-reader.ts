@@ -6,6 +6,8 @@ import { type EventEdit, MAX_UNREADABLE_EVENTS, NOT_JSON, type StreamReader } fr
 
 /** Events learned in a row that no other was like: this stream has no familiar ones. */
 const MAX_VAIN_LESSONS = 8;
+/** One for all streams of a thread: a walk begins and ends within one read. */
+const ends = new EventEnds();
 const NO_EDITS: readonly EventEdit[] = [];
 
 /** Where an event stands in what was read. */
@@ -40,13 +42,14 @@ export class EventReader implements StreamReader {
   error: unknown;
   ended = false;
   readonly #form: EventForm;
-  readonly #ends = new EventEnds();
   #familiar: Familiar | undefined;
   #vainLessons = 0;
   #unreadable = 0;
 
-  constructor(form: EventForm) {
+  /** `familiar`: events of this kind are content and nothing else, before one was read. */
+  constructor(form: EventForm, familiar?: Familiar) {
     this.#form = form;
+    this.#familiar = familiar;
   }
 
   get finished(): boolean {
@@ -66,10 +69,11 @@ export class EventReader implements StreamReader {
         at = end;
         continue;
       }
-      if (isFirst) this.#ends.begin(events);
+      if (isFirst) ends.begin(events);
       isFirst = false;
       at = this.#unfamiliar(events, at);
     }
+    if (!isFirst) ends.end();
   }
 
   // ── what a form tells ─────────────────────────────────────────────────────
@@ -115,7 +119,7 @@ export class EventReader implements StreamReader {
   /** Offset behind it. */
   #unfamiliar(bytes: Buffer, start: number): number {
     const form = this.#form;
-    const end = this.#ends.after(start);
+    const end = ends.after(start);
     const place = { bytes, start, end };
     if (form.skim?.(place, this)) return end;
     const { name, data } = readEvent(bytes, start, end);

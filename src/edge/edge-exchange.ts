@@ -35,7 +35,7 @@ export class EdgeExchange
   readonly principal: Principal;
   readonly headers: RequestHead;
   readonly sink: UwsResponseSink;
-  readonly scan: BodyScan | undefined;
+  scan: BodyScan | undefined;
   readonly arriving: StreamedBody | undefined;
   spooled: SpooledBody | undefined;
   readonly startedAt: number;

@@ -1,3 +1,4 @@
+import { lastingMemory } from '../core/lasting-memory.ts';
 import type { BodyBlock, BodyBlocks } from './body-blocks.ts';
 
 export interface BodyOwner {
@@ -38,7 +39,7 @@ export class RequestBody {
       if (!this.#owner.holdBody(capacity - this.heldBytes)) return 'memory-full';
       this.heldBytes = capacity;
       const block = this.#blocks.take(capacity);
-      const larger = block ? block.memory.subarray(0, capacity) : Buffer.allocUnsafe(capacity);
+      const larger = block ? block.memory.subarray(0, capacity) : lastingMemory(capacity);
       this.buffer.copy(larger, 0, 0, this.length);
       this.block?.release();
       this.block = block;

@@ -219,6 +219,8 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       if (this.#owner.closesAfterAnswer) this.closing = 'left';
       this.#writeHead();
       room -= headBytes(this.#head);
+      // Half a kilobyte, for as long as the answer streams.
+      this.#head = '';
       // A very long head leaves alone.
       if (room <= 0) return;
     }
@@ -307,11 +309,11 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     this.blockedSince = performance.now();
     if (!this.#listening) {
       this.#listening = true;
-      this.#response.onWritable(this.#onWritable);
+      this.#response.onWritable((offset) => this.#takesMore(offset));
     }
   }
 
-  #onWritable = (offset: number): boolean => {
+  #takesMore(offset: number): boolean {
     if (this.#dead) return true;
     const whole = this.#whole;
     if (whole) {
@@ -327,7 +329,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       this.#goOn();
     }
     return true;
-  };
+  }
 
   /**
    * The addon tells that the socket takes more, not that its own buffer is empty: a small piece shows that, so that its

@@ -201,22 +201,27 @@ function rulesOf({ downgradedBy, model }: AdmissionRequest, { rulesJson }: Limit
 class HeldAdmission implements Admission {
   readonly rulesJson: string | undefined;
   readonly allowance: Allowance | undefined;
-  readonly #asked: Asked;
+  readonly reservedNanoUsd: number | undefined;
+  /** What of the request is needed at its end: the rest would be held for as long as its answer streams. */
+  readonly #selection: LimitSelection;
+  readonly #forecast: ModelForecast;
+  readonly #bodyBytes: number;
+  readonly #choices: number;
   #reservation: Reservation | undefined;
 
   constructor(asked: Asked, reservation: Reservation, rulesJson: string | undefined, allowance: Allowance | undefined) {
     this.rulesJson = rulesJson;
     this.allowance = allowance;
-    this.#asked = asked;
+    this.reservedNanoUsd = asked.costNanoUsd;
+    this.#selection = asked.selection;
+    this.#forecast = asked.forecast;
+    this.#bodyBytes = asked.request.bodyBytes;
+    this.#choices = asked.request.choices;
     this.#reservation = reservation;
   }
 
   get chargesJson(): string | undefined {
-    return this.#asked.selection.chargesJson;
-  }
-
-  get reservedNanoUsd(): number | undefined {
-    return this.#asked.costNanoUsd;
+    return this.#selection.chargesJson;
   }
 
   over(): void {
@@ -227,11 +232,11 @@ class HeldAdmission implements Admission {
     const reservation = this.#reservation;
     if (reservation === undefined) return;
     this.#reservation = undefined;
-    const { request, selection, forecast } = this.#asked;
+    const selection = this.#selection;
     const tokens = amountOf(usage?.inputTokens) + amountOf(usage?.outputTokens);
     const used = dispatched ? selection.amounts(tokens, amountOf(costNanoUsd)) : selection.nothing;
     reservation.settle(used, endedAtMs);
-    if (usage !== undefined) forecast.learn(request.bodyBytes, usage, request.choices);
+    if (usage !== undefined) this.#forecast.learn(this.#bodyBytes, usage, this.#choices);
   }
 }
 

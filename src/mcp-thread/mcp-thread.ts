@@ -112,8 +112,7 @@ const issuer = new AuthorizationServer({
   now,
 });
 const person = new PersonSignIn({
-  rows,
-  vault,
+  secret,
   client: new OidcClient({ http: side, log, now }),
   configuration: () => configuration,
   now,

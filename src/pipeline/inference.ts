@@ -190,6 +190,8 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
     });
     // Before the body may be let go.
     if (route.shadow) options.shadow?.(exchange, dialect, route.shadow);
+    // A stream may go on for long: what limits were asked is not needed any more.
+    if (this.#cacheUse === undefined) this.#wish = undefined;
     this.#relaying.start();
   }
 

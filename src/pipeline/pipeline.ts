@@ -35,6 +35,7 @@ export function runInference(
     return;
   }
   const peeked = given?.peeked ?? (exchange.scan as RequestScan).result(exchange.body);
+  exchange.scan = undefined;
   if (peeked instanceof GatewayError) {
     refuse(exchange, peeked, NOTHING_KNOWN, options);
     return;

@@ -23,7 +23,7 @@ import { NestedCalls } from './nested-calls.ts';
 import { mcpChallenge } from './oauth-routes.ts';
 import { type LocalMcpRequest, type OpenMcpRequest, openMcpRequest, settleCall } from './open-mcp-request.ts';
 import { endKept, keepCall, keepResult, sourceOf } from './tool-bodies.ts';
-import { GuardedEvents, guardCall, guardResult } from './tool-guards.ts';
+import { GuardedEvents, guardCall, guardResult, guardTask } from './tool-guards.ts';
 import { ToolHolds } from './tool-holds.ts';
 
 export interface McpGateOptions {
@@ -203,8 +203,14 @@ export class McpGate {
   /** Guards read what a tool is called with, before it is. */
   #guarded(open: OpenMcpRequest, request: McpRequest): void {
     const { guardrails } = this.#options.pipeline.snapshot();
-    if (guardrails === undefined || open.tool === undefined) {
+    if (guardrails === undefined) {
       this.#send(request);
+      return;
+    }
+    if (open.tool === undefined) {
+      const fault = guardTask(guardrails, open, request, this.#holds.isJoint(request.server));
+      if (fault) this.#refuseOpen(request.id, open, fault, request.body);
+      else this.#send(request);
       return;
     }
     guardCall(guardrails, open, request, this.#holds.isJoint(request.server), (body) => {

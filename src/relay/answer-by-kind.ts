@@ -22,7 +22,8 @@ const SKIPPED = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
 export class AnswerByKind implements RelayMode {
   readonly #host: RelayHost;
   readonly #wantsStream: boolean;
-  readonly #choose: (kind: AnswerKind) => OrError<RelayMode>;
+  /** Undefined once it was asked: it holds the head of the answer. */
+  #choose: ((kind: AnswerKind) => OrError<RelayMode>) | undefined;
   /** Made only where the first read does not tell. */
   #waiting: ByteList | undefined;
   #pieces = 0;
@@ -78,7 +79,8 @@ export class AnswerByKind implements RelayMode {
   }
 
   #begin(kind: AnswerKind, bytes: Buffer | undefined, pieces: number): void {
-    const mode = this.#choose(kind);
+    const mode = this.#choose!(kind);
+    this.#choose = undefined;
     if (mode instanceof GatewayError) {
       this.#failed = true;
       this.#host.fail(mode);

@@ -33,6 +33,8 @@ export interface RunOwner {
 type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 const NO_HEADERS: AnswerHeaders = {};
+/** An answer that takes longer is worth the time in which its memory is made less. */
+const LONG_MS = 5_000;
 
 /**
  * One live attempt: its step, its connection or local responder, its waits, the mode that carries its answer, and what
@@ -155,6 +157,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   sweep(now: number): void {
     if (this.#over) return;
     this.contentTimes.date(now);
+    if (now - this.startedAt > LONG_MS) this.meter.pack(now);
     const error = this.#expired(now);
     if (error) {
       this.#fail(error, now);

@@ -26,11 +26,13 @@ export interface HedgeLoser {
   readonly hop: number;
 }
 
+const NO_LOSERS: readonly HedgeLoser[] = [];
+
 /** What became of the attempts before the one that the exchange is about: for its receipt and headers. */
 export class AttemptTrail {
   /** Whether one of them sent anything to a provider. */
   dispatched = false;
-  readonly losers: HedgeLoser[] = [];
+  #losers: HedgeLoser[] | undefined;
   readonly #plan: RoutePlan;
   #hops: Hop[] | undefined;
   /** performance.now() when the first of them began. */
@@ -38,6 +40,10 @@ export class AttemptTrail {
 
   constructor(plan: RoutePlan) {
     this.#plan = plan;
+  }
+
+  get losers(): readonly HedgeLoser[] {
+    return this.#losers ?? NO_LOSERS;
   }
 
   /** JSON array of `{target, error, ms, status, why}`; undefined: there was one attempt. */
@@ -86,7 +92,7 @@ export class AttemptTrail {
   noteLoser(run: AttemptRun): void {
     this.dispatched ||= run.dispatched;
     const hop = this.#add(run.step, 'hedge_lost', run.upstreamMs);
-    if (run.dispatched) this.losers.push({ target: run.target, meter: run.meter, hop });
+    if (run.dispatched) (this.#losers ??= []).push({ target: run.target, meter: run.meter, hop });
   }
 
   /** No other followed it, so it is what the exchange is about. */

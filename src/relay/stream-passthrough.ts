@@ -4,7 +4,7 @@ import { parseObject } from '../codec/json-value.ts';
 import { PartialBuffer } from '../codec/partial-buffer.ts';
 import { readEvent } from '../codec/sse-event.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { AnswerForm, ExpectedStream, StreamReader } from '../dialects/answer-form.ts';
+import type { AnswerForm, ExpectedStream, StreamLessons, StreamReader } from '../dialects/answer-form.ts';
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { HeldMemory } from './held-memory.ts';
@@ -17,6 +17,8 @@ const CR = 0x0d;
 const LARGE_BYTES = 65_536;
 /** The beginning of an empty line may be the end of one read: so many bytes of it. */
 const BOUNDARY_BYTES = 3;
+/** One for all streams of a thread: a walk begins and ends within one read. */
+const ends = new EventEnds();
 const EMPTY = Buffer.alloc(0);
 const EMPTY_LINE = Buffer.from('\n\n');
 const LINE_END = Buffer.from('\n');
@@ -48,16 +50,16 @@ export class StreamPassthrough implements RelayMode {
   readonly #reader: StreamReader;
   /** The unfinished event at the end of what was received; of one that is passed in pieces its last bytes. */
   readonly #unfinished = new PartialBuffer();
-  readonly #ends = new EventEnds();
   #inPieces = false;
   #committed = false;
-  #beforeContent = new ByteList();
+  /** Made with the first bytes that wait; undefined: none do. */
+  #beforeContent: ByteList | undefined;
   #over = false;
 
   constructor(options: StreamPassthroughOptions) {
     this.#o = options;
     const { meter, wire } = options;
-    this.#reader = options.form.stream(options.expected, (usage, answer) => {
+    this.#reader = options.form.stream({ ...options.expected, lessons: lessonsOf(options.target) }, (usage, answer) => {
       const counts = wire.toUsage(usage, answer);
       if (counts) meter.add(counts);
     });
@@ -118,6 +120,7 @@ export class StreamPassthrough implements RelayMode {
       this.#o.host.write(bytes);
       return;
     }
+    this.#beforeContent ??= new ByteList();
     this.#beforeContent.push(bytes);
     if (this.#beforeContent.length > this.#o.holdBytes) this.#commit();
   }
@@ -126,8 +129,9 @@ export class StreamPassthrough implements RelayMode {
     if (this.#committed) return;
     this.#committed = true;
     this.#o.host.commit(this.#o.contentType);
-    for (const bytes of this.#beforeContent.pieces()) this.#o.host.write(bytes);
-    this.#beforeContent = new ByteList();
+    const before = this.#beforeContent;
+    this.#beforeContent = undefined;
+    if (before !== undefined) for (const bytes of before.pieces()) this.#o.host.write(bytes);
   }
 
   #finish(last: Buffer | undefined): void {
@@ -156,8 +160,9 @@ export class StreamPassthrough implements RelayMode {
       this.#keep(bytes);
       return;
     }
-    this.#ends.begin(bytes);
-    const end = this.#ends.after(0);
+    ends.begin(bytes);
+    const end = ends.after(0);
+    ends.end();
     if (end === bytes.length) {
       this.#hold(bytes);
       return;
@@ -228,6 +233,18 @@ export class StreamPassthrough implements RelayMode {
     if (ofEvent > 0) this.#o.host.write(bytes.subarray(0, ofEvent));
     if (ofEvent < bytes.length) this.#fresh(bytes.subarray(ofEvent));
   }
+}
+
+/** Of the targets that have streamed. */
+const lessons = new WeakMap<Target, StreamLessons>();
+
+function lessonsOf(target: Target): StreamLessons {
+  let known = lessons.get(target);
+  if (known === undefined) {
+    known = { familiar: undefined };
+    lessons.set(target, known);
+  }
+  return known;
 }
 
 /** What an unfinished event lacks to be one. */

@@ -1,5 +1,6 @@
 import { AnswerHead, INCOMPLETE, INVALID } from './answer-head.ts';
 import { ChunkedBody } from './chunked-body.ts';
+import type { HeadLines } from './head-lines.ts';
 
 /** Whose answer is read, in the order of the calls. It may pause, resume or abort from within each of them. */
 export interface AnswerTaker {
@@ -30,13 +31,18 @@ const CHUNKED = 3;
 const UNTIL_CLOSE = 4;
 const END = 5;
 
+/** One for all connections of a thread: what it read is taken out of it before anything else is read. */
+const head = new AnswerHead();
+
 /**
  * Reads the answers of one connection out of its bytes, one at a time (RFC 9112). While it is paused nothing is told, and
  * what came already is kept: at most what one read brought, since the connection reads no further.
  */
 export class AnswerReader {
   readonly #connection: ReadConnection;
-  readonly #head = new AnswerHead();
+  readonly #lines: HeadLines;
+  #keepsAlive = false;
+  #keepAliveMs: number | undefined;
   readonly #chunks = new ChunkedBody();
   #taker: AnswerTaker | undefined;
   #hasNoBody = false;
@@ -51,8 +57,10 @@ export class AnswerReader {
   #kept: Buffer | undefined;
   #closed = false;
 
-  constructor(connection: ReadConnection) {
+  /** `lines`: of all answers of this origin. */
+  constructor(connection: ReadConnection, lines: HeadLines) {
     this.#connection = connection;
+    this.#lines = lines;
   }
 
   /** `hasNoBody`: whatever its head says, as for HEAD. */
@@ -149,15 +157,18 @@ export class AnswerReader {
       taker.onResponseStarted();
       if (this.#taker !== taker) return INVALID;
     }
-    const head = this.#head;
-    const end = head.parse(bytes, at, to);
+    const end = head.parse(bytes, at, to, this.#lines);
     if (end === INCOMPLETE) this.#kept = copied(bytes, at, to);
     else if (end === INVALID) this.#connection.answerInvalid('not a head of HTTP/1.1');
     if (end < 0) return end;
-    taker.answerHead(head.status, head.headers);
+    const { status, headers, length } = head;
+    const part = partOf(head);
+    this.#keepsAlive = head.keepsAlive;
+    this.#keepAliveMs = head.keepAliveMs;
+    taker.answerHead(status, headers);
     if (this.#taker !== taker) return INVALID;
-    if (head.status >= 200) this.#part = this.#hasNoBody ? END : partOf(head);
-    this.#left = head.length;
+    if (status >= 200) this.#part = this.#hasNoBody ? END : part;
+    this.#left = length;
     if (this.#part === CHUNKED) this.#chunks.begin();
     return end;
   }
@@ -188,8 +199,7 @@ export class AnswerReader {
   #end(taker: AnswerTaker, isLast: boolean): void {
     this.#taker = undefined;
     this.#part = NO_ANSWER;
-    const { keepsAlive, keepAliveMs } = this.#head;
-    this.#connection.answerEnded(taker, isLast && keepsAlive && !this.#closed, keepAliveMs);
+    this.#connection.answerEnded(taker, isLast && this.#keepsAlive && !this.#closed, this.#keepAliveMs);
   }
 }
 
@@ -199,8 +209,26 @@ function partOf({ framing, length }: AnswerHead): number {
   return framing === 'length' && length > 0 ? COUNTED : END;
 }
 
+/** Node has a pool for what is smaller; of one that is larger a read fills half. */
+const POOLED_BYTES = 4_096;
+const SLAB_BYTES = 65_536;
+let slab = NOTHING;
+let slabUsed = 0;
+
+/** Reads of a busy connection are large: memory of its own for each is a tenth of a burst stream (load: chat-burst). */
+function roomFor(length: number): Buffer {
+  if (length < POOLED_BYTES || length > SLAB_BYTES >> 1) return Buffer.allocUnsafe(length);
+  if (slab.length - slabUsed < length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const room = slab.subarray(slabUsed, slabUsed + length);
+  slabUsed += length;
+  return room;
+}
+
 function copied(bytes: Buffer, from: number, to: number): Buffer {
-  const copy = Buffer.allocUnsafe(to - from);
+  const copy = roomFor(to - from);
   bytes.copy(copy, 0, from, to);
   return copy;
 }

@@ -15,6 +15,10 @@ const HEADS = Symbol('what is looked at before undici sees it');
 export interface SocketReader {
   /** The first `length` bytes of `bytes` came; they are the socket's again afterwards. False pauses the connection. */
   read(bytes: Buffer, length: number): boolean;
+  /** The socket's own events: it failed, its other side ended, it closed. */
+  failed(error: Error): void;
+  ended(): void;
+  closed(): void;
 }
 
 const READER = Symbol('who reads it');
@@ -44,9 +48,32 @@ export function readDirectly(socket: Socket, heads: UnaskedContinue): void {
   socket.read = read;
 }
 
-/** All that such a socket receives goes to `reader` in the turn in which it came; undefined: no more. */
+/** All that such a socket receives goes to `reader` in the turn in which it came, and what becomes of it; undefined: no more. */
 export function readInto(socket: Socket, reader: SocketReader | undefined): void {
+  const before = (socket as DirectSocket)[READER];
   (socket as DirectSocket)[READER] = reader;
+  if (reader !== undefined && before === undefined) {
+    socket.on('error', onError);
+    socket.on('end', onEnd);
+    socket.on('close', onClose);
+  } else if (reader === undefined) {
+    socket.off('error', onError);
+    socket.off('end', onEnd);
+    socket.off('close', onClose);
+  }
+}
+
+/** Functions of all sockets: three closures for each would be a tenth of what an idle stream holds of one. */
+function onError(this: Socket, error: Error): void {
+  (this as DirectSocket)[READER]?.failed(error);
+}
+
+function onEnd(this: Socket): void {
+  (this as DirectSocket)[READER]?.ended();
+}
+
+function onClose(this: Socket): void {
+  (this as DirectSocket)[READER]?.closed();
 }
 
 /** False pauses the connection, as a full queue does. */

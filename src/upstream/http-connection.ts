@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { AnswerReader, type AnswerTaker, type ReadConnection } from './answer-reader.ts';
 import { readInto, type SocketReader } from './direct-read.ts';
+import type { HeadLines } from './head-lines.ts';
 import { servedBefore } from './served-before.ts';
 import { errors } from './undici-client.ts';
 
@@ -37,21 +39,23 @@ export class HttpConnection implements ReadConnection, SocketReader {
   keepAliveMs: number | undefined;
   readonly #socket: Socket;
   readonly #keeper: HttpConnectionKeeper;
-  readonly #reader = new AnswerReader(this);
+  readonly #reader: AnswerReader;
   readonly #bytesBefore: number;
   #sender: Sender | undefined;
   #error: Error | undefined;
   #spent = false;
 
-  constructor(socket: Socket, keeper: HttpConnectionKeeper) {
+  constructor(socket: Socket, keeper: HttpConnectionKeeper, lines: HeadLines) {
+    this.#reader = new AnswerReader(this, lines);
     this.#socket = socket;
     this.#keeper = keeper;
     // A proxy has answered on it before.
     this.#bytesBefore = socket.bytesRead;
+    // undici's for the time of connecting: it holds a timer and the options of each connection.
+    const connecting = socket instanceof TLSSocket ? [] : socket.listeners('error');
     readInto(socket, this);
-    socket.on('error', this.#onError);
-    socket.on('end', this.#onEnd);
-    socket.on('close', this.#onClose);
+    // Behind ours: with none left in between Node would keep the listeners of this socket in a hash table.
+    for (const listener of connecting) socket.off('error', listener as () => void);
   }
 
   /** `head`: up to the line of the length. */
@@ -110,9 +114,6 @@ export class HttpConnection implements ReadConnection, SocketReader {
     const socket = this.#socket;
     socket.ref();
     readInto(socket, undefined);
-    socket.off('error', this.#onError);
-    socket.off('end', this.#onEnd);
-    socket.off('close', this.#onClose);
     return socket;
   }
 
@@ -137,23 +138,23 @@ export class HttpConnection implements ReadConnection, SocketReader {
     this.#fail();
   }
 
-  #onError = (error: Error): void => {
+  failed(error: Error): void {
     this.#error ??= error;
     this.#spend();
-  };
+  }
 
-  #onEnd = (): void => {
+  ended(): void {
     this.#spend();
     if (!this.#reader.close()) this.#error ??= new errors.SocketError('other side closed');
     this.#socket.destroy();
-  };
+  }
 
-  #onClose = (): void => {
+  closed(): void {
     this.#spend();
     // Paused with its whole answer at hand, the sender is told when it goes on.
     if (this.#error !== undefined || !this.#reader.close()) this.#fail();
     this.#keeper.closed(this);
-  };
+  }
 
   #spend(): void {
     if (this.#spent) return;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Client, Dispatcher } from 'undici';
+import type { HeadLines } from './head-lines.ts';
 import { HttpConnection, type HttpConnectionKeeper, type Sender } from './http-connection.ts';
 import type { RequestHeads } from './request-head.ts';
 import { UnaskedContinue } from './unasked-continue.ts';
@@ -18,6 +19,7 @@ export type SentOptions = Dispatcher.DispatchOptions & { readonly headers: strin
 /** How one origin is reached. */
 export interface OriginAccess {
   readonly heads: RequestHeads;
+  readonly lines: HeadLines;
   /** undefined: its sockets are read by undici only. */
   readonly connect: ((opened: (error: Error | undefined, socket: Socket | undefined) => void) => void) | undefined;
   /** One of undici's clients; `takeOver` is asked for a socket before it opens another. */
@@ -43,7 +45,8 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   restsUntil = 0;
   readonly #access: OriginAccess;
   readonly #keeper: ConnectionKeeper;
-  readonly #heads = new UnaskedContinue();
+  /** Of requests that go through undici; undefined: none has. */
+  #heads: UnaskedContinue | undefined;
   #http: HttpConnection | undefined;
   #client: Client | undefined;
   #closing = false;
@@ -70,7 +73,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
       }
     }
     this.#client ??= this.#throughUndici();
-    this.#heads.expectHead();
+    this.#heads?.expectHead();
     this.#client.dispatch(options, sender);
   }
 
@@ -123,7 +126,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
         socket.destroy();
         return;
       }
-      const http = new HttpConnection(socket, this);
+      const http = new HttpConnection(socket, this, this.#access.lines);
       this.#http = http;
       this.open = true;
       this.#keeper.connected();
@@ -137,6 +140,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   }
 
   #throughUndici(): Client {
+    this.#heads = new UnaskedContinue();
     const client = this.#access.client(this.#heads, () => this.#handOver());
     client.on('connect', () => {
       this.open = true;

@@ -1,7 +1,14 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { lastingMemory } from '../core/lasting-memory.ts';
 import { mergeUsage, type Usage } from '../inference/usage.ts';
 
 /** Raw answer bytes kept for an estimate: enough to learn bytes per token, little enough for 10,000 open streams. */
 const SAMPLE_BYTES = 2_048;
+/** Each takes some 20 µs: a storm of streams that began together is packed over several sweeps. */
+const MAX_PACKED_A_SWEEP = 32;
+
+let sweptAt = 0;
+let packedThen = 0;
 
 /**
  * What one exchange used, put together from partial counts as they pass. Where the provider says nothing, the first
@@ -18,6 +25,8 @@ export class UsageMeter {
   #uncounted = false;
   #sample: Buffer = EMPTY;
   #sampleBytes = 0;
+  /** The sample, compressed; then `#sample` is empty. */
+  #packed: Buffer | undefined;
 
   add(usage: Usage): void {
     this.usage ??= {};
@@ -54,12 +63,31 @@ export class UsageMeter {
     this.answerBytes += chunk.length;
     if (this.#sampleBytes === SAMPLE_BYTES) return;
     // One buffer for all of it: a small one for each of the first chunks is half of what a meter costs.
-    if (this.#sample === EMPTY) this.#sample = Buffer.allocUnsafe(SAMPLE_BYTES);
+    if (this.#sample === EMPTY) this.#sample = lastingMemory(SAMPLE_BYTES);
     this.#sampleBytes += chunk.copy(this.#sample, this.#sampleBytes);
+  }
+
+  /**
+   * For an answer that goes on for long: of events that are nearly alike a seventh is left. `now`: the same for all that one
+   * sweep looks at.
+   */
+  pack(now: number): void {
+    if (this.#sampleBytes < SAMPLE_BYTES || this.#sample.length !== SAMPLE_BYTES) return;
+    if (now !== sweptAt) {
+      sweptAt = now;
+      packedThen = 0;
+    }
+    if (packedThen >= MAX_PACKED_A_SWEEP) return;
+    packedThen += 1;
+    const packed = deflateRawSync(this.#sample);
+    this.#packed = lastingMemory(packed.length);
+    packed.copy(this.#packed);
+    this.#sample = EMPTY;
   }
 
   /** The first bytes of the answer, at most 2 KiB. */
   sample(): Buffer {
+    if (this.#packed !== undefined) return inflateRawSync(this.#packed);
     return this.#sample.subarray(0, this.#sampleBytes);
   }
 }

@@ -18,7 +18,8 @@ interface Calls {
 export class CallIndices {
   /** Whether an index had to be changed. */
   repaired = false;
-  readonly #choices = new Map<unknown, Calls>();
+  /** Undefined: no tool was called. */
+  #choices: Map<unknown, Calls> | undefined;
 
   /** For each call of these choices, in order, the index that the client is to see; undefined: they are as they should. */
   of(choices: readonly unknown[]): readonly number[] | undefined {
@@ -43,6 +44,7 @@ export class CallIndices {
       const calls = isObject(delta) ? delta['tool_calls'] : undefined;
       if (!isObject(choice) || !isArray(calls)) continue;
       const key = choice['index'];
+      this.#choices ??= new Map();
       const known = this.#choices.get(key) ?? { ids: [], current: new Map() };
       if (this.#choices.size < MAX_CALLS) this.#choices.set(key, known);
       yield { calls, known };

@@ -21,7 +21,8 @@ export class ChoiceEvents implements EventForm {
   readonly #expected: ExpectedStream;
   readonly #told: UsageListener;
   readonly #kind: ChoiceKind;
-  readonly #finished = new Set<number>();
+  /** Undefined: none is. */
+  #finished: Set<number> | undefined;
   #choices: number;
 
   constructor(expected: ExpectedStream, told: UsageListener, kind: ChoiceKind) {
@@ -32,7 +33,7 @@ export class ChoiceEvents implements EventForm {
   }
 
   get finished(): boolean {
-    return this.#finished.size >= this.#choices;
+    return this.#finished !== undefined && this.#finished.size >= this.#choices;
   }
 
   skim(place: EventPlace, reader: EventReader): boolean {
@@ -63,9 +64,14 @@ export class ChoiceEvents implements EventForm {
       if (!isObject(choice)) continue;
       const index = typeof choice['index'] === 'number' ? choice['index'] : 0;
       this.#choices = Math.max(this.#choices, index + 1);
-      if (isFinished(choice) && this.#finished.size < this.#kind.maxChoices) this.#finished.add(index);
+      if (isFinished(choice)) this.#finish(index);
       content ||= this.#kind.hasContent(choice);
     }
     return content;
+  }
+
+  #finish(choice: number): void {
+    this.#finished ??= new Set();
+    if (this.#finished.size < this.#kind.maxChoices) this.#finished.add(choice);
   }
 }

@@ -97,7 +97,7 @@ function learn(event: JsonObject, { bytes, start, end }: EventPlace, reader: Eve
     ...(typeof obfuscation === 'string' ? [['padding', 'obfuscation', obfuscation] as const] : []),
     ...(number === undefined ? [] : [['number', 'sequence_number', number] as const]),
   ]);
-  if (gaps !== undefined) reader.learn(new FamiliarEvent(bytes, start, end, gaps));
+  if (gaps !== undefined) reader.learn(FamiliarEvent.of(bytes, start, end, gaps));
 }
 
 const EVENT = Buffer.from('event: response.');

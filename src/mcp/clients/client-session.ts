@@ -15,7 +15,7 @@ import {
   requestJson,
   resultJson,
 } from '../protocol/json-rpc.ts';
-import { withoutTasks } from '../protocol/tasks.ts';
+import { LEGACY_TASK_METHODS, withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
 import type { Call, CallHooks, ClientFacts, Listening } from '../upstream/peer.ts';
@@ -74,7 +74,7 @@ export class ClientSession implements SessionOfContext {
 
   constructor(options: SessionOptions) {
     this.options = options;
-    // What is given as a task in the modern era this one does not know.
+    // Clients of this era ask for tasks, and are not given them otherwise; those that they run themselves are not passed on.
     this.client = {
       capabilities: withoutTasks(options.capabilities),
       clientInfo: options.clientInfo,
@@ -270,7 +270,7 @@ export class ClientSession implements SessionOfContext {
     served: Served,
     context: RequestContext,
   ): Promise<JsonObject | RpcError> | undefined {
-    if (METHODS.has(method)) return undefined;
+    if (METHODS.has(method) || LEGACY_TASK_METHODS.has(method)) return undefined;
     if (method === 'ping') return DONE;
     if (method === 'logging/setLevel') {
       this.client.logLevel = stringOf(params['level']);

@@ -332,7 +332,7 @@ function idOf(message: RpcMessage): string | number | null {
 
 /** What clients of the legacy era can use of it, whatever the server speaks. */
 function legacyCapabilities(capabilities: JsonObject): JsonObject {
-  const { tasks: _tasks, extensions: _extensions, ...rest } = capabilities;
+  const { extensions: _extensions, ...rest } = capabilities;
   return { ...rest, logging: {} };
 }
 

@@ -12,7 +12,7 @@ import {
   type RpcRequest,
   resultJson,
 } from '../protocol/json-rpc.ts';
-import { TASK_METHODS, takesTasks, tasksUndeclared, withoutTasks } from '../protocol/tasks.ts';
+import { TASK_METHODS, takesTasks, tasksUndeclared } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
 import type { Wanted } from '../upstream/peer.ts';
@@ -58,7 +58,7 @@ export class ModernRequests {
     takesEvents: boolean,
   ): void {
     const { clientInfo = { name: 'unknown', version: '0' }, logLevel } = meta;
-    const capabilities = context.guarded ? withoutTasks(meta.capabilities) : meta.capabilities;
+    const { capabilities } = meta;
     const full: CallContext = { ...context, session: undefined, client: { capabilities, clientInfo, logLevel } };
     if (message.method === 'subscriptions/listen') {
       this.#listen(message, served, full, reply, takesEvents);
@@ -212,7 +212,7 @@ const MAX_EARLY = 100;
 
 async function discovered(served: Served, context: CallContext): Promise<JsonObject> {
   const { capabilities: all, instructions } = await served.info(context);
-  // Tasks of the older era are not bridged.
+  // Of the older era, whose clients ask for them by another way.
   const { tasks: _tasks, ...capabilities } = all;
   return {
     supportedVersions: ALL_VERSIONS,

@@ -1,4 +1,4 @@
-import { type JsonObject, stringOf } from '../../codec/json-value.ts';
+import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
 import type { McpSettings } from '../../config/server/mcp.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
@@ -6,11 +6,12 @@ import type { Log } from '../../core/log.ts';
 import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
-import { TASK_METHODS, unknownTask } from '../protocol/tasks.ts';
+import { LEGACY_TASK_METHODS, runsTasks, TASK_METHODS, withoutExecution } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
+import { LeafTasks } from './leaf-tasks.ts';
 import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
 import type { TaskIds } from './task-ids.ts';
 import { identityOf, type ToolPins } from './tool-pins.ts';
@@ -44,6 +45,7 @@ export abstract class LeafServer implements Served {
   readonly peers = new Map<string, Peer>();
   readonly #identity: string;
   readonly #lists = new GenerationCache<{ untilMs: number; tools: readonly unknown[] }>(MAX_LISTS);
+  readonly #tasks: LeafTasks;
   #status: ServerHealth['status'] = 'unknown';
   #reason: string | undefined;
   #tools: readonly string[] | undefined;
@@ -54,6 +56,14 @@ export abstract class LeafServer implements Served {
     this.description = base.description;
     this.host = host;
     this.policy = new ToolPolicy(base, tools);
+    this.#tasks = new LeafTasks({
+      server: base.name,
+      ids: host.tasks,
+      check: (context, tool) => this.#checkTool(context, tool),
+      ask: (...asked) => this.#askPeer(...asked),
+      mustBeTask: (context, tool) => this.#mustBeTask(context, tool),
+      bounds: () => host.settings(),
+    });
   }
 
   mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
@@ -93,7 +103,9 @@ export abstract class LeafServer implements Served {
   }
 
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
-    if (TASK_METHODS.has(method)) return this.#ofTask(context, method, params, hooks);
+    if ((context.session ? LEGACY_TASK_METHODS : TASK_METHODS).has(method)) {
+      return this.#tasks.call(context, method, params, hooks);
+    }
     if (!METHODS.has(method)) {
       return {
         result: rejected(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)),
@@ -103,25 +115,24 @@ export abstract class LeafServer implements Served {
     return lateCall(async (cancelled) => {
       if (NAMED[method] !== undefined) await this.prepare(context, hooks, cancelled);
       if (method === 'tools/call') await this.#checkTool(context, stringOf(params['name']) ?? '');
-      const call = this.#askPeer(context, method, params, hooks, cancelled);
-      if (method === 'tools/call')
-        return { ...call, result: call.result.then((result) => this.#owned(result, context, params)) };
+      if (method === 'tools/call') return this.#tasks.callTool(context, params, hooks, cancelled);
+      const call = this.#askPeer(context, method, params, this.#tasks.heard(context, hooks), cancelled);
       if (method !== 'tools/list') return call;
       return { result: call.result.then((result) => this.#shownIn(result, context)), cancel: call.cancel };
     });
   }
 
   toolOfTask(params: JsonObject): string | undefined {
-    const task = this.host.tasks.open(params);
-    return task?.server === this.name ? task.tool : undefined;
+    return this.#tasks.toolOf(params);
   }
 
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
     let listening: Listening | undefined;
     let closed = false;
+    const named = this.#tasks.heard(context, { ...NO_HOOKS, notify });
     const heard: CallHooks['notify'] = (method, params) => {
       if (method === 'notifications/tools/list_changed') this.#lists.clear();
-      notify(method, params);
+      named.notify(method, params);
     };
     const listens = this.open(context).then(
       ({ peer }) => {
@@ -143,22 +154,7 @@ export abstract class LeafServer implements Served {
 
   /** All that the caller may see, of all pages; at most `mcp.max_tools`. */
   async tools(context: CallContext): Promise<JsonObject[]> {
-    const { maxTools, listTtlMs } = this.host.settings();
-    let key: string;
-    try {
-      ({ key } = await this.#opened(context));
-    } catch (error) {
-      throw this.#told(error);
-    }
-    const now = performance.now();
-    let known = this.#lists.get(key);
-    if (known === undefined || now >= known.untilMs) {
-      const tools = await this.#everyPage(context, maxTools);
-      known = { untilMs: now + listTtlMs, tools };
-      this.#lists.set(key, known);
-      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
-    }
-    return this.#shown(known.tools, context);
+    return this.#shown(await this.#listed(context), context);
   }
 
   health(): ServerHealth {
@@ -202,30 +198,38 @@ export abstract class LeafServer implements Served {
     this.peers.set(key, peer);
     const { session } = context;
     if (!session || !key.endsWith(`|${session.id}`)) return;
-    peer.onAsk = (method, params) => session.ask(method, params);
+    const asked: CallHooks = { ...NO_HOOKS, ask: (method, params) => session.ask(method, params) };
+    peer.onAsk = (method, params) => this.#tasks.heard(context, asked).ask(method, params);
     session.onEnd(() => this.drop(key, peer));
   }
 
-  /** What is asked of a task: by whom it was given to alone, while that one may use its tool. */
-  #ofTask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
-    return lateCall(async (cancelled) => {
-      const task = this.host.tasks.open(params);
-      if (task?.server !== this.name || task.subject !== context.subject) throw unknownTask();
-      await this.#checkTool(context, task.tool);
-      const call = this.#askPeer(context, method, { ...params, taskId: task.id }, hooks, cancelled);
-      const { taskId } = params;
-      const named = (result: JsonObject): JsonObject =>
-        result['taskId'] === undefined ? result : { ...result, taskId };
-      return { ...call, result: call.result.then(named) };
-    });
+  async #listed(context: CallContext): Promise<readonly unknown[]> {
+    const { maxTools, listTtlMs } = this.host.settings();
+    let key: string;
+    try {
+      ({ key } = await this.#opened(context));
+    } catch (error) {
+      throw this.#told(error);
+    }
+    const now = performance.now();
+    let known = this.#lists.get(key);
+    if (known === undefined || now >= known.untilMs) {
+      const tools = await this.#everyPage(context, maxTools);
+      known = { untilMs: now + listTtlMs, tools };
+      this.#lists.set(key, known);
+      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
+    }
+    return known.tools;
   }
 
-  /** A task in the place of a result becomes one of this caller. */
-  #owned(result: JsonObject, { subject }: CallContext, params: JsonObject): JsonObject {
-    const { resultType, taskId: id } = result;
-    if (resultType !== 'task' || typeof id !== 'string') return result;
-    const tool = stringOf(params['name']) ?? '';
-    return { ...result, taskId: this.host.tasks.close({ server: this.name, id, subject, tool }) };
+  /** Asked of a call that failed: a server without tasks is not asked what it lists. */
+  async #mustBeTask(context: CallContext, name: string): Promise<boolean> {
+    const { peer } = await this.#opened(context);
+    if (peer.era !== 'legacy' || !runsTasks((await peer.ready()).capabilities)) return false;
+    return (await this.#listed(context)).some((each) => {
+      const tool = objectOf(each);
+      return tool?.['name'] === name && objectOf(tool['execution'])?.['taskSupport'] === 'required';
+    });
   }
 
   /** A second time where the credential was refused and there is another by now. */
@@ -305,7 +309,9 @@ export abstract class LeafServer implements Served {
   }
 
   #shown(tools: readonly unknown[], context: CallContext): JsonObject[] {
-    return this.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(String(name)));
+    const shown = this.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(String(name)));
+    // How clients of the older era ask for a task is nothing to those of the newer one.
+    return context.session ? shown : shown.map(withoutExecution);
   }
 
   async #everyPage(context: CallContext, maxTools: number): Promise<unknown[]> {

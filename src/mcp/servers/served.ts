@@ -21,7 +21,7 @@ export interface CallContext {
   /** By server: which of several accounts of the user is meant. */
   readonly accounts?: Readonly<Record<string, string>>;
   readonly holder: CallHolder;
-  /** Guards read results of tools: no task may carry one past them. */
+  /** Guards read results of tools, and what else a server says of a task they do not. */
   readonly guarded?: boolean;
   /** The names under which the called tool is known so far: of the joint servers on the way, the client's first. */
   readonly askedAs?: readonly ToolName[];
