@@ -4,7 +4,7 @@ import type { RedisReservation } from './redis-reservation.ts';
 import { SETTLE } from './redis-scripts.ts';
 import { cellKey, windowArgument } from './redis-words.ts';
 
-/** Of exchanges that were under way when Redis went: as many as may be open, with a few limits each. */
+/** The bound of exchanges that were under way when Redis went: as many as may be open, with a few limits each. */
 const MAX_KEPT = 65_536;
 /** Legs of one command: each step of Redis must stay short for all who wait behind it. */
 const SETTLED_AT_ONCE = 100;

@@ -64,7 +64,11 @@ export class StreamedBody implements ArrivingBody {
   }
 
   arrive(chunk: ArrayBuffer, isLast: boolean): void {
-    if (isLast) this.open = false;
+    if (isLast) {
+      this.open = false;
+      // Its receiver resumes only for more of this body; the next request of the connection has to be read as well.
+      this.resume();
+    }
     const { receiver } = this;
     if (!receiver) return;
     this.#lastAt = performance.now();

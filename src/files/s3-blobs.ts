@@ -6,7 +6,7 @@ import { type S3Client, s3Fault } from './s3-client.ts';
 /** So much of a blob is sent or read at once, and in memory. S3 takes parts from 5 MiB on. */
 const PART_BYTES = 8_388_608;
 const READ_BYTES = 1_048_576;
-/** Of uploads that failed because the bucket was away; what is left of further ones goes at the next start. */
+/** The bound of uploads that failed because the bucket was away; what is left of further ones goes at the next start. */
 const MAX_OWED = 10_000;
 
 /**

@@ -12,7 +12,7 @@ import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type { FromRelayThread, ToRelayThread } from '../threads/messages.ts';
 import type { MainService } from './main-service.ts';
 
-/** Of a list that people read. */
+/** The bound of a list that people read. */
 const MAX_NAMESPACES = 1_000;
 
 export interface CachedAnswersOptions {

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { ConfigurationSource } from '../operator/admin/configuration.ts';
-import { claimPort } from '../threads/claim-port.ts';
+import { type ClaimedPort, claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';
 import { DatabaseThread } from './database-thread.ts';
@@ -20,7 +20,7 @@ export interface GatewayOptions {
 export async function startGateway({ configuration, source, setVariable }: GatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   // The port first: nothing else is touched by a gateway that cannot have it.
-  const port = await claimedPort(server);
+  const claim = await claimedPort(server);
   keepHeapSteady();
   setVariable('UWS_HTTP_MAX_HEADERS_SIZE', String(server.limits.maxHeaderBytes));
   const relayThreads = new RelayThreads({ entry: entryOf('relay-thread'), count: server.threads });
@@ -31,12 +31,16 @@ export async function startGateway({ configuration, source, setVariable }: Gatew
   const [mcpEntry, otelEntry] = [entryOf('mcp-thread'), entryOf('otel-thread')];
   const [requestLogEntry, configEntry] = [entryOf('request-log-thread'), entryOf('config-thread')];
   const entries = { mcpEntry, otelEntry, requestLogEntry, configEntry };
-  return openGateway({ configuration, source, port, relayThreads, database, ...entries });
+  try {
+    return await openGateway({ configuration, source, port: claim.port, relayThreads, database, ...entries });
+  } finally {
+    claim.release();
+  }
 }
 
-async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<number> {
+async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<ClaimedPort> {
   const claim = await claimPort(host, port);
-  if ('port' in claim) return claim.port;
+  if ('port' in claim) return claim;
   throw new StartFault(`cannot listen on ${host}:${port} (listen.port): ${claim.reason}`);
 }
 

@@ -4,7 +4,7 @@ import type { ListedForOperators } from '../operator/admin/about.ts';
 import { openAccounts } from '../plugs.ts';
 import type { ProviderAccount, Target } from '../providers/provider.ts';
 
-/** Of one account. */
+/** The bound of one account. */
 const MAX_CATALOGUE_MODELS = 300;
 
 /** What the configuration lists, with the prices that exchanges are priced by. The price library is loaded by the first that asks. */

@@ -29,7 +29,7 @@ import { RequestTail } from './request-tail.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
-/** Of the thread that reads a configuration: YAML of ten megabytes with all that is known of its places. */
+/** The bound of the thread that reads a configuration: YAML of ten megabytes with all that is known of its places. */
 const MAX_CONFIG_HEAP_MB = 1_024;
 
 export interface OpenGatewayOptions {

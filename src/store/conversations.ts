@@ -39,7 +39,7 @@ export interface ItemsQuery extends ConversationKey {
   readonly limit: number;
 }
 
-/** Of one conversation; further ones are not added. */
+/** The bound of one conversation; further ones are not added. */
 export const MAX_CONVERSATION_ITEMS = 10_000;
 
 export async function insertConversation(

@@ -51,7 +51,7 @@ export interface McpSignIn {
 type Query = Pick<Database, 'query'>;
 
 const MAX_LISTED = 1_000;
-/** Of one owner at once: further ones push the oldest out. */
+/** The bound of one owner at once: further ones push the oldest out. */
 const MAX_PENDING = 20;
 const MAX_SIGN_INS = 100;
 

@@ -119,7 +119,8 @@ describe('a gateway that gets SIGTERM', () => {
     const idle = await RawClient.open(gateway);
     const startedAt = performance.now();
     assert.equal(await gateway.stop(), 0);
-    assert.ok(performance.now() - startedAt < 2000);
+    // Nothing is waited for: drain_ms is half a minute.
+    assert.ok(performance.now() - startedAt < 10_000);
     idle.leave();
   });
 

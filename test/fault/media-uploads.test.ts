@@ -4,15 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import {
-  eventually,
-  type GatewayOptions,
-  KEY,
-  type RunningGateway,
-  recordOf,
-  startGateway,
-} from '../support/gateway.ts';
+import { before, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
+import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 
 const noProc = process.platform === 'linux' ? false : 'resident memory of another process is read from /proc';
@@ -30,9 +24,12 @@ interface Received {
   isCut: boolean;
 }
 
+type Answer = (response: ServerResponse) => void;
+
 /** A provider that tells what came while it still comes. */
-async function startEars(t: TestContext, answer: (response: ServerResponse) => void) {
+async function startEars() {
   const received: Received[] = [];
+  const ears = { received, answer: transcript as Answer, origin: '' };
   const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
     const request: Received = {
@@ -49,7 +46,7 @@ async function startEars(t: TestContext, answer: (response: ServerResponse) => v
     incoming.on('data', (bytes: Buffer) => chunks.push(bytes));
     incoming.on('end', () => {
       request.isWhole = true;
-      answer(response);
+      ears.answer(response);
     });
     incoming.on('close', () => {
       request.isCut = !incoming.complete;
@@ -58,21 +55,21 @@ async function startEars(t: TestContext, answer: (response: ServerResponse) => v
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => server.closeAllConnections());
-  t.after(() => server.close());
-  return { received, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  ears.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return Object.assign(ears, { [Symbol.asyncDispose]: close });
 }
 
-const transcript = (response: ServerResponse): void => {
+function transcript(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ text: 'heard', usage: { type: 'duration', seconds: 3 } }));
-};
+}
 
-async function start(
-  t: TestContext,
-  options: { answer?: Parameters<typeof startEars>[1]; server?: GatewayOptions['server'] } = {},
-) {
-  const ears = await startEars(t, options.answer ?? transcript);
+async function start() {
+  const ears = await startEars();
   const account = (name: string, more: object = {}) => openAccount(name, `${ears.origin}/v1`, more);
   const gateway = await startGateway({
     manifests: [
@@ -90,10 +87,22 @@ async function start(
         auth_data: { type: 'api-key', apiKey: 'k' },
       },
     ],
-    server: { threads: 1, ...options.server },
   });
-  t.after(() => gateway[Symbol.asyncDispose]());
-  return { gateway, ...ears };
+  return { gateway, ears };
+}
+
+let gateway: RunningGateway;
+let ears: Awaited<ReturnType<typeof startEars>>;
+before(async () => {
+  ({ gateway, ears } = await start());
+});
+disposeAfter(() => [gateway, ears]);
+
+/** What the provider receives from now on, and answers. */
+function listen(answer: Answer = transcript): Received[] {
+  ears.answer = answer;
+  ears.received.length = 0;
+  return ears.received;
 }
 
 /** A request whose body the test sends itself. */
@@ -124,14 +133,14 @@ async function send(gateway: RunningGateway, form: Buffer, id?: string) {
   return answered;
 }
 
-const before = (recording: Buffer) => form(MODEL, FILE, recording, END);
-const behind = (recording: Buffer) => form(FILE, recording, `\r\n${MODEL}--B--\r\n`);
+const modelFirst = (recording: Buffer) => form(MODEL, FILE, recording, END);
+const modelLast = (recording: Buffer) => form(FILE, recording, `\r\n${MODEL}--B--\r\n`);
 const form = (...parts: (string | Buffer)[]) => Buffer.concat(parts.map((part) => Buffer.from(part as never)));
 const left = async ({ folder }: RunningGateway) =>
   (await readdir(join(folder, 'data'))).includes('uploads') ? readdir(join(folder, 'data/uploads')) : [];
 
-test('a recording goes to its provider as it arrives, the model’s name rewritten on the way', async (t) => {
-  const { gateway, received } = await start(t);
+test('a recording goes to its provider as it arrives, the model’s name rewritten on the way', async () => {
+  const received = listen();
   const whole = form(MODEL, FILE, RECORDING, END);
   const { request, answered } = open(gateway, whole.length);
   request.write(whole.subarray(0, 1_500_000));
@@ -149,12 +158,12 @@ test('a recording goes to its provider as it arrives, the model’s name rewritt
 });
 
 for (const path of ['/audio/translations', '/images/edits', '/images/variations']) {
-  test(`a form for ${path} goes to its provider as it arrives`, async (t) => {
+  test(`a form for ${path} goes to its provider as it arrives`, async () => {
     const answer = (response: ServerResponse) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end('{"created":1,"data":[],"text":"heard"}');
     };
-    const { gateway, received } = await start(t, { answer });
+    const received = listen(answer);
     const whole = form(MODEL, FILE, RECORDING, END);
     const { request, answered } = open(gateway, whole.length, 'upload', path);
     request.write(whole.subarray(0, 1_500_000));
@@ -167,8 +176,8 @@ for (const path of ['/audio/translations', '/images/edits', '/images/variations'
   });
 }
 
-test('a large form that names no model gets the default one in front, from wherever it stands', async (t) => {
-  const { gateway, received } = await start(t);
+test('a large form that names no model gets the default one in front, from wherever it stands', async () => {
+  const received = listen();
   for (const begin of ['', '\r\n']) {
     const whole = form(begin, FILE, RECORDING, END);
     const { request, answered } = open(gateway, whole.length, 'nameless', '/images/edits');
@@ -179,8 +188,8 @@ test('a large form that names no model gets the default one in front, from where
   }
 });
 
-test('the model may stand behind the recording, and a length need not be told', async (t) => {
-  const { gateway, received } = await start(t);
+test('the model may stand behind the recording, and a length need not be told', async () => {
+  const received = listen();
   const whole = form(FILE, RECORDING, `\r\n${field('language', 'en')}${MODEL}--B--\r\n`);
   const expected = form(FILE, RECORDING, `\r\n${field('language', 'en')}${field('model', 'whisper-1')}--B--\r\n`);
   assert.equal((await send(gateway, whole)).status, 200);
@@ -192,7 +201,7 @@ test('the model may stand behind the recording, and a length need not be told', 
   assert.ok(expected.equals(received[1]!.body));
 });
 
-test('a vendor that takes raw audio gets the recording alone, from the disk', async (t) => {
+test('a vendor that takes raw audio gets the recording alone, from the disk', async () => {
   const answer = (response: ServerResponse) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(
@@ -202,7 +211,7 @@ test('a vendor that takes raw audio gets the recording alone, from the disk', as
       }),
     );
   };
-  const { gateway, received } = await start(t, { answer });
+  const received = listen(answer);
   const { status, body } = await send(
     gateway,
     form(field('model', 'deepgram/nova-3'), FILE, RECORDING, `\r\n${field('response_format', 'text')}--B--\r\n`),
@@ -211,13 +220,13 @@ test('a vendor that takes raw audio gets the recording alone, from the disk', as
   assert.ok(RECORDING.equals(received[0]!.body));
 });
 
-test('a vendor that takes JSON gets an image as base64, from the disk', async (t) => {
+test('a vendor that takes JSON gets an image as base64, from the disk', async () => {
   const answer = (response: ServerResponse) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     const parts = [{ inlineData: { mimeType: 'image/png', data: 'aGk=' } }];
     response.end(JSON.stringify({ candidates: [{ content: { parts, role: 'model' }, finishReason: 'STOP' }] }));
   };
-  const { gateway, received } = await start(t, { answer });
+  const received = listen(answer);
   const image = FILE.replace('name="file"', 'name="image"').replaceAll('wav', 'png').replace('audio', 'image');
   const model = field('model', 'gemini/gemini-2.5-flash-image');
   const whole = form(model, image, RECORDING, `\r\n${field('prompt', 'greener')}--B--\r\n`);
@@ -238,8 +247,8 @@ test('a vendor that takes JSON gets an image as base64, from the disk', async (t
   assert.deepEqual(await left(gateway), []);
 });
 
-test('a form that turns out to be wrong is refused, and its provider never gets its end', async (t) => {
-  const { gateway, received } = await start(t);
+test('a form that turns out to be wrong is refused, and its provider never gets its end', async () => {
+  const received = listen();
   const wrong = {
     'breaks off': form(MODEL, FILE, RECORDING, '\r\n'),
     'is repeated': form(MODEL, FILE, RECORDING, `\r\n${MODEL}--B--\r\n`),
@@ -255,8 +264,8 @@ test('a form that turns out to be wrong is refused, and its provider never gets 
   assert.deepEqual(await left(gateway), []);
 });
 
-test('a client that leaves in the middle ends its attempt, and nothing is left behind', async (t) => {
-  const { gateway, received } = await start(t);
+test('a client that leaves in the middle ends its attempt, and nothing is left behind', async () => {
+  const received = listen();
   const whole = form(MODEL, FILE, RECORDING, END);
   const { request } = open(gateway, whole.length, 'left');
   request.write(whole.subarray(0, 2_000_000));
@@ -268,8 +277,8 @@ test('a client that leaves in the middle ends its attempt, and nothing is left b
   assert.equal((await send(gateway, whole)).status, 200);
 });
 
-test('an unknown model is refused before its recording came', async (t) => {
-  const { gateway } = await start(t);
+test('an unknown model is refused before its recording came', async () => {
+  listen();
   const { request, answered } = open(gateway, 40_000_000);
   request.write(form(field('model', 'nobody/x'), FILE, RECORDING));
   assert.equal((await answered).status, 404);
@@ -282,12 +291,15 @@ async function residentKiB({ pid }: RunningGateway, name: 'VmRSS' | 'VmHWM'): Pr
 }
 
 for (const [what, path, build] of [
-  ['a transcription of 25 MB, the model before the recording,', '/audio/transcriptions', before],
-  ['a transcription of 25 MB, the model behind the recording,', '/audio/transcriptions', behind],
-  ['an edit of an image of 25 MB', '/images/edits', before],
+  ['a transcription of 25 MB, the model before the recording,', '/audio/transcriptions', modelFirst],
+  ['a transcription of 25 MB, the model behind the recording,', '/audio/transcriptions', modelLast],
+  ['an edit of an image of 25 MB', '/images/edits', modelFirst],
 ] as const) {
   test(`${what} costs at most 16 MB`, { skip: noProc }, async (t) => {
-    const { gateway, received } = await start(t);
+    // What other tests made a process grow by would hide it.
+    const { gateway, ears } = await start();
+    t.after(gateway[Symbol.asyncDispose]);
+    t.after(ears[Symbol.asyncDispose]);
     const ask = async (body: Buffer) => {
       const { request, answered } = open(gateway, body.length, undefined, path);
       request.end(body);
@@ -298,7 +310,7 @@ for (const [what, path, build] of [
     for (let turn = 0; turn < 2; turn += 1) await ask(build(RECORDING));
     const held = await residentKiB(gateway, 'VmHWM');
     await ask(body);
-    assert.equal(received.at(-1)!.body.length, body.length - 'ears/'.length);
+    assert.equal(ears.received.at(-1)!.body.length, body.length - 'ears/'.length);
     const grown = ((await residentKiB(gateway, 'VmHWM')) - held) / 1024;
     assert.ok(grown <= 16, `${grown.toFixed(1)} MiB`);
   });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { sluice } from '../support/sluice-command.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
 const THREADS = 2;
@@ -352,17 +352,7 @@ describe('a virtual account', () => {
 });
 
 describe('a key that a command makes, rotates or revokes', () => {
-  async function sluice(...words: string[]): Promise<{ code: number | null; out: string; error: string }> {
-    const child = spawn(process.execPath, ['src/main.ts', ...words, '--config', gateway.configFile], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    let error = '';
-    child.stdout.on('data', (bytes) => (out += bytes));
-    child.stderr.on('data', (bytes) => (error += bytes));
-    await once(child, 'close');
-    return { code: child.exitCode, out: out.trim(), error };
-  }
+  const command = (...words: string[]) => sluice([...words, '--config', gateway.configFile]);
   const within = async (what: string, key: string, status: number) => {
     const endedAt = performance.now();
     await eventually(what, async () => [...(await statuses(key))].every((each) => each === status), 2000);
@@ -370,21 +360,21 @@ describe('a key that a command makes, rotates or revokes', () => {
   };
 
   it('a running gateway knows within a second, on every thread, of a key that a command makes, rotates or revokes', async () => {
-    const made = await sluice('keys', 'create', '--subject', 'virtualaccount:cli', '--token-type', 'opaque');
-    assert.equal(made.code, 0, made.error);
-    assert.match(made.out, /^sk-sluice-[\w-]{43}$/);
-    assert.ok((await within('it works', made.out, 200)) < 1000);
-    const id = /key_\w+/.exec(made.error)?.[0] ?? '';
-    const rotated = await sluice('keys', 'rotate', id, '--grace', '0s');
-    assert.equal(rotated.code, 0, rotated.error);
-    assert.ok((await within('the old one is over', made.out, 401)) < 1000);
-    assert.ok((await within('the new one works', rotated.out, 200)) < 1000);
-    const next = /key_\w+/.exec(rotated.error)?.[0] ?? '';
-    assert.equal((await sluice('keys', 'revoke', next)).code, 0);
-    assert.ok((await within('it is revoked', rotated.out, 401)) < 1000);
-    const list = await sluice('keys', 'list');
-    assert.match(list.out, new RegExp(`${next} +revoked +virtualaccount:cli .* opaque`));
-    assert.equal((await sluice('keys', 'rotate', id)).code, 1);
-    assert.equal((await sluice('keys', 'rotate', next, '--grace', 'soon')).code, 1);
+    const made = await command('keys', 'create', '--subject', 'virtualaccount:cli', '--token-type', 'opaque');
+    assert.equal(made.code, 0, made.stderr);
+    assert.match(made.stdout.trim(), /^sk-sluice-[\w-]{43}$/);
+    assert.ok((await within('it works', made.stdout.trim(), 200)) < 1000);
+    const id = /key_\w+/.exec(made.stderr)?.[0] ?? '';
+    const rotated = await command('keys', 'rotate', id, '--grace', '0s');
+    assert.equal(rotated.code, 0, rotated.stderr);
+    assert.ok((await within('the old one is over', made.stdout.trim(), 401)) < 1000);
+    assert.ok((await within('the new one works', rotated.stdout.trim(), 200)) < 1000);
+    const next = /key_\w+/.exec(rotated.stderr)?.[0] ?? '';
+    assert.equal((await command('keys', 'revoke', next)).code, 0);
+    assert.ok((await within('it is revoked', rotated.stdout.trim(), 401)) < 1000);
+    const list = await command('keys', 'list');
+    assert.match(list.stdout.trim(), new RegExp(`${next} +revoked +virtualaccount:cli .* opaque`));
+    assert.equal((await command('keys', 'rotate', id)).code, 1);
+    assert.equal((await command('keys', 'rotate', next, '--grace', 'soon')).code, 1);
   });
 });

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { type CheckOptions, check } from '../../src/cli/check.ts';
 import { accountKinds, openAccounts, probeOf, tokenSources } from '../../src/plugs.ts';
@@ -12,6 +10,7 @@ import { startConnectProxy } from '../support/connect-proxy.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 import { signatureFault } from '../support/signed-request.ts';
+import { sluice } from '../support/sluice-command.ts';
 import { manifestFolder } from '../unit/config/manifest-folder.ts';
 
 /* The provider at each path answers in its own way. `good` lists two models and knows a third by an alias. */
@@ -311,12 +310,8 @@ test('manifests with a fault are told first, and no provider is asked', async (t
 test('the command asks, prints and exits with 1', async (t) => {
   const folder = manifestFolder(t);
   await writeFile(join(folder, 'a.yaml'), stringify(openAccount('a', `${provider.origin}/good/v1`, withKey(BAD))));
-  const main = join(import.meta.dirname, '../../src/main.ts');
-  const ran = promisify(execFile)(process.execPath, [main, 'check', '--online', folder], { timeout: 20_000 });
-  await assert.rejects(ran, (failed: Error & { code?: number; stdout?: string; stderr?: string }) => {
-    assert.equal(failed.code, 1);
-    assert.match(failed.stderr ?? '', /refuses the credential/);
-    assert.match(failed.stdout ?? '', /account {2}address .*\n.*refused/);
-    return true;
-  });
+  const ran = await sluice(['check', '--online', folder]);
+  assert.equal(ran.code, 1);
+  assert.match(ran.stderr, /refuses the credential/);
+  assert.match(ran.stdout, /account {2}address .*\n.*refused/);
 });

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 import { openDatabase } from '../../src/store/database.ts';
-
-const run = promisify(execFile);
-const main = join(import.meta.dirname, '../../src/main.ts');
+import { sluice } from '../support/sluice-command.ts';
 
 test('a mistyped command line is refused with exit code 1 and its fault, and nothing is made', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
@@ -24,12 +20,9 @@ test('a mistyped command line is refused with exit code 1 and its fault, and not
     [['ledger', 'erase', '--metadata', 'mail'], /--metadata: found "mail"; allowed is KEY=VALUE/],
     [['keys', 'list', '--config', 'nowhere.yaml'], /nowhere\.yaml: cannot read this path/],
   ] as const) {
-    const ran = run(process.execPath, [main, ...words], { cwd: folder, timeout: 20_000 });
-    await assert.rejects(ran, (failed: Error & { code?: number; stderr?: string }) => {
-      assert.deepEqual([words, failed.code], [words, 1]);
-      assert.match(failed.stderr ?? '', said);
-      return true;
-    });
+    const { code, stderr } = await sluice(words, { cwd: folder });
+    assert.deepEqual([words, code], [words, 1]);
+    assert.match(stderr, said);
   }
   assert.deepEqual(await readdir(folder), []);
 });
@@ -47,15 +40,9 @@ test('a command that only reads makes no database: it says where there is none, 
     ['ledger', 'erase', '--subject', 'user:a@b.c'],
     ['ledger', 'receipt', 'ex_1', '--data-dir', './data'],
   ]) {
-    const ran = run(process.execPath, [main, ...words], { cwd: folder, timeout: 20_000 });
-    await assert.rejects(ran, (failed: Error & { code?: number; stdout?: string; stderr?: string }) => {
-      assert.deepEqual([words, failed.code, failed.stdout], [words, 1, '']);
-      assert.match(
-        failed.stderr ?? '',
-        /^There is no database of Sluice at \/.*\/data\/sluice\.db: .*--data-dir or --config/,
-      );
-      return true;
-    });
+    const { code, stdout, stderr } = await sluice(words, { cwd: folder });
+    assert.deepEqual([words, code, stdout], [words, 1, '']);
+    assert.match(stderr, /^There is no database of Sluice at \/.*\/data\/sluice\.db: .*--data-dir or --config/);
   }
   assert.deepEqual(await readdir(folder), []);
 });
@@ -64,16 +51,13 @@ test('sluice ledger verify exits with 1 on an empty ledger, since nothing was ve
   const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await (await openDatabase(folder)).close();
-  const ran = run(process.execPath, [main, 'ledger', 'verify', '--data-dir', folder], { timeout: 20_000 });
-  await assert.rejects(ran, (failed: Error & { code?: number; stdout?: string; stderr?: string }) => {
-    assert.deepEqual([failed.code, failed.stdout], [1, '']);
-    assert.match(failed.stderr ?? '', /nothing was verified/);
-    return true;
-  });
+  const { code, stdout, stderr } = await sluice(['ledger', 'verify', '--data-dir', folder]);
+  assert.deepEqual([code, stdout], [1, '']);
+  assert.match(stderr, /nothing was verified/);
 });
 
 test('--version prints the version of the package, and nothing else', async () => {
   const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
-  const { stdout } = await run(process.execPath, [main, '--version'], { timeout: 20_000 });
+  const { stdout } = await sluice(['--version']);
   assert.equal(stdout, `${version}\n`);
 });

@@ -17,6 +17,7 @@ import {
   protectedServer,
   type TestIssuer,
 } from '../support/oauth-servers.ts';
+import { freePort } from '../support/server-process.ts';
 import { type IssuerKeyPair, keyPair, signToken, TokenIssuer } from '../support/token-issuer.ts';
 
 let issuer: TestIssuer;
@@ -28,15 +29,6 @@ let modern: TestServer;
 let side: Server;
 let gateway: RunningGateway;
 const asked: { path: string; form: URLSearchParams }[] = [];
-
-/** Public addresses are bound to a port, so it is chosen before. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 before(async () => {
   signer = await keyPair('key-1');
@@ -69,6 +61,7 @@ before(async () => {
   const sideUrl = `http://127.0.0.1:${(side.address() as AddressInfo).port}`;
   const code = { type: 'oauth2', grant_type: 'authorization_code' };
   const written = { ...code, client_id: 'sluice', authorization_url: `${sideUrl}/auth` };
+  // Public addresses are bound to a port, so it is chosen before.
   const port = await freePort();
   gateway = await startGateway({
     server: {

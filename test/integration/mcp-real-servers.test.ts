@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { CLIENTS, textOf } from '../support/mcp-clients.ts';
 import { remote } from '../support/mcp-servers.ts';
+import { freePort } from '../support/server-process.ts';
 
 /** Three servers that many people run, as their packages bring them: processes, and one of them over HTTP as well. */
 const packageFile = (name: string): string =>
@@ -60,14 +60,6 @@ after(async () => {
   http?.kill('SIGKILL');
   await rm(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 async function answers(port: number): Promise<boolean> {
   try {

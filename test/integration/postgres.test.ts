@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, NotStarted, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { POSTGRES_PASSWORD, type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
-
-const run = promisify(execFile);
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** `sluice …` as a user types it: exit code, and both outputs. */
-async function sluice(...words: string[]): Promise<{ code: number; out: string; error: string }> {
-  const command = run(process.execPath, ['src/main.ts', ...words], { cwd: root, timeout: 60_000 });
-  return command.then(
-    ({ stdout, stderr }) => ({ code: 0, out: stdout, error: stderr }),
-    (failed) => ({ code: failed.code, out: failed.stdout, error: failed.stderr }),
-  );
-}
+import { sluice } from '../support/sluice-command.ts';
 
 describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
   let server: PostgresServer;
@@ -39,32 +25,32 @@ describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
   };
 
   it('a gateway on PostgreSQL takes the keys that commands make, lists them, and refuses those they revoke', async () => {
-    const made = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile);
-    assert.equal(made.code, 0, made.error);
-    const key = made.out.trim();
+    const made = await sluice(['keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile]);
+    assert.equal(made.code, 0, made.stderr);
+    const key = made.stdout.trim();
     await eventually('the key works', async () => (await statusWith(key)) === 200);
-    const [id = ''] = /key_\w+/.exec(made.error) ?? [];
-    const listed = await sluice('keys', 'list', '--config', gateway.configFile);
-    assert.match(listed.out, new RegExp(`${id} +active +virtualaccount:ci`));
-    const revoked = await sluice('keys', 'revoke', id, '--config', gateway.configFile);
-    assert.equal(revoked.code, 0, revoked.error);
+    const [id = ''] = /key_\w+/.exec(made.stderr) ?? [];
+    const listed = await sluice(['keys', 'list', '--config', gateway.configFile]);
+    assert.match(listed.stdout, new RegExp(`${id} +active +virtualaccount:ci`));
+    const revoked = await sluice(['keys', 'revoke', id, '--config', gateway.configFile]);
+    assert.equal(revoked.code, 0, revoked.stderr);
     await eventually('the key is refused', async () => (await statusWith(key)) === 401, 1500);
   });
 
   it('a gateway serves on while PostgreSQL is away, and sees what is written when it is back', async () => {
-    const made = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile);
-    const key = made.out.trim();
+    const made = await sluice(['keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile]);
+    const key = made.stdout.trim();
     await eventually('the key works', async () => (await statusWith(key)) === 200);
     await server.stop();
-    const away = await sluice('keys', 'list', '--config', gateway.configFile);
+    const away = await sluice(['keys', 'list', '--config', gateway.configFile]);
     assert.equal(away.code, 1);
-    assert.match(away.error, /^The database postgres:\/\/127\.0\.0\.1:\d+\/test_1 cannot be reached: .*ECONNREFUSED/);
+    assert.match(away.stderr, /^The database postgres:\/\/127\.0\.0\.1:\d+\/test_1 cannot be reached: .*ECONNREFUSED/);
     assert.equal(await statusWith(key), 200);
     await server.start();
-    const [id = ''] = /key_\w+/.exec(made.error) ?? [];
-    assert.equal((await sluice('keys', 'revoke', id, '--config', gateway.configFile)).code, 0);
+    const [id = ''] = /key_\w+/.exec(made.stderr) ?? [];
+    assert.equal((await sluice(['keys', 'revoke', id, '--config', gateway.configFile])).code, 0);
     await eventually('the key is refused', async () => (await statusWith(key)) === 401);
-    for (const text of [gateway.output(), away.error, away.out, await gateway.metrics()])
+    for (const text of [gateway.output(), away.stderr, away.stdout, await gateway.metrics()])
       assert.ok(!text.includes(POSTGRES_PASSWORD));
   });
 
@@ -100,9 +86,9 @@ describe('a command over keys', () => {
     try {
       const faulty = join(gateway.folder, 'faulty.yaml');
       await writeFile(faulty, 'type: sluice/server\nstore: {database: oracle}\n');
-      const refused = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', faulty);
-      assert.deepEqual([refused.code, refused.out], [1, '']);
-      assert.match(refused.error, /store\.database/);
+      const refused = await sluice(['keys', 'create', '--subject', 'virtualaccount:ci', '--config', faulty]);
+      assert.deepEqual([refused.code, refused.stdout], [1, '']);
+      assert.match(refused.stderr, /store\.database/);
     } finally {
       await gateway[Symbol.asyncDispose]();
     }

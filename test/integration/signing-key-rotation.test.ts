@@ -1,23 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
+import { sluiceOutput } from '../support/sluice-command.ts';
 
-const main = join(import.meta.dirname, '../../src/main.ts');
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
 const OPERATOR = { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY };
 /** Within which what one gateway or command does is known to all. */
 const CLUSTER_MS = 5_000;
 
-/** What a command over the gateway's data prints on standard output. */
-async function sluice(gateway: RunningGateway, ...words: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [main, ...words, '--config', gateway.configFile]);
-  return stdout.trim();
-}
+/** What a command over the gateway's data prints. */
+const command = (gateway: RunningGateway, ...words: string[]) =>
+  sluiceOutput([...words, '--config', gateway.configFile]);
 
 async function statusOf(gateway: RunningGateway, token: string): Promise<number> {
   const headers = { authorization: `Bearer ${token}`, connection: 'close' };
@@ -36,7 +32,7 @@ async function madeByAdmin(gateway: RunningGateway): Promise<string> {
   return token;
 }
 
-const create = (gateway: RunningGateway) => sluice(gateway, 'keys', 'create', '--subject', 'virtualaccount:ci');
+const create = (gateway: RunningGateway) => command(gateway, 'keys', 'create', '--subject', 'virtualaccount:ci');
 const signerOf = (token: string): string =>
   JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString()).kid;
 
@@ -50,7 +46,7 @@ describe('a signing key that is rotated while the gateway runs', () => {
   it('a rotated signing key signs no more, and what it signed goes on working, after a restart too', async () => {
     const old = await create(gateway);
     await eventually('the first works', async () => (await statusOf(gateway, old)) === 200);
-    const keyId = await sluice(gateway, 'keys', 'rotate-signing-key');
+    const keyId = await command(gateway, 'keys', 'rotate-signing-key');
     assert.notEqual(keyId, signerOf(old));
     const [byCommand, byGateway] = [await create(gateway), await madeByAdmin(gateway)];
     assert.deepEqual([byCommand, byGateway].map(signerOf), [keyId, keyId]);
@@ -79,7 +75,7 @@ describe('the grace of a rotated signing key', () => {
     const [first, second] = [await create(gateway), await madeByAdmin(gateway)];
     await eventually('it works', async () => (await statusOf(gateway, first)) === 200);
     assert.equal(await statusOf(gateway, second), 200);
-    await sluice(gateway, 'keys', 'rotate-signing-key', '--grace', '0s');
+    await command(gateway, 'keys', 'rotate-signing-key', '--grace', '0s');
     const third = await create(gateway);
     for (const token of [first, second])
       await eventually('it is refused', async () => (await statusOf(gateway, token)) === 401);
@@ -90,7 +86,7 @@ describe('the grace of a rotated signing key', () => {
     const gateway = await startGateway({ server: { demo: true } });
     t.after(gateway[Symbol.asyncDispose]);
     const token = await create(gateway);
-    await assert.rejects(sluice(gateway, 'keys', 'rotate-signing-key', '--grace', 'soon'), /--grace: found "soon"/);
+    await assert.rejects(command(gateway, 'keys', 'rotate-signing-key', '--grace', 'soon'), /--grace: found "soon"/);
     assert.equal(signerOf(await create(gateway)), signerOf(token));
   });
 });
@@ -113,7 +109,7 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
     const [old, others] = [await madeByAdmin(one), await madeByAdmin(two)];
     await eventually('the other takes it', async () => (await statusOf(two, old)) === 200, CLUSTER_MS);
     // Of some seconds, so that the test sees its end.
-    await sluice(one, 'keys', 'rotate-signing-key', '--grace', '10s');
+    await command(one, 'keys', 'rotate-signing-key', '--grace', '10s');
     const next = await madeByAdmin(one);
     assert.notEqual(signerOf(next), signerOf(old));
     await eventually('the other takes the new one', async () => (await statusOf(two, next)) === 200, CLUSTER_MS);

@@ -195,7 +195,7 @@ function sumOf(text: string, name: string, labels: Record<string, string>): numb
 export async function eventually(
   what: string,
   holds: () => Promise<boolean> | boolean,
-  withinMs = 5_000,
+  withinMs = 20_000,
 ): Promise<void> {
   const until = performance.now() + withinMs;
   while (!(await holds())) {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { S3_KEYS, S3_REGION } from './s3-server.ts';
+import { freePort } from './server-process.ts';
 
 /** A program of others that speaks S3: versitygw (https://github.com/versity/versitygw). */
 const program = process.env['SLUICE_S3_SERVER'];
@@ -55,15 +55,6 @@ export async function startRealS3(): Promise<RealS3> {
       await rm(root, { recursive: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address === 'object' ? address.port : 0;
 }
 
 /** Whatever it says of a stranger. */

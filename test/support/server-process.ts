@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { accessSync, constants, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -109,14 +110,27 @@ async function startOnce(program: ServerProgram): Promise<ChildProcess> {
   }
 }
 
+/** Below those that systems give to whoever asks for any port, and to connections that go out. */
+const CHOSEN_PORTS = { first: 15_000, count: 16_000 };
+
+/**
+ * For a program that cannot be told to find a port itself. No neighbour is given it between now and its start: listeners at
+ * 0 get others, and two that choose hardly choose the same of so many.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = CHOSEN_PORTS.first + randomInt(CHOSEN_PORTS.count);
+    const server = createServer().listen({ port, host: '127.0.0.1', exclusive: true });
+    try {
+      await once(server, 'listening');
+    } catch {
+      // It is in use: another one.
+      continue;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** In one of these folders, else in PATH. */

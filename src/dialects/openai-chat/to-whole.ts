@@ -5,7 +5,7 @@ import { readEvent } from '../../codec/sse-event.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 
-/** Of one choice; a larger index would make a list with as many holes. */
+/** The bound of one choice; a larger index would make a list with as many holes. */
 const MAX_CALLS = 1_024;
 
 type Open = Record<string, unknown>;

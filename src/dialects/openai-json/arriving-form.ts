@@ -16,7 +16,7 @@ import {
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
 const CR = 0x0d;
-/** Of all texts together: they are kept, while files pass. */
+/** The bound of all texts together: they are kept, while files pass. */
 const MAX_TEXTS_BYTES = 1_048_576;
 
 /** A form whose files are not kept, read as it arrives. It is as strict as FormScan. */

@@ -9,7 +9,7 @@ import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan
 export const MODEL = 'model';
 /** What is read by itself is bounded by itself. */
 const MAX_WORD_BYTES = 512;
-/** Of a text that is read whole, because the form is translated: prompts of images have up to 32,000 characters. */
+/** The bound of a text that is read whole, because the form is translated: prompts of images have up to 32,000 characters. */
 const MAX_TEXT_BYTES = 131_072;
 
 /** What the few values say that a form of files reads, however they came. */

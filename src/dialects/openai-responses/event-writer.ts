@@ -14,7 +14,7 @@ import { type CalledTool, customInput, namedTools } from './tool-names.ts';
 /** Reasoning that is kept for the signature that closes it; beyond this it goes without one. */
 const MAX_PROVEN_CHARACTERS = 4 * 1024 * 1024;
 
-/** Of one answer, which is told whole at its end; no model writes so much. What is beyond is left out, and it is incomplete. */
+/** The bound of one answer, which is told whole at its end; no model writes so much. What is beyond is left out, and it is incomplete. */
 const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024;
 
 /** A streamed answer as events of a response. */

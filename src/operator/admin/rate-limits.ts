@@ -20,7 +20,7 @@ export interface RateLimitRouteDependencies {
 const DAY_MS = 86_400_000;
 /** Groups that are looked for: of so many combinations of user, model and so on that were seen last. */
 const MAX_SERIES = 2_000;
-/** Of one rule, the fullest first. */
+/** The bound of one rule, the fullest first. */
 const MAX_WINDOWS = 50;
 
 /** The rate limits in force, with what their windows hold just now in the counts of this gateway. */

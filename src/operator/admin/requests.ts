@@ -20,7 +20,7 @@ export interface RequestRouteDependencies {
 }
 
 const DEFAULT_SPAN_MS = 7 * 86_400_000;
-/** Of one question. */
+/** The bound of one question. */
 const MAX_CONDITIONS = 8;
 
 const AS = 'As whom: `user:…` or `virtualaccount:…`; only what `gateway-data-access-config` lets them see';

@@ -11,7 +11,7 @@ export function eventReader(): EventReader {
   return new MessagesEventReader();
 }
 
-/** Of one block of Anthropic's own tools; what is longer is told without its rest. */
+/** The bound of one block of Anthropic's own tools; what is longer is told without its rest. */
 const MAX_ASIDE_CHARACTERS = 1_048_576;
 
 /** A tool call whose block is open. */

@@ -13,7 +13,7 @@ export function eventReader(): EventReader {
   return new ConverseEventReader();
 }
 
-/** Of what Bedrock's own tools do in one block; a longer input or result is told without its rest. */
+/** The bound of what Bedrock's own tools do in one block; a longer input or result is told without its rest. */
 const MAX_SERVER_TOOL_CHARACTERS = 1_048_576;
 
 /** A block that is open, as far as more than its next piece has to be known. */

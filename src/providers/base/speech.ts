@@ -1,9 +1,13 @@
+import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { NeutralRequest } from '../../inference/neutral-request.ts';
 import type { SpeechFormat, SpeechRequest } from '../../inference/speech.ts';
 import type { Credential } from '../credential.ts';
-import type { ProviderAccount, Translation, WellKnown, Wire } from '../provider.ts';
+import type { ProviderAccount, ProviderPlug, Translation, WellKnown, Wire } from '../provider.ts';
 import { type OneAddress, openAccount } from './account.ts';
+import { headerCredential } from './credential.ts';
+import { listedModels } from './listed-models.ts';
 import { type MountSetup, mountAt } from './mount.ts';
 import { providerError } from './provider-error.ts';
 import { type ProviderFault, readProviderFault } from './provider-fault.ts';
@@ -93,4 +97,43 @@ export function audioAccount({ manifest, listed, wires, ...mount }: AudioAccount
     mounts: wires.map((wire) => mountAt({ ...mount, wire, account: manifest })),
     listed,
   });
+}
+
+export interface AudioPlugSetup extends Pick<ProviderPlug, 'passedAt' | 'probe'> {
+  /** As it stands behind `provider-account/`. */
+  readonly vendor: string;
+  /** The well-known variable of its key. */
+  readonly variable: string;
+  /** Where its API is, unless an account says otherwise. */
+  readonly address: string;
+  readonly wires: readonly Wire[];
+  /** The header that carries the key: name and value. */
+  keyHeader(key: string): readonly [string, string];
+}
+
+/** A vendor of speech and transcripts whose accounts have an API key, an address and models, and nothing of their own. */
+export function audioPlug({ vendor, variable, address, wires, keyHeader, ...more }: AudioPlugSetup): ProviderPlug {
+  const type = `provider-account/${vendor}`;
+  const schema = accountBase(type).extend({
+    auth_data: apiKeyAuth,
+    base_url: keyWithDefault(baseUrl(), address),
+    integrations: integrationList(integrationBase(`integration/model/${vendor}`)),
+  });
+  return {
+    ...more,
+    type,
+    schema,
+    wellKnown: keyVariable(type, vendor, variable),
+    wires,
+    open(checked) {
+      const manifest = schema.parse(checked);
+      return audioAccount({
+        manifest,
+        wires,
+        url: manifest.base_url,
+        credential: headerCredential(keyHeader(manifest.auth_data.api_key)),
+        listed: listedModels(manifest.integrations),
+      });
+    },
+  };
 }

@@ -1,15 +1,9 @@
-import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
-import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
-import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
-import { listedModels } from '../base/listed-models.ts';
-import { AUDIO_PATHS, audioAccount, keyVariable, nothingFor, speechWire } from '../base/speech.ts';
-import type { ProviderPlug } from '../provider.ts';
+import { AUDIO_PATHS, audioPlug, nothingFor, speechWire } from '../base/speech.ts';
 import { faultIn } from './fault.ts';
 import { deepgramTranscripts } from './transcripts.ts';
 
-const type = 'provider-account/deepgram';
 const PROVIDER = 'Deepgram';
 
 /** https://developers.deepgram.com/docs/tts-media-output-settings */
@@ -49,31 +43,13 @@ function modelWith(model: string, voice: string | undefined): string {
   return family === undefined ? model : `${family}-${voice}-${language}`;
 }
 
-const WIRES = [speech, deepgramTranscripts];
-
-const schema = accountBase(type).extend({
-  auth_data: apiKeyAuth,
-  base_url: keyWithDefault(baseUrl(), 'https://api.deepgram.com'),
-  integrations: integrationList(integrationBase('integration/model/deepgram')),
-});
-
-export const plug: ProviderPlug = {
-  type,
-  schema,
-  wellKnown: keyVariable(type, 'deepgram', 'DEEPGRAM_API_KEY'),
-  wires: WIRES,
+export const plug = audioPlug({
+  vendor: 'deepgram',
+  variable: 'DEEPGRAM_API_KEY',
+  address: 'https://api.deepgram.com',
+  wires: [speech, deepgramTranscripts],
   passedAt: AUDIO_PATHS,
   // https://developers.deepgram.com/reference/manage/projects/list
   probe: { path: '/v1/projects' },
-  open(checked) {
-    const manifest = schema.parse(checked);
-    const credential = headerCredential(['authorization', `Token ${manifest.auth_data.api_key}`]);
-    return audioAccount({
-      manifest,
-      wires: WIRES,
-      url: manifest.base_url,
-      credential,
-      listed: listedModels(manifest.integrations),
-    });
-  },
-};
+  keyHeader: (key) => ['authorization', `Token ${key}`],
+});

@@ -1,15 +1,9 @@
-import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
-import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
-import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
-import { listedModels } from '../base/listed-models.ts';
-import { AUDIO_PATHS, audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
-import type { ProviderPlug } from '../provider.ts';
+import { AUDIO_PATHS, audioPlug, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
 import { elevenLabsTranscripts } from './transcripts.ts';
 
-const type = 'provider-account/elevenlabs';
 const PROVIDER = 'ElevenLabs';
 
 /** Codec, samples a second, kilobits a second. */
@@ -48,31 +42,13 @@ const speech = speechWire({
   },
 });
 
-const WIRES = [speech, elevenLabsTranscripts];
-
-const schema = accountBase(type).extend({
-  auth_data: apiKeyAuth,
-  base_url: keyWithDefault(baseUrl(), 'https://api.elevenlabs.io'),
-  integrations: integrationList(integrationBase('integration/model/elevenlabs')),
-});
-
-export const plug: ProviderPlug = {
-  type,
-  schema,
-  wellKnown: keyVariable(type, 'elevenlabs', 'ELEVENLABS_API_KEY'),
-  wires: WIRES,
+export const plug = audioPlug({
+  vendor: 'elevenlabs',
+  variable: 'ELEVENLABS_API_KEY',
+  address: 'https://api.elevenlabs.io',
+  wires: [speech, elevenLabsTranscripts],
   passedAt: AUDIO_PATHS,
   // https://elevenlabs.io/docs/api-reference/models/list: a plain list.
   probe: { path: '/v1/models' },
-  open(checked) {
-    const manifest = schema.parse(checked);
-    const credential = headerCredential(['xi-api-key', manifest.auth_data.api_key]);
-    return audioAccount({
-      manifest,
-      wires: WIRES,
-      url: manifest.base_url,
-      credential,
-      listed: listedModels(manifest.integrations),
-    });
-  },
-};
+  keyHeader: (key) => ['xi-api-key', key],
+});

@@ -1,7 +1,7 @@
 import { countOf, isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { ContentEvent } from '../../inference/event.ts';
 
-/** Of one candidate; a text that recites more sources than these is told without the rest. */
+/** The bound of one candidate; a text that recites more sources than these is told without the rest. */
 const MAX_RECITED = 1_000;
 
 /**

@@ -1,15 +1,9 @@
 import { countOf, objectOf, stringOf } from '../../codec/json-value.ts';
-import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
-import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
-import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
-import { listedModels } from '../base/listed-models.ts';
-import { audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
+import { audioPlug, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
 import { mediaTypeOf, spokenParts, transcriptionWire, wantsSpeakers } from '../base/transcription.ts';
-import type { ProviderPlug } from '../provider.ts';
 
-const type = 'provider-account/smallest-ai';
 const PROVIDER = 'Smallest AI';
 const FORMATS: readonly SpeechFormat[] = ['mp3', 'wav', 'pcm'];
 /** What OpenAI's `pcm` is; it speaks 44,100 at the most. */
@@ -63,27 +57,10 @@ const transcripts = transcriptionWire({
   },
 });
 
-const WIRES = [speech, transcripts];
-
-const schema = accountBase(type).extend({
-  auth_data: apiKeyAuth,
-  base_url: keyWithDefault(baseUrl(), 'https://api.smallest.ai'),
-  integrations: integrationList(integrationBase('integration/model/smallest-ai')),
+export const plug = audioPlug({
+  vendor: 'smallest-ai',
+  variable: 'SMALLEST_API_KEY',
+  address: 'https://api.smallest.ai',
+  wires: [speech, transcripts],
+  keyHeader: (key) => ['authorization', `Bearer ${key}`],
 });
-
-export const plug: ProviderPlug = {
-  type,
-  schema,
-  wellKnown: keyVariable(type, 'smallest-ai', 'SMALLEST_API_KEY'),
-  wires: WIRES,
-  open(checked) {
-    const manifest = schema.parse(checked);
-    return audioAccount({
-      manifest,
-      wires: WIRES,
-      url: manifest.base_url,
-      credential: headerCredential(['authorization', `Bearer ${manifest.auth_data.api_key}`]),
-      listed: listedModels(manifest.integrations),
-    });
-  },
-};

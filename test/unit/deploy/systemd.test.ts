@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { serverOf, temporaryFolder, textOf, unitSettings } from '../../support/deploy-files.ts';
-import { root } from '../../support/pages.ts';
+import { sluice } from '../../support/sluice-command.ts';
 
 const run = promisify(execFile);
 const text = await textOf('deploy/systemd/sluice.service');
@@ -23,7 +23,7 @@ test('the systemd unit waits longer for a stop than a gateway drains by default,
 test('the command of the systemd unit has options that sluice serve has, and starts the file that the build makes', async () => {
   const words = (settings.get('Service.ExecStart') ?? '').split(' ');
   assert.deepEqual(words.slice(1, 3), ['/opt/sluice/dist/main.js', 'serve']);
-  const { stdout } = await run(process.execPath, ['src/main.ts', 'serve', '--help'], { cwd: root });
+  const { stdout } = await sluice(['serve', '--help']);
   for (const option of words.filter((word) => word.startsWith('--'))) assert.ok(stdout.includes(`${option} `), option);
 });
 

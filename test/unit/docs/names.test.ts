@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, test } from 'node:test';
-import { promisify } from 'node:util';
 import { z } from 'zod';
 import { schemaKeys } from '../../../src/config/checks/schema-keys.ts';
 import { serverSchema } from '../../../src/config/server/server-schema.ts';
 import { allPlugs } from '../../../src/plugs.ts';
 import { type RunningGateway, startGateway } from '../../support/gateway.ts';
 import { blocks, inlineCode, page, pages, root, section } from '../../support/pages.ts';
+import { sluice } from '../../support/sluice-command.ts';
 
 const PLUGS = allPlugs();
-
-const run = promisify(execFile);
 
 const packageJson = z
   .object({ scripts: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) })
@@ -49,8 +46,7 @@ test('every command of Sluice that a page shows exists, with its options', { tim
     for (const { line, command, options } of shownCommands(text)) {
       const name = command.join(' ');
       const known = help.get(name);
-      const stdout =
-        known ?? (await run(process.execPath, ['src/main.ts', ...command, '--help'], { cwd: root })).stdout;
+      const stdout = known ?? (await sluice([...command, '--help'])).stdout;
       help.set(name, stdout);
       assert.ok(stdout.startsWith(`Usage: sluice ${name} `), `${file}: ${line}`);
       for (const option of options) assert.ok(stdout.includes(`${option} `), `${file}: ${line}: ${option}`);

@@ -1,0 +1,74 @@
+/**
+ * For processes of tests: each .ts file of this repository is stripped of its types once, and the result is kept for all
+ * later processes. Node's own stripper would be loaded in each of the 500, which takes half the time of a small one.
+ *
+ * It is given with --import, which threads inherit. A gateway has `scripts/strip-types.js`, which reads all of src/ at once.
+ */
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { registerHooks, stripTypeScriptTypes } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../..', import.meta.url).href;
+const CACHE = fileURLToPath(new URL('node_modules/.cache/sluice/tests', root));
+const packages = `${root}node_modules/`;
+
+registerHooks({
+  load(url, context, nextLoad) {
+    if (!url.endsWith('.ts') || !url.startsWith(root) || url.startsWith(packages)) return nextLoad(url, context);
+    try {
+      return { format: 'module', source: stripped(url), shortCircuit: true };
+    } catch {
+      // Node says better what is wrong with the file.
+      return nextLoad(url, context);
+    }
+  },
+});
+
+/** @param {string} url */
+function stripped(url) {
+  const path = fileURLToPath(url);
+  const { size, mtimeMs } = statSync(path);
+  // Behind the source, so that its lines stay where they are.
+  const fingerprint = `\n// ${process.version} ${size} ${mtimeMs}`;
+  const kept = join(CACHE, `${url.slice(root.length)}.js`);
+  const known = readKept(kept);
+  if (known?.endsWith(fingerprint)) return known;
+  const source = `${strip(readFileSync(path, 'utf8'))}${fingerprint}`;
+  keep(kept, source);
+  return source;
+}
+
+/** @param {string} file */
+function readKept(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // Nothing is kept yet.
+    return undefined;
+  }
+}
+
+/** @param {string} source */
+function strip(source) {
+  const { emitWarning } = process;
+  // Node calls the function experimental, and some tests look at what is on stderr.
+  process.emitWarning = () => {};
+  try {
+    return stripTypeScriptTypes(source);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+/** Whole or not at all: another process may read it. @param {string} file @param {string} source */
+function keep(file, source) {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    const draft = `${file}.${process.pid}.tmp`;
+    writeFileSync(draft, source);
+    renameSync(draft, file);
+  } catch {
+    // A folder that cannot be written to: the next process strips again.
+  }
+}
