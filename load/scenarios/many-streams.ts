@@ -33,7 +33,8 @@ export const manyStreams: Scenario = streamsAtOnce({
 
 export const slowStreams: Scenario = streamsAtOnce({
   name: 'slow-streams',
-  summary: '10,000 streams at once, an event a second for a minute: those that are more than 250 ms late, memory of each',
+  summary:
+    '10,000 streams at once, an event a second for a minute: those that are more than 250 ms late, memory of each',
   streams: 10_000,
   paceMs: 1_000,
   stallMs: 1_250,

@@ -23,15 +23,17 @@ const MATCHES: readonly RuleMatch[] = [
 ];
 
 test('an index of rules finds, in their order, those that a look at each of them finds', () => {
-  const rules = MATCHES.map((match, place): LimitRule => ({
-    kind: 'ratelimit',
-    id: `rule-${place}`,
-    match: compileMatch(match),
-    appliesPer: [],
-    mode: 'enforce',
-    downgradeTo: undefined,
-    legs: () => [],
-  }));
+  const rules = MATCHES.map(
+    (match, place): LimitRule => ({
+      kind: 'ratelimit',
+      id: `rule-${place}`,
+      match: compileMatch(match),
+      appliesPer: [],
+      mode: 'enforce',
+      downgradeTo: undefined,
+      legs: () => [],
+    }),
+  );
   const index = new RuleIndex({ rules, charged: 'all' });
   const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
   const callers = new Callers({ identities, metadataRules: [], accounts: [] });
