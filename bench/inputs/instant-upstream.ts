@@ -1,5 +1,6 @@
 import type { Limits, Timeouts } from '../../src/config/server/limits.ts';
 import type { AttemptControl, LocalResponder } from '../../src/providers/provider.ts';
+import { HeadLines } from '../../src/upstream/head-lines.ts';
 import type { OriginConnection } from '../../src/upstream/origin-connection.ts';
 import { type Dispatchable, OriginPool } from '../../src/upstream/origin-pool.ts';
 import { OriginPools } from '../../src/upstream/origin-pools.ts';
@@ -74,6 +75,7 @@ class InstantPool extends OriginPool {
 
 const noAccess = {
   heads: new RequestHeads('nowhere'),
+  lines: new HeadLines(),
   connect: undefined,
   client: (): never => {
     throw new Error('nothing is connected here');

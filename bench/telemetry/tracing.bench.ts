@@ -3,8 +3,10 @@ import type { OtelSettings } from '../../src/config/server/otel.ts';
 import type { HeadersOfInterest } from '../../src/core/exchange.ts';
 import { localHeaders } from '../../src/core/local-exchange.ts';
 import { continueTrace } from '../../src/core/trace-context.ts';
+import { EncodedSpans } from '../../src/otel/encoded-spans.ts';
 import { exchangeSpans } from '../../src/otel/exchange-spans.ts';
-import { type Span, TRACES_FIELDS } from '../../src/otel/otlp-message.ts';
+import { ListedSpans } from '../../src/otel/listed-spans.ts';
+import { TRACES_FIELDS } from '../../src/otel/otlp-message.ts';
 import { encodeProtobuf } from '../../src/otel/protobuf.ts';
 import { isSampled } from '../../src/otel/sampling.ts';
 import { encodeBatch } from '../../src/telemetry/encode-batch.ts';
@@ -23,7 +25,9 @@ const settings: OtelSettings = {
   timeoutMs: 10_000,
 };
 const headers: HeadersOfInterest = localHeaders({});
-const spans: Span[] = records.flatMap((record) => exchangeSpans(record, 'both'));
+const encoder = new EncodedSpans();
+for (const record of records) exchangeSpans(record, 'both', encoder);
+const spans = encoder.take();
 const message = {
   resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ scope: { name: 'sluice' }, spans }] }],
 };
@@ -59,17 +63,26 @@ export const subject = subjectOf([
     check: (sampled) => assert.ok(sampled < FRAME),
   }),
   task({
-    name: 'make spans of a record',
+    name: 'encode the spans of a record',
     operations: FRAME,
     run: () => {
-      let made = 0;
-      for (const record of new RecordFrame(frame)) made += exchangeSpans(record, 'both').length;
-      return made;
+      for (const record of new RecordFrame(frame)) exchangeSpans(record, 'both', encoder);
+      return encoder.take().length;
     },
     check: (made) => assert.equal(made, spans.length),
   }),
   task({
-    name: 'encode the spans of a record',
+    name: 'list the spans of a record, for JSON',
+    operations: FRAME,
+    run: () => {
+      const into = new ListedSpans();
+      for (const record of new RecordFrame(frame)) exchangeSpans(record, 'both', into);
+      return into.spans.length;
+    },
+    check: (made) => assert.equal(made, spans.length),
+  }),
+  task({
+    name: 'put the spans of a record into a message',
     operations: FRAME,
     run: () => encodeProtobuf(message, TRACES_FIELDS),
     check: (bytes) => assert.ok(bytes.length > 0),

@@ -35,7 +35,7 @@ import { OutsideTokens, type TokenHead, type TokenResources } from './outside-to
  * - A key seen before: one Map lookup and one comparison of time.
  * - Any other: one SHA-256 of at most 8 KiB, however many keys are configured or issued; then, only for what has the head
  *   of a token that may be accepted, one signature check out of two allowances: of its address, which only forgeries use
- *   up, and of the thread.
+ *   up, and of the thread. An address that has not forged lately has one check that nobody else can use up.
  * - The same bad token again: the digest and a lookup, no second signature check.
  * - A token of an outside issuer that was good before a reload: its claims are judged anew, its signature is not.
  *
@@ -58,10 +58,15 @@ const CHECKS_AT_ONCE = 2000;
 /** A tenth of the thread's, so that nine addresses that forge leave something to the tenth. */
 const FORGERIES_PER_SECOND = 20;
 const FORGERIES_AT_ONCE = 200;
+/**
+ * Beyond the thread's: one check of an address that has not forged for a minute, so that no flood from elsewhere refuses a
+ * genuine key that is new. There are 4,096 places for addresses, which bounds it to as many at once and 68 a second.
+ */
+const UNSUSPECTED = { perSecond: 1 / 60, atOnce: 1 };
 
 const NO_IDENTITIES: Identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
 
-/** A genuine key that was not seen before can meet this while forged ones pour in; 503 makes its client try again. */
+/** A genuine key can meet this while keys are forged from its own address; 503 makes its client try again. */
 const TOO_MANY_CHECKS = new GatewayError('overloaded', {
   detail: 'Too many keys that were not seen before have to be checked.',
   retryAfterMs: 1000,
@@ -94,6 +99,7 @@ export class KeyRing {
   readonly #now: () => number;
   readonly #checks: CheckAllowance;
   readonly #addresses: AddressAllowances;
+  readonly #unsuspected = new AddressAllowances(UNSUSPECTED.perSecond, UNSUSPECTED.atOnce);
   readonly #remembered = new GenerationCache<AcceptedKey>(MAX_REMEMBERED);
   readonly #rejected = new GenerationCache<RefusedKey>(MAX_REJECTED);
   /**
@@ -288,7 +294,8 @@ export class KeyRing {
     }
     const place = side && this.#addresses.placeOf(side);
     if (place !== undefined && !this.#addresses.take(place, now)) return TOO_MANY_CHECKS;
-    if (!this.#checks.take(now)) {
+    const isUnsuspected = place !== undefined && this.#unsuspected.take(place, now);
+    if (!this.#checks.take(now) && !isUnsuspected) {
       // No signature was checked: an honest address must not pay for a flood from elsewhere.
       if (place !== undefined) this.#addresses.giveBack(place);
       return TOO_MANY_CHECKS;
@@ -302,6 +309,7 @@ export class KeyRing {
     const verdict = this.#withAccount(signed, now);
     if (!isRefused(verdict)) {
       if (place !== undefined) this.#addresses.giveBack(place);
+      if (isUnsuspected) this.#unsuspected.giveBack(place);
     } else if (now < verdict.untilMs) this.#rejected.set(digest, verdict);
     return this.#settle(presented, verdict);
   }

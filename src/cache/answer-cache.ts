@@ -7,9 +7,11 @@ import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import { type CacheKey, remotePrefix } from './cache-key.ts';
 import { type CachedAnswer, decodeAnswer, encodeAnswer } from './cached-answer.ts';
 import { Flight } from './flight.ts';
+import { type KnownRequest, KnownRequests } from './known-requests.ts';
 import type { RemoteFlights } from './remote-flights.ts';
 import type { SemanticIndex } from './semantic-index.ts';
 import type { AnswerKey, SharedAnswers } from './shared-answers.ts';
+import type { StoredAnswer } from './stored-answer.ts';
 
 /** Answers of other gateways as well. Every call answers within its deadline. */
 export interface RemoteAnswers {
@@ -29,10 +31,18 @@ export interface AnswerCacheOptions {
   readonly elsewhere?: RemoteFlights | undefined;
 }
 
-export type Found = CachedAnswer | 'away' | undefined;
+/** `place`: in the memory of all threads; undefined: it is not from there. */
+export interface FoundAnswer {
+  readonly answer: CachedAnswer;
+  readonly place: number | undefined;
+}
+
+export type Found = FoundAnswer | 'away' | undefined;
 
 /** The cached answers of one relay thread: those that all threads share, and those that are on their way in this one. */
 export class AnswerCache {
+  /** Requests that this thread knows. */
+  readonly known = new KnownRequests();
   readonly #options: AnswerCacheOptions;
   readonly #flights = new Map<string, Flight>();
 
@@ -48,16 +58,27 @@ export class AnswerCache {
   find(key: CacheKey): Found | Promise<Found> {
     const { memory, remote } = this.#options;
     const now = Date.now();
-    const entry = memory.get(key.words, Math.floor(now / 1000));
-    const found = entry && goodAnswer(entry, now);
-    if (found !== undefined || remote === undefined) return found;
+    const placed = memory.get(key.words, Math.floor(now / 1000));
+    const answer = placed && goodAnswer(placed.entry, now);
+    if (answer !== undefined) return { answer, place: placed!.place };
+    if (remote === undefined) return undefined;
     return remote.get(remoteKey(key)).then((value) => {
       if (value === undefined || value === 'away') return value;
       const answer = goodAnswer(value, Date.now());
+      if (answer === undefined) return undefined;
       // The next one finds it here.
-      if (answer) memory.set(key.words, value, Math.floor(answer.about.expiresAt / 1000), key.space);
-      return answer;
+      memory.set(key.words, value, Math.floor(answer.about.expiresAt / 1000), key.space);
+      return { answer, place: undefined };
     });
+  }
+
+  /** What was found for a request with the same bytes, while it is what `find` would find. */
+  findAgain({ key, held }: KnownRequest): StoredAnswer | undefined {
+    const now = Date.now();
+    const isGood = held.stored.expiresAt > now;
+    return isGood && this.#options.memory.isStill(key.words, held.place, Math.floor(now / 1000))
+      ? held.stored
+      : undefined;
   }
 
   /** Some answer is on its way that others may join. */

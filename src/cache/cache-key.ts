@@ -42,7 +42,7 @@ export function canonicalBody(body: Buffer, form: CachedForm): string | undefine
  * `body`: canonical.
  */
 export function keyOf(request: KeyedRequest, body: string): CacheKey {
-  const digest = hash('sha256', `${surroundings(request)}\n${body}`, 'buffer');
+  const digest = hash('sha256', `${JSON.stringify(surroundingsOf(request))}\n${body}`, 'buffer');
   const words = Int32Array.from([0, 4, 8, 12], (at) => digest.readInt32LE(at));
   return { words, text: digest.toString('hex', 0, KEY_BYTES), space: spaceOf(request.settings.namespace) };
 }
@@ -70,10 +70,14 @@ export function spaceOf(namespace: string): readonly [number, number] {
 const MAX_SPACES = 1_024;
 const spaces = new Map<string, readonly [number, number]>();
 
-function surroundings({ exchange, dialect, route, caller, strictForm, settings }: KeyedRequest): string {
+/** Everything beside its body that the key of a request is made of. */
+export function surroundingsOf(request: KeyedRequest): readonly (string | boolean)[] {
+  const { exchange, dialect, route, caller, strictForm, settings } = request;
   const { query = '' } = exchange.headers;
-  const parts = [dialect.name, exchange.path, query, routeText(route), scopeOf(caller, settings.sharedWith)];
-  return JSON.stringify([...parts, settings.namespace, strictForm, ...headersOf(exchange, dialect)]);
+  const scope = scopeOf(caller, settings.sharedWith);
+  const parts = [dialect.name, exchange.path, query, routeText(route), scope, settings.namespace, strictForm];
+  const headers = headersOf(exchange, dialect);
+  return headers.length === 0 ? parts : [...parts, ...headers];
 }
 
 /** Whose answers these are: nobody else's unless a rule says so. */
@@ -84,13 +88,18 @@ function scopeOf({ principal, teams }: Caller, sharedWith: RuledCache['sharedWit
 }
 
 /** Versions and betas change answers, and which of them providers read only they know; who asks does not. */
-function headersOf({ headers: { forwardable } }: KeyedRequest['exchange'], { metadataHeaders }: Dialect): string[] {
-  if (forwardable === undefined) return [];
+function headersOf(
+  { headers: { forwardable } }: KeyedRequest['exchange'],
+  { metadataHeaders }: Dialect,
+): readonly string[] {
+  if (forwardable === undefined) return NO_HEADERS;
   return Object.keys(forwardable)
     .filter((name) => !ATTRIBUTION_HEADERS.has(name) && metadataHeaders?.[name] === undefined)
     .sort()
     .map((name) => `${name}: ${forwardable[name]}`);
 }
+
+const NO_HEADERS: readonly string[] = [];
 
 const routeTexts = new WeakMap<Route, string>();
 

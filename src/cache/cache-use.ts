@@ -10,8 +10,8 @@ import type { SharedAnswer } from '../relay/shared-answer.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { AnswerCache, Found } from './answer-cache.ts';
 import { type CacheKey, canonicalBody, type KeyedRequest, keyFrom, keyOf, MAX_KEYED_BYTES } from './cache-key.ts';
-import type { CachedAnswer } from './cached-answer.ts';
 import { type AnswerSource, Flight, type FlightReader } from './flight.ts';
+import type { KnownRequest } from './known-requests.ts';
 import { recordedAnswer } from './recorded-answer.ts';
 import type { Likeness, NoVector } from './semantic-index.ts';
 import { type ExactOnly, type SemanticRequest, semanticRequest } from './semantic-request.ts';
@@ -46,6 +46,8 @@ export class CacheUse {
   readonly #cache: AnswerCache;
   readonly #request: CacheRequest;
   readonly #key: CacheKey | undefined;
+  /** Undefined: its bytes are new to this thread. */
+  readonly #known: KnownRequest | undefined;
   /** Undefined: only equal requests are alike. */
   readonly #semantic: SemanticRequest | undefined;
   /** Why they are, where more was asked for. */
@@ -64,13 +66,17 @@ export class CacheUse {
   constructor(cache: AnswerCache, request: CacheRequest) {
     this.#cache = cache;
     this.#request = request;
+    const isExact = request.settings.type !== 'semantic';
+    this.#known = isExact && mayBeCached(request) ? cache.known.find(request) : undefined;
+    this.#key = this.#known?.key;
+    if (this.#known !== undefined) return;
     const body = keyedBody(request);
     if (body === undefined) {
       this.status = 'bypass';
       return;
     }
     this.#key = keyOf(request, body);
-    if (request.settings.type !== 'semantic') return;
+    if (isExact) return;
     const semantic = semanticRequest(request, body, cache.semantic?.model, request.server.cache.semantic);
     if (typeof semantic === 'string') this.#exactOnly = semantic;
     else this.#semantic = semantic;
@@ -89,6 +95,8 @@ export class CacheUse {
   #findEqual(key: CacheKey): AnswerSource | undefined | Promise<AnswerSource | undefined> {
     const flight = this.joinable();
     if (flight !== undefined) return flight;
+    const known = this.#known && this.#cache.findAgain(this.#known);
+    if (known?.replay === this.#request.settings.replay) return this.#found('hit', known);
     const found = this.#cache.find(key);
     return found instanceof Promise ? found.then((answer) => this.#stored(answer)) : this.#stored(found);
   }
@@ -120,7 +128,7 @@ export class CacheUse {
     for (const { answer, similarity } of likeness.found) {
       const found = await this.#cache.find(keyFrom(answer, key.space));
       if (found !== undefined && found !== 'away') {
-        return this.#found('hit', new StoredAnswer(found, settings.replay, similarity));
+        return this.#found('hit', new StoredAnswer(found.answer, settings.replay, similarity));
       }
     }
     return undefined;
@@ -222,6 +230,9 @@ export class CacheUse {
   /** For the record. */
   get json(): string {
     const { settings, rule } = this.#request;
+    const source = this.#source;
+    if (settings.type === 'exact-match' && this.status === 'hit' && source instanceof StoredAnswer)
+      return source.hitJson(rule);
     return JSON.stringify({
       status: this.status,
       type: settings.type,
@@ -255,8 +266,13 @@ export class CacheUse {
   #stored(found: Found): AnswerSource | undefined {
     if (found === 'away') this.status = 'error';
     if (found === undefined || found === 'away') return undefined;
+    const { settings } = this.#request;
+    const { answer, place } = found;
+    const stored = new StoredAnswer(answer, settings.replay);
+    if (place !== undefined && settings.type === 'exact-match')
+      this.#cache.known.add(this.#request, this.#key!, { place, stored });
     // Meanwhile somebody may have begun to ask: the answer at hand is there sooner.
-    return this.#found('hit', new StoredAnswer(found satisfies CachedAnswer, this.#request.settings.replay));
+    return this.#found('hit', stored);
   }
 
   #found(status: CacheStatus, source: AnswerSource): AnswerSource {
@@ -280,13 +296,16 @@ function rounded(similarity: number): number {
 
 /** Canonical; undefined: of this request no answer is cached. */
 function keyedBody(request: CacheRequest): string | undefined {
-  const { exchange, dialect, peeked } = request;
-  const { cached } = dialect;
+  return mayBeCached(request) ? canonicalBody(request.exchange.body, request.dialect.cached!) : undefined;
+}
+
+/** Whether answers of such requests are cached, as far as can be told without reading the body. */
+function mayBeCached({ exchange, dialect, peeked }: CacheRequest): boolean {
   const { body, spooled } = exchange;
-  if (cached === undefined || spooled !== undefined || body.length === 0 || body.length > MAX_KEYED_BYTES) {
-    return undefined;
-  }
+  const isKeyed = spooled === undefined && body.length > 0 && body.length <= MAX_KEYED_BYTES;
+  if (dialect.cached === undefined || !isKeyed) return false;
   const { state } = peeked;
-  const isKept = state !== undefined && (state.stores || state.background || state.previousId !== undefined);
-  return isKept || state?.conversationId !== undefined ? undefined : canonicalBody(body, cached);
+  if (state === undefined) return true;
+  const isItsOwn = state.stores || state.background || state.previousId !== undefined;
+  return !isItsOwn && state.conversationId === undefined;
 }

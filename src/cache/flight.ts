@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { GatewayError } from '../core/errors.ts';
+import { ownIds } from '../core/trace-context.ts';
 import type { HeldMemory } from '../relay/held-memory.ts';
 import type { SharedAnswer, SharedAnswerLeader } from '../relay/shared-answer.ts';
 import type { AnswerAbout } from './cached-answer.ts';
@@ -23,6 +24,8 @@ export interface AnswerSource {
   readonly target: string;
   /** Of the exchange that it was, or is, the answer to. */
   readonly exchange: string;
+  /** Of the trace that began with it, where none of its client's went on. */
+  readonly traceId: string;
   /** How many pieces there are now. */
   readonly pieces: number;
   readonly isWhole: boolean;
@@ -73,6 +76,10 @@ export class Flight implements AnswerSource, SharedAnswer {
   constructor(options: FlightOptions) {
     this.#options = options;
     this.exchange = options.exchange;
+  }
+
+  get traceId(): string {
+    return ownIds(this.exchange).traceId;
   }
 
   get pieces(): number {

@@ -3,7 +3,6 @@ import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
-import { ownIds } from '../core/trace-context.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { Target } from '../providers/provider.ts';
 import {
@@ -249,7 +248,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
     if (contentType.startsWith(EVENT_STREAM)) list.push(...BLANK_HEADERS);
     const lookupMs = (performance.now() - askedAt).toFixed(1);
     exchange.pushOwnHeaders(list, 0, `, cache;dur=${lookupMs};desc="hit"`);
-    list.push('x-tfy-cache-status', 'hit', 'x-tfy-cached-trace-id', ownIds(source.exchange).traceId);
+    list.push('x-tfy-cache-status', 'hit', 'x-tfy-cached-trace-id', source.traceId);
     if (this.#target !== undefined) list.push('x-tfy-resolved-model', this.#target.id);
     if (source.similarity !== undefined) list.push('x-tfy-cache-similarity-score', source.similarity.toFixed(4));
     if (source.storedAt !== undefined) {

@@ -51,6 +51,12 @@ export interface AnswerSlot {
   readonly endsAtSeconds: number;
 }
 
+/** `entry`: a copy. `place`: no other entry is ever there. */
+export interface PlacedEntry {
+  readonly entry: Buffer;
+  readonly place: number;
+}
+
 export interface AnswerMemory {
   readonly entries: number;
   readonly usedBytes: number;
@@ -85,18 +91,29 @@ export class SharedAnswers {
     this.#locks = new StripeLocks({ locks, header: this.#words }, thread);
   }
 
-  /** A copy of the entry; undefined: there is none that is still good. `nowSeconds` since the Unix epoch. */
-  get(key: AnswerKey, nowSeconds: number): Buffer | undefined {
+  /** Undefined: there is none that is still good. `nowSeconds` since the Unix epoch. */
+  get(key: AnswerKey, nowSeconds: number): PlacedEntry | undefined {
     if (this.#ringBytes === 0) return undefined;
     this.#lock();
     const slot = this.#find(key);
-    let entry: Buffer | undefined;
-    if (slot >= 0 && this.#words[slot + ENDS_AT]! > nowSeconds) entry = this.#copy(slot);
-    if (entry !== undefined && this.#isOld(slot)) {
-      this.#write(key, entry, this.#words[slot + ENDS_AT]!, this.#spaceOf(slot));
+    let found: PlacedEntry | undefined;
+    if (slot >= 0 && this.#words[slot + ENDS_AT]! > nowSeconds) {
+      const entry = this.#copy(slot);
+      const at = this.#isOld(slot) ? this.#write(key, entry, this.#words[slot + ENDS_AT]!, this.#spaceOf(slot)) : slot;
+      found = { entry, place: this.#doubles[(at + PLACE) / 2]! };
     }
     this.#unlock();
-    return entry;
+    return found;
+  }
+
+  /** Whether it is what `get` found at that place, and needs no `get` that keeps it from being written over. */
+  isStill(key: AnswerKey, place: number, nowSeconds: number): boolean {
+    this.#lock();
+    const slot = this.#find(key);
+    const isThere = slot >= 0 && this.#doubles[(slot + PLACE) / 2] === place;
+    const isStill = isThere && this.#words[slot + ENDS_AT]! > nowSeconds && !this.#isOld(slot);
+    this.#unlock();
+    return isStill;
   }
 
   /** False: it is too large to be held. `space`: of its namespace, by which it can be flushed. */
@@ -216,7 +233,8 @@ export class SharedAnswers {
     return this.#doubles[HEAD]! - place > 0.75 * this.#ringBytes;
   }
 
-  #write(key: AnswerKey, entry: Buffer, endsAt: number, space: readonly [number, number]): void {
+  /** First word of its slot. */
+  #write(key: AnswerKey, entry: Buffer, endsAt: number, space: readonly [number, number]): number {
     this.#words[WRITING] = 1;
     const before = this.#find(key);
     if (before >= 0) this.#clear(before);
@@ -237,6 +255,7 @@ export class SharedAnswers {
     this.#doubles[HEAD] = place + bytes;
     this.#words[ENTRIES]! += 1;
     this.#words[WRITING] = 0;
+    return slot;
   }
 
   /** So many bytes in one piece at the head, over the oldest entries. */

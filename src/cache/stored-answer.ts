@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { ownIds } from '../core/trace-context.ts';
 import type { CachedAnswer } from './cached-answer.ts';
 import type { AnswerSource } from './flight.ts';
 import { piecesUntil, slicePieces } from './recording.ts';
@@ -7,13 +8,28 @@ import { piecesUntil, slicePieces } from './recording.ts';
 export class StoredAnswer implements AnswerSource {
   readonly isWhole = true;
   readonly similarity: number | undefined;
+  readonly replay: 'at-once' | 'paced';
   readonly #answer: CachedAnswer;
   readonly #isPaced: boolean;
+  #traceId: string | undefined;
+  /** See `hitJson`. */
+  #hitJson = '';
+  #hitRule: string | undefined;
 
   constructor(answer: CachedAnswer, replay: 'at-once' | 'paced', similarity?: number) {
+    this.replay = replay;
     this.#answer = answer;
     this.similarity = similarity;
     this.#isPaced = replay === 'paced' && answer.about.stream;
+  }
+
+  /** Of the memory that it holds. */
+  get bytes(): number {
+    return this.#answer.bytes.buffer.byteLength;
+  }
+
+  get expiresAt(): number {
+    return this.#answer.about.expiresAt;
   }
 
   get contentType(): string {
@@ -30,6 +46,26 @@ export class StoredAnswer implements AnswerSource {
 
   get exchange(): string {
     return this.#answer.about.exchange;
+  }
+
+  get traceId(): string {
+    this.#traceId ??= ownIds(this.exchange).traceId;
+    return this.#traceId;
+  }
+
+  /** What the record of an exchange says that gets it because its request is equal. `rule`: which let it. */
+  hitJson(rule: string | undefined): string {
+    if (this.#hitJson === '' || rule !== this.#hitRule) {
+      const from = { from: this.exchange, saved_nano_usd: this.nanoUsd };
+      this.#hitJson = JSON.stringify({
+        status: 'hit',
+        type: 'exact-match',
+        ...(rule !== undefined && { rule }),
+        ...from,
+      });
+      this.#hitRule = rule;
+    }
+    return this.#hitJson;
   }
 
   get pieces(): number {

@@ -1,6 +1,6 @@
 import { JsonBalance } from './json-balance.ts';
 import { JsonPeek } from './json-peek.ts';
-import type { JsonObject } from './json-value.ts';
+import { type JsonObject, parseObject } from './json-value.ts';
 import { PeekKeys } from './peek-keys.ts';
 
 /*
@@ -11,6 +11,8 @@ import { PeekKeys } from './peek-keys.ts';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SHORT_CHARACTERS = 64;
+/** To parse so much is less than to look for what is in it. */
+const SHORT_END_BYTES = 1_024;
 
 /** Undefined: the bytes are not one whole JSON object. */
 export function topLevelValues(answer: Buffer, keys: PeekKeys): JsonObject | undefined {
@@ -66,8 +68,19 @@ export function valuesOfEnd(
 ): JsonObject | undefined {
   // An escaped quote is within a text, of which these are only the end.
   if (at < 1 || bytes[at - 1] !== QUOTE || bytes[at - 2] === BACKSLASH) return undefined;
+  const parsed = bytes.length - at > SHORT_END_BYTES ? undefined : parseObject(`{${bytes.toString('utf8', at - 1)}`);
+  if (parsed !== undefined) return chosen(parsed, keys);
   const peek = new JsonPeek(keys, at - 1);
   return peek.advance(bytes, bytes.length) && peek.finish() ? valuesAt(bytes, peek, keys) : undefined;
+}
+
+function chosen(object: JsonObject, { names }: PeekKeys): JsonObject {
+  const values: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = object[name];
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
 }
 
 function valuesAt(source: Buffer, peek: JsonPeek, keys: PeekKeys): JsonObject {

@@ -1,3 +1,4 @@
+import type { Familiar } from '../codec/familiar-event.ts';
 import type { JsonObject } from '../codec/json-value.ts';
 import type { OrError } from '../core/exchange.ts';
 
@@ -77,6 +78,14 @@ export interface ExpectedStream {
   readonly choices: number;
   /** Whether the event that only tells usage is for the client, or was asked for by the gateway and is taken out. */
   readonly usageEvent: 'keep' | 'take-out';
+  /** Of the target; absent: nothing is remembered behind the end of the stream. */
+  readonly lessons?: StreamLessons;
+}
+
+/** What a stream has in common with those that its target sent before. */
+export interface StreamLessons {
+  /** An event with a text and nothing else; undefined: none came yet. */
+  familiar: Familiar | undefined;
 }
 
 /**

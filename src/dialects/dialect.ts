@@ -100,6 +100,20 @@ export interface Dialect extends ApiForm {
   formTexts?(peeked: PeekedRequest): OrError<Record<string, unknown>> | undefined;
   /** Absent: its answers are not kept. */
   readonly conversation?: DialectConversation;
+  /** Requests for a model with their answers, by which a thread warms up. Absent: it does not, for this form. */
+  exercise?(model: string): FormExercise;
+}
+
+/** What a provider of the form would be asked, and what it would say. */
+export interface FormExercise {
+  readonly whole: ExercisedRequest;
+  readonly streamed: ExercisedRequest;
+}
+
+export interface ExercisedRequest {
+  readonly request: Buffer;
+  /** JSON, or the events of a stream. */
+  readonly answer: readonly string[];
 }
 
 /** What of a form matters to a cache of its answers. Requests are JSON objects. */

@@ -46,8 +46,10 @@ export class EventReader implements StreamReader {
   #vainLessons = 0;
   #unreadable = 0;
 
-  constructor(form: EventForm) {
+  /** `familiar`: events of this kind are content and nothing else, before one was read. */
+  constructor(form: EventForm, familiar?: Familiar) {
     this.#form = form;
+    this.#familiar = familiar;
   }
 
   get finished(): boolean {

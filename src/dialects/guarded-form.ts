@@ -1,4 +1,4 @@
-import type { JsonObject } from '../codec/json-value.ts';
+import { isArray, isObject, type JsonObject } from '../codec/json-value.ts';
 
 /** What a text is: words for people, what a model thought, or arguments of a tool call as JSON. */
 export type TextKind = 'text' | 'reasoning' | 'arguments';
@@ -23,6 +23,8 @@ export interface GuardedEvent {
   readonly ends: readonly string[];
   /** Of an event with words: what differs in each and means nothing. A text that hides their length; the key of its number. */
   readonly meaningless?: { readonly padding?: string | undefined; readonly counter?: string | undefined };
+  /** Something was taken out of it that tells words which other events have: it is written anew. */
+  readonly isStripped?: boolean;
 }
 
 export interface GuardedStream {
@@ -62,6 +64,36 @@ export function slotsBelow(
   if (typeof value === 'string') {
     if (value !== '') into.push({ holder, key, ...about });
   } else if (isHolder(value)) for (const each of Object.keys(value)) slotsBelow(value, each, about, into);
+}
+
+/** Names, and what is sealed: no words of anybody. */
+const NO_WORDS_KEY = /^(?:type|id|signature|media_type|encrypted_.*|.*_id)$/;
+
+/**
+ * As `slotsBelow`, of what quotes words or tells what a tool of the provider's found: names of kinds and ids, what is sealed,
+ * and media within are left out.
+ */
+export function quotesBelow(
+  holder: unknown,
+  key: string,
+  about: Omit<TextSlot, 'holder' | 'key'>,
+  into: TextSlot[],
+): void {
+  if (!isHolder(holder)) return;
+  const value = holder[key];
+  if (typeof value === 'string') {
+    const isMedia = value.startsWith('data:') || (key === 'data' && holder['type'] === 'base64');
+    if (value !== '' && !isMedia) into.push({ holder, key, ...about });
+  } else if (isHolder(value)) {
+    for (const each of Object.keys(value)) if (!NO_WORDS_KEY.test(each)) quotesBelow(value, each, about, into);
+  }
+}
+
+/** Whether chances of tokens are told. Beside no words they are those of words in other events, and no guard reads them. */
+export function hasTokens(logprobs: unknown): boolean {
+  return isArray(logprobs)
+    ? logprobs.length > 0
+    : isObject(logprobs) && Object.values(logprobs).some((each) => isArray(each) && each.length > 0);
 }
 
 /** Parsed JSON is ours alone: its objects and lists may be changed. */

@@ -37,6 +37,8 @@ export class Channel {
   readonly #changing: TextScan | undefined;
   readonly #recording: TextScan | undefined;
   readonly #restoring: TextScan | undefined;
+  /** All of these. */
+  readonly #scans: readonly TextScan[];
   #edits: Edit[] = [];
 
   constructor(
@@ -55,6 +57,8 @@ export class Channel {
     const { pseudonyms } = session;
     this.#restoring =
       side === 'asked' || pseudonyms.isEmpty ? undefined : session.scanOf(pseudonyms.placeholders, kind);
+    const all = [this.#refusing, this.#changing, this.#recording, this.#restoring];
+    this.#scans = all.filter((each) => each !== undefined);
   }
 
   /** What is before here stays as it is. */
@@ -69,6 +73,16 @@ export class Channel {
   /** All that came is decided, and none of it is told otherwise. */
   get isSettled(): boolean {
     return this.#edits.length === 0 && this.decided === this.length;
+  }
+
+  /** Whether these bytes of ASCII are read, with nothing under way before or behind them; else they are to be pushed. */
+  skims(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#edits.length > 0) return false;
+    const scans = this.#scans;
+    for (const scan of scans) if (scan.isDull?.(bytes, start, end) !== true) return false;
+    for (const scan of scans) scan.skip?.(bytes, start, end);
+    this.length += end - start;
+    return true;
   }
 
   push(text: string): void {

@@ -6,7 +6,7 @@ import type { GuardedStream as FormStream, TextSlot } from '../dialects/guarded-
 import { Channel, guardedText } from './channel.ts';
 import { FamiliarText } from './familiar-text.ts';
 import type { OutputGuarding } from './guarded-answer.ts';
-import type { HeldEvent, Piece, StreamChannel } from './held-event.ts';
+import type { HeldEvent, Piece, StreamChannel, WholeText } from './held-event.ts';
 import { setText, textOf } from './local-guarding.ts';
 import type { LocalTally } from './session.ts';
 
@@ -27,6 +27,8 @@ export interface EventWordsOptions {
   readonly guarding: OutputGuarding;
   readonly reader: FormStream;
   readonly tally: LocalTally;
+  /** `all`: others ask for all that is said. */
+  readonly keeps: 'all' | 'nothing';
 }
 
 /** Reads a stream event by event: which words each brings, and to which text they belong. Local guards see them here. */
@@ -34,6 +36,8 @@ export class EventWords {
   readonly #o: EventWordsOptions;
   readonly #taker: EventTaker;
   readonly #channels = new Map<string, StreamChannel>();
+  /** Texts that an event brought as a whole, and that nothing said before. */
+  readonly #wholes: StreamChannel[] = [];
   readonly #familiar = new FamiliarText();
   /** Of the event that is familiar. */
   #familiarChannel: StreamChannel | undefined;
@@ -52,7 +56,21 @@ export class EventWords {
   }
 
   get channels(): readonly StreamChannel[] {
-    return [...this.#channels.values()];
+    return [...this.#channels.values(), ...this.#wholes];
+  }
+
+  /** Offset behind the events at the beginning of what came that are read already, and stay as they are. */
+  skim(read: Buffer): number {
+    if (this.#partial.length > 0 || this.#familiarChannel === undefined) return 0;
+    const { local } = this.#familiarChannel;
+    const familiar = this.#familiar;
+    let behind = 0;
+    while (behind < read.length) {
+      const end = familiar.match(read, behind);
+      if (end < 0 || !local.skims(read, familiar.textStart, familiar.textEnd)) break;
+      behind = end;
+    }
+    return behind;
   }
 
   write(read: Buffer): void {
@@ -94,6 +112,7 @@ export class EventWords {
       if (texts === 'kept') channel.said += text;
       if (text !== piece.text) this.#set(event, piece, text);
     }
+    if (texts === 'kept') for (const whole of event.wholes) whole.channel = this.#saidBefore(whole);
   }
 
   /** Its words as the guards of the whole answer made them: all of a channel stands in its first event. */
@@ -102,21 +121,30 @@ export class EventWords {
       const { said, instead } = piece.channel;
       if (instead !== undefined && instead !== said) this.#set(event, piece, piece.start === 0 ? instead : '');
     }
+    for (const { slot, text, channel } of event.wholes)
+      if (setText(slot, channel?.instead ?? text)) event.isChanged = true;
   }
 
   #event(bytes: Buffer): void {
     const { name, data } = readEvent(bytes, 0, bytes.length);
     const parsed = data === undefined || data === '[DONE]' ? undefined : parseObject(data);
     if (parsed === undefined) {
-      this.#taker.take({ bytes, name, data: undefined, pieces: NO_PIECES, isChanged: false });
+      this.#taker.take({ bytes, name, data: undefined, pieces: NO_PIECES, wholes: NO_WHOLES, isChanged: false });
       return;
     }
-    const { slots, ends, meaningless = NOTHING } = this.#o.reader.read(parsed);
+    const { slots, ends, meaningless = NOTHING, isStripped = false } = this.#o.reader.read(parsed);
     let pieces: Piece[] | undefined;
-    let isChanged = false;
+    let wholes: WholeText[] | undefined;
+    let isChanged = isStripped;
     for (const slot of slots) {
       if (slot.channel === undefined) {
-        isChanged = this.#wholeText(slot) || isChanged;
+        const local = this.#newChannel(slot.kind);
+        const text = guardedText(textOf(slot), local);
+        if (local.refused) this.#taker.refuse();
+        isChanged = setText(slot, text) || isChanged;
+        if (this.#o.keeps === 'nothing') continue;
+        wholes ??= [];
+        wholes.push({ slot, text, local, channel: undefined });
         continue;
       }
       const channel = this.#channelOf(slot);
@@ -127,8 +155,10 @@ export class EventWords {
       pieces.push({ text, slot, channel, start, end: start + text.length });
       if (channel.local.refused) this.#taker.refuse();
     }
-    this.#taker.take({ bytes, name, data: parsed, pieces: pieces ?? NO_PIECES, isChanged });
-    if (pieces?.length === 1 && slots.length === 1 && ends.length === 0) {
+    const said = { pieces: pieces ?? NO_PIECES, wholes: wholes ?? NO_WHOLES };
+    this.#taker.take({ bytes, name, data: parsed, ...said, isChanged });
+    // What it brings as a whole beside its words was passed, and is the same in events that are alike.
+    if (pieces?.length === 1 && wholes === undefined && !isChanged && ends.length === 0) {
       this.#familiar.learn(bytes, pieces[0]!.text, meaningless);
       this.#familiarChannel = pieces[0]!.channel;
     }
@@ -152,7 +182,8 @@ export class EventWords {
       return;
     }
     const piece = { text, slot: undefined, channel, start, end: start + text.length };
-    this.#taker.take({ bytes: event, name: undefined, data: undefined, pieces: [piece], isChanged: false });
+    const plain = { name: undefined, data: undefined, wholes: NO_WHOLES, isChanged: false };
+    this.#taker.take({ bytes: event, pieces: [piece], ...plain });
   }
 
   #set(event: HeldEvent, piece: Piece, text: string): void {
@@ -166,22 +197,26 @@ export class EventWords {
     const { name, data = '' } = readEvent(event.bytes, 0, event.bytes.length);
     event.name = name;
     event.data = parseObject(data);
-    piece.slot = event.data && this.#o.reader.read(event.data).slots[0];
+    piece.slot = event.data && this.#o.reader.read(event.data).slots.find(({ channel }) => channel !== undefined);
     return piece.slot;
   }
 
-  /** A text that an event repeats as a whole. */
-  #wholeText(slot: TextSlot): boolean {
-    const channel = this.#newChannel(slot.kind);
-    const text = guardedText(textOf(slot), channel);
-    if (channel.refused) this.#taker.refuse();
-    return setText(slot, text);
+  /** The text that it repeats; else it is one of its own, which nobody was asked about. */
+  #saidBefore({ text, local }: WholeText): StreamChannel {
+    for (const channel of this.channels) {
+      const { said, before } = channel;
+      const isAsLong = before !== undefined && before.length + said.length === text.length;
+      if (isAsLong && text.endsWith(said) && text.startsWith(before)) return channel;
+    }
+    const own = { name: '', local, said: text, before: '', instead: undefined, asked: 0 };
+    this.#wholes.push(own);
+    return own;
   }
 
   #channelOf({ channel: name = '', kind }: TextSlot): StreamChannel {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
-      channel = { name, local: this.#newChannel(kind), said: '', instead: undefined, asked: 0 };
+      channel = { name, local: this.#newChannel(kind), said: '', before: '', instead: undefined, asked: 0 };
       this.#channels.set(name, channel);
     }
     return channel;
@@ -202,6 +237,7 @@ export class EventWords {
 }
 
 const NO_PIECES: readonly Piece[] = [];
+const NO_WHOLES: readonly WholeText[] = [];
 const NOTHING = {};
 const LF = 0x0a;
 const CR = 0x0d;

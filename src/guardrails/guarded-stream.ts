@@ -36,16 +36,18 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
   #atEnd: Done | undefined;
   /** Guards that only record are told all of it at the end. */
   readonly #keepsTexts: boolean;
-  #out: Buffer[] = [];
+  readonly #out: Buffer[] = [];
+  #committed = false;
   #contentType = '';
   #over = false;
 
   constructor(host: FilterHost, options: OutputGuarding, reader: FormStream) {
     super(host);
     this.#o = options;
-    this.#words = new EventWords({ guarding: options, reader, tally: this.#tally }, this);
     const { plan } = options;
     this.#keepsTexts = plan !== undefined && plan.mutators.length + plan.validators.length > 0;
+    const keeps = this.#keepsTexts ? 'all' : 'nothing';
+    this.#words = new EventWords({ guarding: options, reader, tally: this.#tally, keeps }, this);
     const acts = [...(plan?.mutators ?? []), ...(plan?.validators ?? [])].some(
       ({ guard }) => guard.config.strategy !== 'audit',
     );
@@ -58,8 +60,21 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
     this.#contentType = contentType;
   }
 
-  override write(bytes: Buffer): void {
+  override write(read: Buffer): void {
     if (this.#over) return;
+    let bytes = read;
+    if (this.#committed && this.passesAtOnce) {
+      const skimmed = this.#words.skim(read);
+      if (skimmed === read.length) {
+        this.host.write(read);
+        return;
+      }
+      if (skimmed > 0) {
+        this.#out.push(read.subarray(0, skimmed));
+        bytes = read.subarray(skimmed);
+      }
+    }
+    // What is skimmed takes less than to look at the clock.
     const began = performance.now();
     this.#words.write(bytes);
     if (this.#over) return;
@@ -83,7 +98,7 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
     if (this.#over) return;
     this.#over = true;
     this.#held.length = 0;
-    this.#out = [];
+    this.#out.length = 0;
     this.host.fail(error);
   }
 
@@ -147,8 +162,9 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
   #flush(): void {
     if (this.#out.length === 0) return;
     const out = this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out);
-    this.#out = [];
-    this.host.commit(this.#contentType);
+    this.#out.length = 0;
+    if (!this.#committed) this.host.commit(this.#contentType);
+    this.#committed = true;
     this.host.write(out);
   }
 
@@ -247,7 +263,7 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
 
   #deliver(done: Done): void {
     const rest = this.#out.length > 0 ? Buffer.concat(this.#out) : undefined;
-    this.#out = [];
+    this.#out.length = 0;
     this.#over = true;
     this.host.commit(this.#contentType);
     done(rest);

@@ -6,8 +6,10 @@ import type { Channel } from './channel.ts';
 export interface StreamChannel {
   readonly name: string;
   readonly local: Channel;
-  /** What it says after local guards, where others ask for all of it. */
+  /** What it says after local guards, where others ask for all of it; of windows the last of it alone. */
   said: string;
+  /** What it said before that, by which a text that repeats all of it is known; undefined: it is too long to be kept. */
+  before: string | undefined;
   /** What they made of it, before any of it was let go. */
   instead: string | undefined;
   /** Of `said`: what was asked about in a window before. */
@@ -25,6 +27,16 @@ export interface Piece {
   readonly end: number;
 }
 
+/** A text that an event brings as a whole. */
+export interface WholeText {
+  readonly slot: TextSlot;
+  /** As local guards left it. */
+  readonly text: string;
+  readonly local: Channel;
+  /** The text that it repeats, or one of its own; known once all events before it are decided. */
+  channel: StreamChannel | undefined;
+}
+
 /** An event that waits until nothing in it can be part of something that is found later. */
 export interface HeldEvent {
   readonly bytes: Buffer;
@@ -32,6 +44,8 @@ export interface HeldEvent {
   /** Undefined: it has no words, or was not parsed. */
   data: JsonObject | undefined;
   readonly pieces: readonly Piece[];
+  /** Where others ask for all that is said. */
+  readonly wholes: readonly WholeText[];
   /** Its words are not those that came. */
   isChanged: boolean;
 }

@@ -7,6 +7,8 @@ import type { HookPlan } from './plan.ts';
 /** Unless the settings say otherwise: some sentences, and one of them again. */
 const WINDOW_CHARACTERS = 400;
 const OVERLAP_CHARACTERS = 100;
+/** Of a longer text a repetition is asked about once more. */
+const MAX_BEFORE_CHARACTERS = 1_048_576;
 const SENTENCE_END = /[.!?\u3002\uff01\uff1f\n]["')\]]?\s*$/;
 
 export type WindowVerdict = (refused: GatewayError | undefined) => void;
@@ -52,7 +54,11 @@ export class StreamWindows {
     const content = texts.map(({ text }) => text).join('\n');
     const response = { choices: [{ index: 0, message: { role: 'assistant', content } }] };
     for (const channel of open) {
-      channel.said = channel.said.slice(-overlap);
+      const { said, before } = channel;
+      const left = overlap === 0 ? said : said.slice(0, -overlap);
+      const isLong = before === undefined || before.length + left.length > MAX_BEFORE_CHARACTERS;
+      channel.before = isLong ? undefined : before + left;
+      channel.said = overlap === 0 ? '' : said.slice(-overlap);
       channel.asked = channel.said.length;
     }
     this.#isAsking = true;

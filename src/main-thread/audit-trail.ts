@@ -5,6 +5,7 @@ import type { AuditedChange } from '../operator/admin/admin-api.ts';
 import type { Refusal, SessionEvent } from '../operator/sessions/console-door.ts';
 import type { AuditEntry, DatedAuditEntry } from '../store/audit.ts';
 import type { MainService } from './main-service.ts';
+import { RefusalTally } from './refusal-tally.ts';
 
 export interface AuditTrailOptions {
   write(entries: readonly DatedAuditEntry[]): Promise<void>;
@@ -15,24 +16,21 @@ export interface AuditTrailOptions {
 const MAX_WAITING = 500;
 const AT_ONCE = 50;
 const AGAIN_MS = 1_000;
-/** What is refused changes nothing, and may be tried without end. */
-const REFUSALS = { perSecond: 1, atOnce: 60 };
-/** Strangers cost them nothing: of many that are not let in the log tells some, and how many it did not. */
-const STRANGERS = { perSecond: 1 / 60, atOnce: 30 };
-const UNTOLD_MS = 60_000;
-/** Beyond so many that wait for the database, no stranger is told of: the rest is for changes. */
-const MAX_WAITING_OF_STRANGERS = 100;
+/** Each is an entry of its own; beyond them they are told as those of strangers are. */
+const REFUSED_CHANGES = { perSecond: 1 / 6, atOnce: 60 };
+/** Beyond so many that wait for the database, nothing is told of what was refused: the rest is for changes. */
+const MAX_WAITING_WITH_REFUSALS = 100;
 
 const UNKNOWN = 'unknown';
 
 /** Entries of the audit log on their way to the database: in order, none twice, and kept while it is away. */
 export class AuditTrail implements MainService {
   readonly #options: AuditTrailOptions;
-  readonly #refusals = new CheckAllowance(REFUSALS.perSecond, REFUSALS.atOnce, performance.now());
-  readonly #strangers = new CheckAllowance(STRANGERS.perSecond, STRANGERS.atOnce, performance.now());
-  /** Of strangers: not told one by one since the last entry. */
-  #untold = 0;
-  #untoldTimer: NodeJS.Timeout | undefined;
+  readonly #refusedChanges = new CheckAllowance(REFUSED_CHANGES.perSecond, REFUSED_CHANGES.atOnce, performance.now());
+  readonly #refusals = new RefusalTally({
+    tell: (entry) => void this.#add(entry),
+    hasRoom: () => this.#waiting.length < MAX_WAITING_WITH_REFUSALS,
+  });
   readonly #waiting: DatedAuditEntry[] = [];
   #work: Promise<void> | undefined;
   #again: NodeJS.Timeout | undefined;
@@ -48,8 +46,9 @@ export class AuditTrail implements MainService {
 
   /** Resolves when it is written, or when the database does not take it now: then it is tried again. */
   async record({ actor, by, role, action, path, status, code, ids, about }: AuditedChange): Promise<void> {
-    if (code !== undefined && !this.#refusals.take(performance.now())) return;
-    await this.#add({ actor, by, role, action, path, outcome: code ?? 'done', status, ids, detail: about });
+    const entry = { actor, by, role, action, path, outcome: code ?? 'done', status, ids, detail: about };
+    if (code === undefined || this.#refusedChanges.take(performance.now())) await this.#add(entry);
+    else this.#refusals.add(by, entry);
   }
 
   /** Of the console. */
@@ -60,30 +59,14 @@ export class AuditTrail implements MainService {
   }
 
   refused({ actor, by, action, path, error, address }: Refusal): void {
-    if (this.#waiting.length >= MAX_WAITING_OF_STRANGERS || !this.#strangers.take(performance.now())) {
-      this.#untold += 1;
-      this.#untoldTimer ??= setTimeout(() => this.#tellUntold(), UNTOLD_MS).unref();
-      return;
-    }
-    const detail = { address };
     const who = { actor: actor ?? UNKNOWN, by, role: 'none' };
-    void this.#add({ ...who, action, path, outcome: error.code, status: error.status, ids: [], detail });
-  }
-
-  /** How many were refused without an entry of their own. */
-  #tellUntold(): void {
-    clearTimeout(this.#untoldTimer);
-    this.#untoldTimer = undefined;
-    if (this.#untold === 0) return;
-    const detail = { further: String(this.#untold) };
-    this.#untold = 0;
-    const what = { action: 'sign-in', path: '/console/session', outcome: 'refused_untold', status: 401 };
-    void this.#add({ actor: UNKNOWN, by: UNKNOWN, role: 'none', ...what, ids: [], detail });
+    const what = { action, path, outcome: error.code, status: error.status, ids: [], detail: { address } };
+    this.#refusals.add(address, { ...who, ...what });
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#again);
-    this.#tellUntold();
+    this.#refusals.close();
     await this.#flush();
     const { log } = this.#options;
     for (const { entry } of this.#waiting) log.error({ ...entry }, 'an entry of the audit log could not be written');

@@ -1,14 +1,16 @@
+import type { Buffer } from 'node:buffer';
 import type { Configuration } from '../config/configuration.ts';
 import type { OtelSettings, OtelTracesExport, OtlpEndpoint } from '../config/server/otel.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
+import { EncodedSpans } from './encoded-spans.ts';
 import { exchangeSpans } from './exchange-spans.ts';
+import { ListedAttributes, ListedSpans } from './listed-spans.ts';
 import { type ExportOutcome, OtlpExporter } from './otlp-exporter.ts';
 import { type KeyValue, METRICS_FIELDS, type Metric, type Resource, type Span, TRACES_FIELDS } from './otlp-message.ts';
 import { metricsOf } from './prometheus-metrics.ts';
 import { isSampled } from './sampling.ts';
-import { Attributes } from './span-names.ts';
 
 const TRACES = {
   path: '/v1/traces',
@@ -33,7 +35,9 @@ export interface OtelExportOptions {
 
 interface TracesTo {
   readonly settings: OtelTracesExport;
-  readonly exporter: OtlpExporter<Span>;
+  /** It takes spans as protobuf. */
+  readonly isEncoded: boolean;
+  readonly exporter: OtlpExporter<Span | Buffer>;
 }
 
 /** Everything that is exported by OTLP under one configuration: spans of exchanges and the metrics of GET /metrics. */
@@ -42,6 +46,7 @@ export class OtelExport {
   readonly #metrics: readonly OtlpExporter<{ metrics: readonly Metric[] }>[];
   readonly #settings: OtelSettings;
   readonly #startMs = Date.now();
+  readonly #encoder = new EncodedSpans();
   #accepted = 0;
   #unsampled = 0;
 
@@ -52,7 +57,7 @@ export class OtelExport {
     this.#traces = otel.flatMap(({ traces: settings }): TracesTo[] => {
       if (settings === undefined) return [];
       const resource = resourceOf(server.gatewayId, version, settings.resourceAttributes);
-      const exporter = new OtlpExporter<Span>({
+      const exporter = new OtlpExporter<Span | Buffer>({
         ...common,
         endpoint: settings.endpoint,
         signal: TRACES,
@@ -60,7 +65,8 @@ export class OtelExport {
         maxBatch: MAX_BATCH_SPANS,
         message: (spans) => ({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] }),
       });
-      return [{ settings, exporter }];
+      const { protocol, encoding } = settings.endpoint;
+      return [{ settings, isEncoded: protocol === 'grpc' || encoding === 'proto', exporter }];
     });
     this.#metrics = otel.flatMap(({ metrics: endpoint }: { metrics?: OtlpEndpoint }) => {
       if (endpoint === undefined) return [];
@@ -85,12 +91,27 @@ export class OtelExport {
       this.#unsampled += 1;
       return;
     }
-    const spans = exchangeSpans(record, this.#settings.names);
-    for (const { settings, exporter } of this.#traces) {
-      if (!matches(spans, settings.when)) continue;
+    let encoded: readonly Buffer[] | undefined;
+    let listed: readonly Span[] | undefined;
+    for (const { settings, isEncoded, exporter } of this.#traces) {
+      if (!isEncoded || settings.when.length > 0) listed ??= this.#listed(record);
+      if (listed !== undefined && !matches(listed, settings.when)) continue;
+      if (isEncoded) encoded ??= this.#encoded(record);
+      const spans = isEncoded ? encoded! : listed!;
       this.#accepted += spans.length;
       for (const span of spans) exporter.add(span);
     }
+  }
+
+  #listed(record: RecordView): readonly Span[] {
+    const into = new ListedSpans();
+    exchangeSpans(record, this.#settings.names, into);
+    return into.spans;
+  }
+
+  #encoded(record: RecordView): readonly Buffer[] {
+    exchangeSpans(record, this.#settings.names, this.#encoder);
+    return this.#encoder.take();
   }
 
   /** `text`: as GET /metrics shows it. */
@@ -125,7 +146,7 @@ export class OtelExport {
 }
 
 function resourceOf(gatewayId: string | undefined, version: string, more: Readonly<Record<string, string>>): Resource {
-  const attributes = new Attributes();
+  const attributes = new ListedAttributes();
   const own = { 'service.name': 'sluice', 'service.version': version, 'service.instance.id': gatewayId };
   for (const [key, value] of Object.entries({ ...own, ...more })) attributes.text(key, value);
   return { attributes: attributes.list };

@@ -9,7 +9,7 @@ export interface AnyValue {
   /** Whole, as text. */
   intValue?: string;
   doubleValue?: number;
-  arrayValue?: { values: AnyValue[] };
+  arrayValue?: { values: { stringValue: string }[] };
 }
 
 export interface KeyValue {
@@ -65,7 +65,7 @@ export interface Scope {
 }
 
 export interface TracesMessage {
-  resourceSpans: { resource: Resource; scopeSpans: { scope: Scope; spans: Span[] }[] }[];
+  resourceSpans: { resource: Resource; scopeSpans: { scope: Scope; spans: readonly (Span | Uint8Array)[] }[] }[];
 }
 
 export interface MetricsMessage {
@@ -76,35 +76,13 @@ export const SPAN_KIND = { internal: 1, server: 2, client: 3 } as const;
 export const STATUS_ERROR = 2;
 export const CUMULATIVE = 2;
 
-/** `attributes`: a list of KeyValue. */
-type Scalar =
-  | 'attributes'
-  | 'string'
-  | 'bool'
-  | 'enum'
-  | 'int64'
-  | 'double'
-  | 'fixed64'
-  | 'hex'
-  | 'doubles'
-  | 'fixed64s';
+/** `attributes`: a list of KeyValue. `encoded`: a list of messages that are bytes already. */
+type Scalar = 'attributes' | 'encoded' | 'string' | 'bool' | 'enum' | 'double' | 'fixed64' | 'doubles' | 'fixed64s';
 /** Name of each field → its number, and its kind or the message it holds (one or several). */
 export type MessageFields = { readonly [name: string]: readonly [number, Scalar | (() => MessageFields)] };
 
 const resource: MessageFields = { attributes: [1, 'attributes'] };
 const scope: MessageFields = { name: [1, 'string'], version: [2, 'string'] };
-const span: MessageFields = {
-  traceId: [1, 'hex'],
-  spanId: [2, 'hex'],
-  traceState: [3, 'string'],
-  parentSpanId: [4, 'hex'],
-  name: [5, 'string'],
-  kind: [6, 'enum'],
-  startTimeUnixNano: [7, 'fixed64'],
-  endTimeUnixNano: [8, 'fixed64'],
-  attributes: [9, 'attributes'],
-  status: [15, () => ({ message: [2, 'string'], code: [3, 'enum'] })],
-};
 const numberPoint: MessageFields = {
   startTimeUnixNano: [2, 'fixed64'],
   timeUnixNano: [3, 'fixed64'],
@@ -130,7 +108,7 @@ const metric: MessageFields = {
   ],
   histogram: [9, () => ({ dataPoints: [1, () => histogramPoint], aggregationTemporality: [2, 'enum'] })],
 };
-const scopeSpans: MessageFields = { scope: [1, () => scope], spans: [2, () => span] };
+const scopeSpans: MessageFields = { scope: [1, () => scope], spans: [2, 'encoded'] };
 const resourceSpans: MessageFields = { resource: [1, () => resource], scopeSpans: [2, () => scopeSpans] };
 const scopeMetrics: MessageFields = { scope: [1, () => scope], metrics: [2, () => metric] };
 const resourceMetrics: MessageFields = { resource: [1, () => resource], scopeMetrics: [2, () => scopeMetrics] };

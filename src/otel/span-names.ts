@@ -1,6 +1,6 @@
 import type { SpanNames } from '../config/server/otel.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
-import type { AnyValue, KeyValue } from './otlp-message.ts';
+import type { AttributeSink } from './span-sink.ts';
 
 /*
  * Names of attributes, in one place, because the conventions still change. GenAI conventions of May 2026
@@ -37,42 +37,9 @@ export function operationOf({ path }: RecordView): { genAi: string; tfy: string;
   return OPERATIONS[path] ?? { genAi: path.split('/').at(-1) || 'request', tfy: 'Model', kind: 'LLM' };
 }
 
-/** Attributes that are known; those that are not are left out. */
-export class Attributes {
-  readonly list: KeyValue[] = [];
-
-  text(key: string, value: string | undefined): this {
-    return value === undefined ? this : this.#add(key, { stringValue: value });
-  }
-
-  texts(key: string, values: readonly string[]): this {
-    if (values.length === 0) return this;
-    return this.#add(key, { arrayValue: { values: values.map((stringValue) => ({ stringValue })) } });
-  }
-
-  whole(key: string, value: number | undefined): this {
-    return value === undefined ? this : this.#add(key, { intValue: String(Math.round(value)) });
-  }
-
-  double(key: string, value: number | undefined): this {
-    return value === undefined ? this : this.#add(key, { doubleValue: value });
-  }
-
-  bool(key: string, value: boolean): this {
-    return this.#add(key, { boolValue: value });
-  }
-
-  #add(key: string, value: AnyValue): this {
-    this.list.push({ key, value });
-    return this;
-  }
-}
-
 /** Of the span of the exchange: what the client asked, as HTTP and as the product tells it. */
-export function exchangeAttributes(record: RecordView): Attributes {
-  const attributes = new Attributes()
-    .text('http.request.method', record.method)
-    .text('http.route', record.path)
+export function exchangeAttributes(record: RecordView, into: AttributeSink): void {
+  into
     .whole('http.response.status_code', record.status)
     .whole('http.request.body.size', record.bytesIn)
     .whole('http.response.body.size', record.bytesOut)
@@ -80,23 +47,32 @@ export function exchangeAttributes(record: RecordView): Attributes {
     .text('sluice.exchange_id', record.id)
     .text('sluice.request_id', record.requestId)
     .double('sluice.overhead_ms', record.overheadMs)
+    .text('tfy.request.created_by_subject', record.subject)
+    .text('tfy.error_message', record.errorDetail);
+  const { method, path, model, teamsJson, metadataJson, rulesJson, cacheJson } = record;
+  const parts = [method, path, model, teamsJson, metadataJson, rulesJson, cacheJson];
+  into.group(parts, (group) => requestAttributes(record, group));
+}
+
+/** What was asked, and what rules said to it. */
+function requestAttributes(record: RecordView, into: AttributeSink): void {
+  into
+    .text('http.request.method', record.method)
+    .text('http.route', record.path)
     .text('tfy.span_type', operationOf(record).tfy)
     .text('tfy.request.model_name', record.model)
-    .text('tfy.request.created_by_subject', record.subject)
     .text('tfy.request.created_by_subject_teams', record.teamsJson)
-    .text('tfy.request.metadata', record.metadataJson)
-    .text('tfy.error_message', record.errorDetail);
+    .text('tfy.request.metadata', record.metadataJson);
   if (record.cacheJson !== undefined) {
     const { status, type, from, saved_nano_usd: saved }: CacheSaid = JSON.parse(record.cacheJson);
-    attributes.text('tfy.cache.status', status).text('tfy.cache.type', type).text('sluice.cache.from', from);
-    attributes.double('sluice.cache.saved_usd', saved === undefined ? undefined : saved / 1e9);
+    into.text('tfy.cache.status', status).text('tfy.cache.type', type).text('sluice.cache.from', from);
+    into.double('sluice.cache.saved_usd', saved === undefined ? undefined : saved / 1e9);
   }
-  for (const [rule, ids] of appliedRules(record)) attributes.texts(rule, ids);
+  for (const [rule, ids] of appliedRules(record)) into.texts(rule, ids);
   if (record.metadataJson !== undefined) {
     const metadata: Record<string, unknown> = JSON.parse(record.metadataJson);
-    for (const [key, value] of Object.entries(metadata)) attributes.text(`sluice.metadata.${key}`, String(value));
+    for (const [key, value] of Object.entries(metadata)) into.text(`sluice.metadata.${key}`, String(value));
   }
-  return attributes;
 }
 
 /** See ExchangeRecord.cacheJson. */
@@ -132,10 +108,11 @@ function routedBy(routing: unknown): string | undefined {
 }
 
 /** Of the attempt that answered, or failed last. GenAI attributes stand on attempts alone: back ends count each as a call. */
-export function answerAttributes(record: RecordView, names: SpanNames): Attributes {
+export function answerAttributes(record: RecordView, names: SpanNames, into: AttributeSink): void {
   const { usage } = record;
   const cost = record.costNanoUsd === undefined ? undefined : record.costNanoUsd / 1e9;
-  const attributes = targetAttributes(record, record.target, names)
+  targetAttributes(record, record.target, names, into);
+  into
     .double('tfy.model.metric.latency_in_ms', record.upstreamMs)
     .double('tfy.model.metric.time_to_first_token_in_ms', record.firstTokenMs)
     .double('tfy.model.metric.inter_token_latency_in_ms', record.interTokenMs)
@@ -146,7 +123,7 @@ export function answerAttributes(record: RecordView, names: SpanNames): Attribut
     .double('tfy.model.metric.cost_in_usd', cost)
     .text('error.type', record.errorCode);
   if (names !== 'openinference') {
-    attributes
+    into
       .whole('gen_ai.usage.input_tokens', usage?.inputTokens)
       .whole('gen_ai.usage.output_tokens', usage?.outputTokens)
       .whole('gen_ai.usage.cache_read.input_tokens', usage?.cacheReadInputTokens)
@@ -155,7 +132,7 @@ export function answerAttributes(record: RecordView, names: SpanNames): Attribut
       .double('gen_ai.response.time_to_first_chunk', record.firstTokenMs && record.firstTokenMs / 1000);
   }
   if (names !== 'genai') {
-    attributes
+    into
       .whole('llm.token_count.prompt', usage?.inputTokens)
       .whole('llm.token_count.completion', usage?.outputTokens)
       .whole('llm.token_count.total', sum(usage?.inputTokens, usage?.outputTokens))
@@ -164,35 +141,40 @@ export function answerAttributes(record: RecordView, names: SpanNames): Attribut
       .whole('llm.token_count.completion_details.reasoning', usage?.reasoningOutputTokens)
       .double('llm.cost.total', cost);
   }
-  return attributes;
 }
 
 /** Of any attempt. `target`: `account/model`. */
-export function targetAttributes(record: RecordView, target: string | undefined, names: SpanNames): Attributes {
-  const { provider } = record;
-  const operation = operationOf(record);
-  const model = target?.slice(target.indexOf('/') + 1);
-  const ofLast = target === record.target && provider !== undefined ? provider : undefined;
-  const attributes = new Attributes()
-    .text('tfy.span_type', 'Model')
-    .text('tfy.model.name', model)
-    .text('tfy.model.fqn', target)
-    .bool('tfy.model.streaming', record.stream)
-    .text('tfy.model.request_type', operation.tfy);
-  if (names !== 'openinference') {
-    attributes
-      .text('gen_ai.operation.name', operation.genAi)
-      .text('gen_ai.provider.name', ofLast && (PROVIDERS[ofLast] ?? ofLast))
-      .text('gen_ai.request.model', model)
-      .bool('gen_ai.request.stream', record.stream);
-  }
-  if (names !== 'genai') {
-    attributes
-      .text('openinference.span.kind', operation.kind)
-      .text('llm.model_name', model)
-      .text('llm.provider', ofLast);
-  }
-  return attributes;
+export function targetAttributes(
+  record: RecordView,
+  target: string | undefined,
+  names: SpanNames,
+  into: AttributeSink,
+): void {
+  const provider = target === record.target ? record.provider : undefined;
+  const { path, stream } = record;
+  into.group([path, target, provider, names, stream], (group) => {
+    const operation = operationOf(record);
+    const model = target?.slice(target.indexOf('/') + 1);
+    group
+      .text('tfy.span_type', 'Model')
+      .text('tfy.model.name', model)
+      .text('tfy.model.fqn', target)
+      .bool('tfy.model.streaming', stream)
+      .text('tfy.model.request_type', operation.tfy);
+    if (names !== 'openinference') {
+      group
+        .text('gen_ai.operation.name', operation.genAi)
+        .text('gen_ai.provider.name', provider && (PROVIDERS[provider] ?? provider))
+        .text('gen_ai.request.model', model)
+        .bool('gen_ai.request.stream', stream);
+    }
+    if (names !== 'genai') {
+      group
+        .text('openinference.span.kind', operation.kind)
+        .text('llm.model_name', model)
+        .text('llm.provider', provider);
+    }
+  });
 }
 
 function sum(one: number | undefined, other: number | undefined): number | undefined {

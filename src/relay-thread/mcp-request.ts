@@ -128,6 +128,22 @@ export function toolIn(body: string): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
+const RESULT_METHODS = ['tasks/get', 'tasks/result'];
+
+/**
+ * The tool that a body asks about a task of; undefined: it asks about none. The id of a task says so (mcp/servers/task-ids.ts);
+ * it is not proved here, since one that was forged has no result.
+ */
+export function taskIn(body: string): { readonly server: string; readonly tool: string } | undefined {
+  if (!body.includes('tasks/') && !body.includes('\\')) return undefined;
+  const { method, params } = parseObject(body) ?? {};
+  const id = objectOf(params)?.['taskId'];
+  if (typeof id !== 'string' || typeof method !== 'string' || !RESULT_METHODS.includes(method)) return undefined;
+  const told = parseObject(Buffer.from(id.slice(0, id.lastIndexOf('.')), 'base64url').toString());
+  const [server, tool] = [stringOf(told?.['m']), stringOf(told?.['t'])];
+  return server === undefined || tool === undefined ? undefined : { server, tool };
+}
+
 /** Clients tell by it which of their requests has failed. */
 export function withRpcId(error: GatewayError, body: string): GatewayError {
   const id = parseObject(body)?.['id'];
@@ -158,10 +174,17 @@ function isLoopback(host: string): boolean {
 
 const PARAMETER = 'mcp-param-';
 
-function parametersIn(kept: Readonly<Record<string, string>>): Record<string, string> {
-  const found = Object.entries(kept).filter(([name]) => name.startsWith(PARAMETER));
-  return Object.fromEntries(found.map(([name, value]) => [name.slice(PARAMETER.length), value]));
+function parametersIn(kept: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  let found: Record<string, string> | undefined;
+  for (const name in kept) {
+    if (!name.startsWith(PARAMETER)) continue;
+    found ??= {};
+    found[name.slice(PARAMETER.length)] = kept[name]!;
+  }
+  return found ?? NO_PARAMETERS;
 }
+
+const NO_PARAMETERS: Readonly<Record<string, string>> = {};
 
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,16384}$/;

@@ -5,7 +5,13 @@ import type { Exchange, HeadersOfInterest, OrError, Principal } from '../core/ex
 import { addressBytes } from '../edge/client-address.ts';
 import type { Route } from '../edge/routes.ts';
 import { mcpAddress } from '../mcp/clients/addresses.ts';
-import { browserCookie, clientDocumentUrl, clientMetadata, redirectUriOf } from '../mcp/oauth/own-addresses.ts';
+import {
+  browserCookie,
+  clientDocumentUrl,
+  clientMetadata,
+  journeyCookies,
+  redirectUriOf,
+} from '../mcp/oauth/own-addresses.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../threads/mcp-messages.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -174,7 +180,8 @@ function ask(exchange: Exchange, page: McpPageRequest['page'], needsKey: boolean
     query: headers.query ?? '',
     body,
     rest: params['rest'] ?? '',
-    browser: cookieIn(headers.lines, browserCookie(base)),
+    browser: cookieIn(headers.lines, browserCookie(base), COOKIE_VALUE),
+    journeys: journeyCookies(base).map((name) => cookieIn(headers.lines, name, JOURNEY)),
     signedIn,
   };
   options.page(request, (answer) => {
@@ -282,13 +289,14 @@ function json(value: object): McpPageAnswer {
 }
 
 const COOKIE_VALUE = /^[\w-]{20,64}$/;
+const JOURNEY = /^[\w-]{1,4096}$/;
 
-function cookieIn(lines: readonly string[] | undefined, name: string): string | undefined {
+function cookieIn(lines: readonly string[] | undefined, name: string, form: RegExp): string | undefined {
   for (let at = 0; at < (lines?.length ?? 0); at += 2) {
     if (lines?.[at] !== 'cookie') continue;
     for (const each of (lines[at + 1] ?? '').split(';')) {
       const [key = '', value = ''] = each.trim().split('=', 2);
-      if (key === name && COOKIE_VALUE.test(value)) return value;
+      if (key === name && form.test(value)) return value;
     }
   }
   return undefined;

@@ -52,6 +52,7 @@ import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
 import { threadCache } from './thread-cache.ts';
 import { openAnswersInRedis, openCountsInRedis } from './thread-redis.ts';
+import { warmUp } from './warm-up.ts';
 
 /** How often a relay thread says how it is doing. */
 const STATS_MS = 500;
@@ -291,6 +292,7 @@ collectWhenIdle(() => counters.idleMark);
 hear = onMessage;
 for (const message of early) onMessage(message);
 await Promise.all([redisCounts?.start(), answersInRedis?.start()]);
+await warmUp({ configuration: data.configuration, dialects, shared: pipeline });
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 

@@ -8,6 +8,7 @@ import type { GuardSession } from '../guardrails/session.ts';
 import { toolModel } from '../limits/tool-rules.ts';
 import { type AskedGuardrails, clientSettings } from '../policy/client-settings.ts';
 import type { McpHold, McpRequest } from '../threads/mcp-messages.ts';
+import { taskIn } from './mcp-request.ts';
 import type { GuardedStream, OpenMcpRequest } from './open-mcp-request.ts';
 
 /**
@@ -33,6 +34,26 @@ export function guardCall(
     .then((made) => {
       if (!open.over) done(made);
     });
+}
+
+/**
+ * Has guards read what comes of a task as they read the result of its tool. What they put in the place of arguments when it was
+ * begun stays as it is. An error: what is asked must not be told.
+ */
+export function guardTask(
+  guardrails: Guardrails,
+  open: OpenMcpRequest,
+  { server, body }: Pick<McpRequest, 'server' | 'body'>,
+  isJoint: boolean,
+): GatewayError | undefined {
+  const task = taskIn(body);
+  if (task === undefined) return undefined;
+  const { tool } = task;
+  const session = openToolGuards(guardrails, { ...open, tool }, server ?? 'all', isJoint);
+  if (session === undefined || session instanceof GatewayError) return session;
+  open.guard = session;
+  open.request = parseObject(nestedRequest(tool, '{}')) ?? {};
+  return undefined;
 }
 
 /** What a call within another is made with, as guards leave it, and the session that reads its result. */
@@ -128,7 +149,9 @@ export async function guardResult(session: GuardSession, body: string, request: 
 async function guardMessage(session: GuardSession, body: string, request: JsonObject): Promise<OrError<string>> {
   const plan = session.hook('mcp-post');
   if (plan === undefined && session.pseudonyms.isEmpty) return body;
-  const slots = ({ result }: JsonObject): TextSlot[] => (isObject(result) ? resultSlots(result) : []);
+  // A task of the newer era has its result within.
+  const slots = ({ result }: JsonObject): TextSlot[] =>
+    isObject(result) ? [...resultSlots(result), ...resultSlots(objectOf(result['result']) ?? {})] : [];
   const made = await guardCode().guardBody(
     { session, plan, hook: 'mcp-post', slots, request: () => request },
     Buffer.from(body),

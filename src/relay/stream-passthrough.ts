@@ -4,7 +4,7 @@ import { parseObject } from '../codec/json-value.ts';
 import { PartialBuffer } from '../codec/partial-buffer.ts';
 import { readEvent } from '../codec/sse-event.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { AnswerForm, ExpectedStream, StreamReader } from '../dialects/answer-form.ts';
+import type { AnswerForm, ExpectedStream, StreamLessons, StreamReader } from '../dialects/answer-form.ts';
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { HeldMemory } from './held-memory.ts';
@@ -59,7 +59,7 @@ export class StreamPassthrough implements RelayMode {
   constructor(options: StreamPassthroughOptions) {
     this.#o = options;
     const { meter, wire } = options;
-    this.#reader = options.form.stream(options.expected, (usage, answer) => {
+    this.#reader = options.form.stream({ ...options.expected, lessons: lessonsOf(options.target) }, (usage, answer) => {
       const counts = wire.toUsage(usage, answer);
       if (counts) meter.add(counts);
     });
@@ -233,6 +233,18 @@ export class StreamPassthrough implements RelayMode {
     if (ofEvent > 0) this.#o.host.write(bytes.subarray(0, ofEvent));
     if (ofEvent < bytes.length) this.#fresh(bytes.subarray(ofEvent));
   }
+}
+
+/** Of the targets that have streamed. */
+const lessons = new WeakMap<Target, StreamLessons>();
+
+function lessonsOf(target: Target): StreamLessons {
+  let known = lessons.get(target);
+  if (known === undefined) {
+    known = { familiar: undefined };
+    lessons.set(target, known);
+  }
+  return known;
 }
 
 /** What an unfinished event lacks to be one. */

@@ -70,6 +70,8 @@ export interface McpPageRequest {
   readonly rest: string;
   /** What sets the browser apart. */
   readonly browser: string | undefined;
+  /** Its cookies of journeys to an identity provider, in the order of `journeyCookies`; undefined where absent. */
+  readonly journeys: readonly (string | undefined)[];
   /** Whose key came with it, in its head or a form; a text says why it is none. */
   readonly signedIn: McpSignedIn | string | undefined;
 }

@@ -1,3 +1,5 @@
+import type { HeadLines } from './head-lines.ts';
+
 /** Bytes of one answer head at the most, as undici's `maxHeaderSize`. */
 export const MAX_HEAD_BYTES = 16_384;
 
@@ -49,9 +51,9 @@ export class AnswerHead {
 
   /**
    * Reads the head that begins at `from`; `to` is where the bytes end that came. Returns where the head ends, INCOMPLETE, or
-   * INVALID, also for one of more than MAX_HEAD_BYTES.
+   * INVALID, also for one of more than MAX_HEAD_BYTES. `lines`: of all heads of this origin.
    */
-  parse(bytes: Buffer, from: number, to: number): number {
+  parse(bytes: Buffer, from: number, to: number, lines: HeadLines): number {
     const end = endOf(bytes, from, Math.min(to, from + MAX_HEAD_BYTES));
     if (end === INCOMPLETE) {
       if (to - from >= MAX_HEAD_BYTES || hasBareLineFeed(bytes, from, to)) return INVALID;
@@ -59,7 +61,7 @@ export class AnswerHead {
     }
     const firstLine = lineEnd(bytes, from);
     if (firstLine < 0 || !this.#statusLine(bytes, from, firstLine)) return INVALID;
-    return this.#fields(bytes, from, firstLine + 2, end) && this.#frame(bytes[from + VERSION.length] === ZERO)
+    return this.#fields(bytes, firstLine + 2, end, lines) && this.#frame(bytes[from + VERSION.length] === ZERO)
       ? end
       : INVALID;
   }
@@ -81,12 +83,20 @@ export class AnswerHead {
   }
 
   /** Every line up to the empty one. A line that goes on in the next (RFC 9112 §5.2) is none, since its name is invalid. */
-  #fields(bytes: Buffer, from: number, first: number, end: number): boolean {
-    const text = bytes.toString('latin1', from, end);
+  #fields(bytes: Buffer, first: number, end: number, lines: HeadLines): boolean {
+    const { byteOffset } = bytes;
+    lines.begin(bytes);
     const headers: Record<string, string | string[]> = {};
     const last = end - 2;
-    for (let at = first; at < last; ) {
-      let colon = at;
+    for (let at = first, index = 0; at < last; index += 1) {
+      const known = lines.at(index);
+      if (known !== undefined && lines.isLine(known, byteOffset + at, byteOffset + last)) {
+        add(headers, known.name, known.value);
+        at += known.bytes.byteLength;
+        continue;
+      }
+      const isNamed = known !== undefined && lines.hasName(known, byteOffset + at, byteOffset + last);
+      let colon = isNamed ? at + known.nameBytes - 1 : at;
       while ((KINDS[bytes[colon]!]! & IN_NAME) !== 0) colon += 1;
       if (colon === at || bytes[colon] !== COLON) return false;
       let start = colon + 1;
@@ -96,7 +106,10 @@ export class AnswerHead {
       if (bytes[stop] !== CR || bytes[stop + 1] !== LF) return false;
       const next = stop + 2;
       while (stop > start && isBlank(bytes[stop - 1]!)) stop -= 1;
-      add(headers, lowerCased(text.substring(at - from, colon - from)), text.substring(start - from, stop - from));
+      const name = isNamed ? known.name : lowerCased(bytes.toString('latin1', at, colon));
+      const value = bytes.toString('latin1', start, stop);
+      add(headers, name, value);
+      lines.learn(index, name, value, byteOffset + at, colon + 1 - at, byteOffset + next);
       at = next;
     }
     this.headers = headers;

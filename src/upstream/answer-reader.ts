@@ -1,5 +1,6 @@
 import { AnswerHead, INCOMPLETE, INVALID } from './answer-head.ts';
 import { ChunkedBody } from './chunked-body.ts';
+import type { HeadLines } from './head-lines.ts';
 
 /** Whose answer is read, in the order of the calls. It may pause, resume or abort from within each of them. */
 export interface AnswerTaker {
@@ -39,6 +40,7 @@ const head = new AnswerHead();
  */
 export class AnswerReader {
   readonly #connection: ReadConnection;
+  readonly #lines: HeadLines;
   #keepsAlive = false;
   #keepAliveMs: number | undefined;
   readonly #chunks = new ChunkedBody();
@@ -55,8 +57,10 @@ export class AnswerReader {
   #kept: Buffer | undefined;
   #closed = false;
 
-  constructor(connection: ReadConnection) {
+  /** `lines`: of all answers of this origin. */
+  constructor(connection: ReadConnection, lines: HeadLines) {
     this.#connection = connection;
+    this.#lines = lines;
   }
 
   /** `hasNoBody`: whatever its head says, as for HEAD. */
@@ -153,7 +157,7 @@ export class AnswerReader {
       taker.onResponseStarted();
       if (this.#taker !== taker) return INVALID;
     }
-    const end = head.parse(bytes, at, to);
+    const end = head.parse(bytes, at, to, this.#lines);
     if (end === INCOMPLETE) this.#kept = copied(bytes, at, to);
     else if (end === INVALID) this.#connection.answerInvalid('not a head of HTTP/1.1');
     if (end < 0) return end;
@@ -205,8 +209,26 @@ function partOf({ framing, length }: AnswerHead): number {
   return framing === 'length' && length > 0 ? COUNTED : END;
 }
 
+/** Node has a pool for what is smaller; of one that is larger a read fills half. */
+const POOLED_BYTES = 4_096;
+const SLAB_BYTES = 65_536;
+let slab = NOTHING;
+let slabUsed = 0;
+
+/** Reads of a busy connection are large: memory of its own for each is a tenth of a burst stream (load: chat-burst). */
+function roomFor(length: number): Buffer {
+  if (length < POOLED_BYTES || length > SLAB_BYTES >> 1) return Buffer.allocUnsafe(length);
+  if (slab.length - slabUsed < length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const room = slab.subarray(slabUsed, slabUsed + length);
+  slabUsed += length;
+  return room;
+}
+
 function copied(bytes: Buffer, from: number, to: number): Buffer {
-  const copy = Buffer.allocUnsafe(to - from);
+  const copy = roomFor(to - from);
   bytes.copy(copy, 0, from, to);
   return copy;
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { AnswerReader, type AnswerTaker, type ReadConnection } from './answer-reader.ts';
 import { readInto, type SocketReader } from './direct-read.ts';
+import type { HeadLines } from './head-lines.ts';
 import { servedBefore } from './served-before.ts';
 import { errors } from './undici-client.ts';
 
@@ -38,13 +39,14 @@ export class HttpConnection implements ReadConnection, SocketReader {
   keepAliveMs: number | undefined;
   readonly #socket: Socket;
   readonly #keeper: HttpConnectionKeeper;
-  readonly #reader = new AnswerReader(this);
+  readonly #reader: AnswerReader;
   readonly #bytesBefore: number;
   #sender: Sender | undefined;
   #error: Error | undefined;
   #spent = false;
 
-  constructor(socket: Socket, keeper: HttpConnectionKeeper) {
+  constructor(socket: Socket, keeper: HttpConnectionKeeper, lines: HeadLines) {
+    this.#reader = new AnswerReader(this, lines);
     this.#socket = socket;
     this.#keeper = keeper;
     // A proxy has answered on it before.

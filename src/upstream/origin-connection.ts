@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Client, Dispatcher } from 'undici';
+import type { HeadLines } from './head-lines.ts';
 import { HttpConnection, type HttpConnectionKeeper, type Sender } from './http-connection.ts';
 import type { RequestHeads } from './request-head.ts';
 import { UnaskedContinue } from './unasked-continue.ts';
@@ -18,6 +19,7 @@ export type SentOptions = Dispatcher.DispatchOptions & { readonly headers: strin
 /** How one origin is reached. */
 export interface OriginAccess {
   readonly heads: RequestHeads;
+  readonly lines: HeadLines;
   /** undefined: its sockets are read by undici only. */
   readonly connect: ((opened: (error: Error | undefined, socket: Socket | undefined) => void) => void) | undefined;
   /** One of undici's clients; `takeOver` is asked for a socket before it opens another. */
@@ -124,7 +126,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
         socket.destroy();
         return;
       }
-      const http = new HttpConnection(socket, this);
+      const http = new HttpConnection(socket, this, this.#access.lines);
       this.#http = http;
       this.open = true;
       this.#keeper.connected();

@@ -5,6 +5,7 @@ import type { UpstreamSettings } from '../config/server/upstream.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors } from './connector.ts';
 import { readDirectly } from './direct-read.ts';
+import { HeadLines } from './head-lines.ts';
 import type { OriginAccess } from './origin-connection.ts';
 import { KEEP_ALIVE_MS, OriginPool } from './origin-pool.ts';
 import { RequestHeads } from './request-head.ts';
@@ -103,6 +104,7 @@ export class OriginPools {
     const where = { host, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), protocol, port };
     return {
       heads: new RequestHeads(host),
+      lines: new HeadLines(),
       connect: this.#connectors.readsDirectly(connection)
         ? (opened) =>
             connect(where, (error, socket) => {

@@ -112,6 +112,34 @@ test('a second equal request is answered from the cache with the same bytes and 
   assert.equal(receipt.route.cache.saved_nano_usd, 19_000_000);
 });
 
+test('a request whose very bytes were answered before is another one with another caller, namespace or header', async () => {
+  const body = { seed: 6 };
+  const said = await (await asked(body)).text();
+  const again = async () => {
+    for (const _ of [1, 2, 3]) {
+      const response = await asked(body);
+      assert.equal(cacheStatus(response), 'hit');
+      assert.equal(await response.text(), said);
+      const { route, cost } = await receiptOf(gateway, response.headers.get('x-sluice-exchange-id') ?? '');
+      assert.deepEqual([route.cache.status, route.cache.type, cost.nano_usd], ['hit', 'exact-match', 0]);
+      assert.equal(route.cache.saved_nano_usd, 19_000_000);
+    }
+  };
+  await again();
+  const others = [
+    { key: 'other' },
+    { headers: cacheHeaders({ namespace: 'beside' }) },
+    { headers: { ...cacheHeaders(), 'x-tfy-strict-openai': 'true' } },
+  ];
+  for (const each of others) {
+    const response = await asked(body, each);
+    assert.equal(cacheStatus(response), 'miss', JSON.stringify(each));
+    assert.notEqual(await response.text(), said);
+  }
+  await again();
+  assert.equal(provider.requests.length, 1 + others.length);
+});
+
 test('a request without the header and without a rule is not cached', async () => {
   for (const _ of [1, 2]) {
     const response = await ask(gateway, { model: 'main/m', messages, seed: 2 });

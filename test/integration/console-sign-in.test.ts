@@ -7,6 +7,7 @@ import { type ConsoleSession, cookieOf, signedIn, signIn } from '../support/cons
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
+const SESSION = '/console/session';
 const ROLES = [
   { subjects: ['user:vera@example.com', 'virtualaccount:short'], role: 'viewer' },
   { subjects: ['team:search'], role: 'viewer' },
@@ -333,13 +334,32 @@ describe('attacks on a session of the console', () => {
     await eventually('vera has her role again', isIn);
   });
 
-  it('keys are not guessed: after some wrong ones from an address nobody signs in from there for a while', async () => {
+  it('whoever guesses keys is told to wait, and locks out nobody who has one', async () => {
     const codes: (string | undefined)[] = [];
-    for (let at = 0; at < 12; at += 1) codes.push((await signIn(gateway.operatorUrl, { key: `guess ${at}` })).code);
+    for (let at = 0; at < 200; at += 1) codes.push((await signIn(gateway.operatorUrl, { key: `guess ${at}` })).code);
     assert.equal(codes[0], 'invalid_api_key');
-    assert.equal(codes.at(-1), 'sign_in_limited');
-    const right = await signIn(gateway.operatorUrl, { key: ADMIN_KEY });
-    assert.deepEqual([right.status, right.headers.get('retry-after')], [429, '10']);
+    assert.deepEqual([...new Set(codes.slice(-100))], ['sign_in_limited']);
+    const wrong = await signIn(gateway.operatorUrl, { key: 'one more' });
+    assert.deepEqual([wrong.status, wrong.headers.get('retry-after')], [429, '10']);
+    for (const key of [ADMIN_KEY, 'key of vera']) {
+      assert.equal((await signIn(gateway.operatorUrl, { key })).status, 200, 'from the same address, too');
+    }
+    const authorization = `Bearer ${ADMIN_KEY}`;
+    assert.equal((await fetch(`${gateway.operatorUrl}/admin/keys`, { headers: { authorization } })).status, 200);
+  });
+
+  it('whoever guesses stands in the audit log with their address, and does not fill it', async () => {
+    const ada = await as('key of ada');
+    const { json } = await ada.ask('GET', '/admin/audit?limit=200');
+    const refused = json.data.filter(({ path, role }: Record<string, unknown>) => role === 'none' && path === SESSION);
+    const told = refused.map((each: { outcome: string; detail: { address?: string } }) => [
+      each.outcome,
+      each.detail.address,
+    ]);
+    for (const outcome of ['invalid_api_key', 'sign_in_limited', 'cross_site_refused']) {
+      const entries = told.filter(([each]: string[]) => each === outcome);
+      assert.deepEqual(entries, [[outcome, '127.0.0.1']], outcome);
+    }
   });
 });
 
@@ -359,6 +379,8 @@ describe('the console without an admin key', () => {
       assert.equal((await fetch(`${operatorUrl}/admin/targets`)).status, 404);
       assert.equal((await signIn(operatorUrl, { token: `${token}x` })).code, 'sign_in_refused');
       assert.equal((await signIn(operatorUrl, { key: 'anything' })).code, 'sign_in_refused');
+      for (let at = 0; at < 120; at += 1) await signIn(operatorUrl, { token: `guess ${at}` });
+      assert.equal((await signIn(operatorUrl, { token: 'one more' })).code, 'sign_in_limited');
       const session = await signedIn(operatorUrl, { token });
       assert.partialDeepStrictEqual(session.shown, { role: 'viewer', data: 'all', read_only: true });
       assert.equal((await session.ask('GET', '/admin/requests')).status, 200);
@@ -371,7 +393,7 @@ describe('the console without an admin key', () => {
         assert.equal((await session.ask(method, path)).code, 'role_needed');
       }
       const replayed = await signIn(operatorUrl, { token });
-      assert.deepEqual([replayed.status, replayed.code], [401, 'sign_in_refused']);
+      assert.deepEqual([replayed.status, replayed.code], [429, 'sign_in_limited']);
     } finally {
       await open[Symbol.asyncDispose]();
     }

@@ -19,8 +19,16 @@ const everybody = [{ subject: 'team:everyone', role_id: 'mcp-server-user' }];
 // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape, whose fields the tests look at
 type Json = any;
 
+const NEEDS_TASKS = {
+  code: -32_021,
+  message: 'Missing required client capability',
+  data: { requiredCapabilities: { extensions: { [TASKS]: {} } } },
+};
+
 /** A server of the modern era that gives tasks to whoever takes them. */
 interface TaskServer {
+  /** Answers to its questions. */
+  readonly updates: Json[];
   readonly server: Server;
   readonly url: string;
   /** Messages of requests about tasks, with the name in their header. */
@@ -33,9 +41,13 @@ let guarded: RunningGateway;
 
 async function taskServer(): Promise<TaskServer> {
   const asked: TaskServer['asked'] = [];
+  const updates: Json[] = [];
   const answered = new Set<string>();
   let made = 0;
-  const times = { createdAt: '2026-07-28T00:00:00Z', lastUpdatedAt: '2026-07-28T00:00:00Z', ttlMs: 60_000 };
+  const at = '2026-07-28T00:00:00Z';
+  const times = { createdAt: at, lastUpdatedAt: at, ttlMs: 60_000, pollIntervalMs: 50 };
+  const question = { message: 'Who?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
+  const inputRequests = { who: { method: 'elicitation/create', params: question } };
   const reply = (method: string, params: Json): object => {
     const takes = params._meta[`${PREFIX}clientCapabilities`].extensions?.[TASKS] !== undefined;
     const result = { content: [{ type: 'text', text: 'it took long' }] };
@@ -47,16 +59,21 @@ async function taskServer(): Promise<TaskServer> {
           capabilities: { tools: {}, extensions: { [TASKS]: {} } },
         };
       case 'tools/list':
-        return { resultType: 'complete', tools: [{ name: 'long', inputSchema: { type: 'object' } }] };
+        return {
+          resultType: 'complete',
+          tools: ['long', 'only'].map((name) => ({ name, inputSchema: { type: 'object' } })),
+        };
       case 'tools/call':
         made += 1;
+        if (!takes && params.name === 'only') throw NEEDS_TASKS;
         if (!takes) return { resultType: 'complete', ...result };
         return { resultType: 'task', taskId: `task ${made}`, status: 'working', ...times };
       case 'tasks/get':
         return answered.has(params.taskId)
           ? { resultType: 'complete', taskId: params.taskId, status: 'completed', ...times, result }
-          : { resultType: 'complete', taskId: params.taskId, status: 'input_required', ...times, inputRequests: {} };
+          : { resultType: 'complete', taskId: params.taskId, status: 'input_required', ...times, inputRequests };
       default:
+        if (method === 'tasks/update') updates.push(params.inputResponses);
         answered.add(params.taskId);
         return { resultType: 'complete' };
     }
@@ -73,11 +90,17 @@ async function taskServer(): Promise<TaskServer> {
     if (method.startsWith('tasks/')) {
       asked.push({ method, taskId: params.taskId, header: request.headers['mcp-name'] as string | undefined });
     }
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ jsonrpc: '2.0', id, result: reply(method, params) }));
+    try {
+      const result = reply(method, params);
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    } catch (error) {
+      response.writeHead(400, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, error }));
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`, asked };
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`, asked, updates };
 }
 
 before(async () => {
@@ -207,6 +230,16 @@ test('a client that did not say that it takes tasks gets its result at once, and
   await old.client.close();
 });
 
+test('a tool that is run as a task alone is waited for where its client knows no tasks, and asks that client', async () => {
+  for (const server of ['slow', 'joint']) {
+    const old = await legacyClient(`${gateway.url}/mcp/v1/${server}/mcp`, { key: ANN, name: 'Ann' });
+    const { name } = (await old.client.listTools()).tools.find((tool) => tool.name.startsWith('only'))!;
+    assert.equal(textOf(await old.client.callTool({ name, arguments: {} })), 'it took long');
+    await old.client.close();
+    assert.deepEqual(upstream.updates.at(-1), { who: { action: 'accept', content: { name: 'Ann' } } });
+  }
+});
+
 test('a task of a virtual server is asked about there, and at the server that it came from', async () => {
   const name = await longName('joint');
   const { taskId } = (await rpc('joint', 'tools/call', { name, arguments: {} })).result;
@@ -221,6 +254,18 @@ test('a task of a virtual server is asked about there, and at the server that it
 });
 
 test('no task carries a result past the guards of its tool', async () => {
-  const { result } = await rpc('slow', 'tools/call', { name: 'long', arguments: {} }, { at: guarded });
+  const { result } = await rpc(
+    'slow',
+    'tools/call',
+    { name: 'long', arguments: {} },
+    { at: guarded, takesTasks: 'no' },
+  );
   assert.equal(textOf(result), 'it took [GONE]');
+  for (const server of ['slow', 'joint']) {
+    const name = server === 'slow' ? 'long' : await longName('joint');
+    const { taskId } = (await rpc(server, 'tools/call', { name, arguments: {} }, { at: guarded })).result;
+    await rpc(server, 'tasks/update', { taskId, inputResponses: {} }, { at: guarded });
+    const { result: over } = await rpc(server, 'tasks/get', { taskId }, { at: guarded });
+    assert.deepEqual([over.status, textOf(over.result)], ['completed', 'it took [GONE]'], server);
+  }
 });

@@ -82,6 +82,9 @@ export const serverSchema = z.object({
   ),
   mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
   console: restricting(consoleSettings).describe('Who may sign in to the console of the operator port, and how.'),
+  warm_up_ms: keyWithDefault(wholeNumber(0, 5_000), 100).describe(
+    'Most CPU time that a relay thread spends on chats with itself before it listens, so that the first client finds compiled code; five times as long on the clock; 0 leaves it out.',
+  ),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',
   ),

@@ -62,6 +62,8 @@ export interface ServerSettings {
   console: ConsoleSettings;
   otel: OtelSettings;
   requestLog: RequestLogSettings;
+  /** Max CPU time of a relay thread's warm-up; 0: there is none. */
+  warmUpMs: number;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
 }
@@ -140,6 +142,7 @@ export function serverSettings(
     requestLog: camelKeys(written.request_log),
     mcp: camelKeys(written.mcp),
     console: camelKeys(written.console),
+    warmUpMs: written.warm_up_ms,
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: camelKeys(cors) }),
   };

@@ -1,5 +1,5 @@
 import { type Gap, gapsOf } from '../../codec/familiar-event.ts';
-import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
+import { isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 
 /** Text, in the words of OpenAI, DeepSeek and those who serve open models, OpenRouter and Ollama, OpenAI. */
 const TEXTS = ['content', 'reasoning_content', 'reasoning', 'refusal'];
@@ -22,6 +22,13 @@ export function hasContent(delta: unknown): boolean {
   }
   const { audio } = delta;
   return isObject(delta['function_call']) || (isObject(audio) && Boolean(audio['data'] || audio['transcript']));
+}
+
+/** Whether it is of the first answer, and has no tool call or piece of one. */
+export function isFirstText(choice: unknown): boolean {
+  if (!isObject(choice) || (choice['index'] ?? 0) !== 0) return false;
+  const calls = objectOf(choice['delta'])?.['tool_calls'];
+  return !isArray(calls) || calls.length === 0;
 }
 
 /**

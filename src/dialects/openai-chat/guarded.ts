@@ -1,34 +1,52 @@
 import { isArray, isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
-import { type GuardedEvent, type GuardedForm, NO_WORDS, slotAt, slotsBelow, type TextSlot } from '../guarded-form.ts';
+import {
+  type GuardedEvent,
+  type GuardedForm,
+  hasTokens,
+  NO_WORDS,
+  quotesBelow,
+  slotAt,
+  slotsBelow,
+  type TextSlot,
+} from '../guarded-form.ts';
 
 /** Where the words of a chat stand. https://platform.openai.com/docs/api-reference/chat/object */
 export const guarded: GuardedForm = {
-  request({ messages }) {
+  request({ messages, prediction }) {
     const slots: TextSlot[] = [];
     if (isArray(messages)) for (const message of messages) if (isObject(message)) ofMessage(message, slots);
+    quotesBelow(prediction, 'content', { kind: 'text', role: 'assistant' }, slots);
     return slots;
   },
-  answer({ choices }) {
+  answer(body) {
     const slots: TextSlot[] = [];
-    if (!isArray(choices)) return slots;
-    for (const choice of choices) {
-      if (isObject(choice) && isObject(choice['message'])) ofTold(choice['message'], choice, '', slots);
+    const { choices } = body;
+    if (isArray(choices)) {
+      for (const choice of choices) {
+        if (isObject(choice) && isObject(choice['message'])) ofTold(choice['message'], choice, '', slots);
+      }
     }
+    ofSearch(body, slots);
     return slots;
   },
   stream: () => ({ read }),
 };
 
 const REASONING = ['reasoning_content', 'reasoning', 'thinking'];
+/** What an answer quotes, beside its words: in a message, and what some providers tell beside all messages. */
+const QUOTES = ['annotations', 'citations'];
+const SEARCH = ['citations', 'search_results', 'related_questions'];
 
 function ofMessage(message: JsonObject, slots: TextSlot[]): void {
   const role = typeof message['role'] === 'string' ? message['role'] : 'user';
   if (isArray(message['content'])) {
-    for (const part of message['content']) add(slots, slotAt(part, 'text', { kind: 'text', role }));
+    for (const part of message['content'])
+      for (const key of ['text', 'refusal']) add(slots, slotAt(part, key, { kind: 'text', role }));
   } else add(slots, slotAt(message, 'content', { kind: 'text', role }));
   for (const key of REASONING) add(slots, slotAt(message, key, { kind: 'reasoning', role }));
   add(slots, slotAt(message, 'refusal', { kind: 'text', role }));
-  ofCalls(message['tool_calls'], role, undefined, slots);
+  ofDetails(message, () => ({ kind: 'reasoning', role }), slots);
+  ofCalls(message['tool_calls'], (kind) => ({ kind, role }), slots);
   add(slots, slotAt(message['function_call'], 'arguments', { kind: 'arguments', role }));
 }
 
@@ -52,56 +70,68 @@ function ofTold(told: JsonObject, choice: JsonObject, prefix: string, slots: Tex
   } else add(slots, slotAt(told, 'content', about('text', 'content')));
   add(slots, slotAt(told, 'refusal', about('text', 'refusal')));
   for (const key of REASONING) add(slots, slotAt(told, key, about('reasoning', key)));
-  // OpenRouter and our own translations tell the same thoughts a second time, in parts.
-  const details = told['reasoning_details'] ?? told['thinking_blocks'];
-  if (isArray(details)) {
-    for (const part of details) {
-      for (const key of ['text', 'thinking', 'summary'])
-        add(slots, slotAt(part, key, about('reasoning', `part ${key}`)));
-    }
-  }
+  ofDetails(told, (key) => about('reasoning', `part ${key}`), slots);
   add(slots, slotAt(told['audio'], 'transcript', about('text', 'transcript')));
-  const calls = told['tool_calls'];
-  if (isArray(calls)) ofCalls(calls, undefined, prefix === '' ? undefined : prefix, slots);
+  ofCalls(told['tool_calls'], (kind, index) => about(kind, `call ${index}`), slots);
   add(slots, slotAt(told['function_call'], 'arguments', about('arguments', 'function')));
+  for (const key of QUOTES) quotesBelow(told, key, { kind: 'text' }, slots);
 }
 
-function ofCalls(calls: unknown, role: string | undefined, prefix: string | undefined, slots: TextSlot[]): void {
+type About = Omit<TextSlot, 'holder' | 'key'>;
+
+/** OpenRouter and our own translations tell the same thoughts a second time, in parts. */
+function ofDetails(told: JsonObject, about: (key: string) => About, slots: TextSlot[]): void {
+  const details = told['reasoning_details'] ?? told['thinking_blocks'];
+  if (!isArray(details)) return;
+  for (const part of details)
+    for (const key of ['text', 'thinking', 'summary']) add(slots, slotAt(part, key, about(key)));
+}
+
+function ofCalls(calls: unknown, about: (kind: TextSlot['kind'], index: number) => About, slots: TextSlot[]): void {
   if (!isArray(calls)) return;
   for (const [at, call] of calls.entries()) {
     if (!isObject(call)) continue;
     const index = typeof call['index'] === 'number' ? call['index'] : at;
-    const about = (kind: TextSlot['kind']) => ({
-      kind,
-      ...(role !== undefined && { role }),
-      ...(prefix !== undefined && { channel: `${prefix}call ${index}` }),
-    });
-    add(slots, slotAt(call['function'], 'arguments', about('arguments')));
-    add(slots, slotAt(call['custom'], 'input', about('text')));
+    add(slots, slotAt(call['function'], 'arguments', about('arguments', index)));
+    add(slots, slotAt(call['custom'], 'input', about('text', index)));
     if (isObject(call['function']) && isObject(call['function']['arguments'])) {
-      slotsBelow(call['function'], 'arguments', about('text'), slots);
+      slotsBelow(call['function'], 'arguments', about('text', index), slots);
     }
   }
 }
 
-function read({ choices, obfuscation }: JsonObject): GuardedEvent {
-  if (!isArray(choices) || choices.length === 0) return NO_WORDS;
+function ofSearch(answer: JsonObject, slots: TextSlot[]): void {
+  for (const key of SEARCH) quotesBelow(answer, key, { kind: 'text' }, slots);
+}
+
+function read(event: JsonObject): GuardedEvent {
+  const { choices, obfuscation } = event;
   const slots: TextSlot[] = [];
   let ends: string[] | undefined;
-  for (const choice of choices) {
-    if (!isObject(choice)) continue;
-    const prefix = `${String(choice['index'] ?? 0)} `;
-    const { delta } = choice;
-    if (isObject(delta)) ofTold(delta, choice, prefix, slots);
-    // Some tell the whole message once more with the end.
-    if (isObject(choice['message'])) ofTold(choice['message'], choice, '', slots);
-    if (typeof choice['finish_reason'] === 'string') {
-      ends ??= [];
-      ends.push(prefix);
+  let isStripped = false;
+  if (isArray(choices)) {
+    for (const choice of choices) {
+      if (!isObject(choice)) continue;
+      const prefix = `${String(choice['index'] ?? 0)} `;
+      const { delta } = choice;
+      const before = slots.length;
+      if (isObject(delta)) ofTold(delta, choice, prefix, slots);
+      // Some tell the whole message once more with the end.
+      if (isObject(choice['message'])) ofTold(choice['message'], choice, '', slots);
+      // Tokens without words are those of other events.
+      if (slots.length === before && hasTokens(choice['logprobs'])) {
+        mutable(choice)['logprobs'] = null;
+        isStripped = true;
+      }
+      if (typeof choice['finish_reason'] === 'string') {
+        ends ??= [];
+        ends.push(prefix);
+      }
     }
   }
-  if (ends === undefined && slots.length === 0) return NO_WORDS;
-  return { slots, ends: ends ?? [], meaningless: { padding: stringOf(obfuscation) } };
+  ofSearch(event, slots);
+  if (ends === undefined && slots.length === 0 && !isStripped) return NO_WORDS;
+  return { slots, ends: ends ?? [], meaningless: { padding: stringOf(obfuscation) }, isStripped };
 }
 
 function mutable(object: JsonObject): Record<string, unknown> {

@@ -3,6 +3,7 @@ import { answerText } from '../openai-json/answer-text.ts';
 import { errorBody, errorEvent } from '../openai-json/error-body.ts';
 import { answerForm } from './answer-form.ts';
 import { eventWriter } from './event-writer.ts';
+import { exercise } from './exercise.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
 import { guarded } from './guarded.ts';
@@ -32,6 +33,7 @@ export const openAiChat = {
     turns: 'messages',
   },
   guarded,
+  exercise,
   errorBody,
   errorEvent,
 } satisfies Dialect;

@@ -3,12 +3,12 @@ import { FamiliarEvent } from '../../codec/familiar-event.ts';
 import { isArray, type JsonObject } from '../../codec/json-value.ts';
 import { readEvent } from '../../codec/sse-event.ts';
 import { dataEvent } from '../../codec/sse-writer.ts';
-import type { ExpectedStream, UsageListener } from '../answer-form.ts';
+import type { ExpectedStream, StreamLessons, UsageListener } from '../answer-form.ts';
 import { type EventPlace, EventReader } from '../event-reader.ts';
 import { ChoiceEvents, type ChoiceKind } from '../openai-json/choice-events.ts';
 import { whole } from '../openai-json/choice-facts.ts';
 import { CallIndices, setIndices } from './call-indices.ts';
-import { contentGaps, hasContent } from './delta-content.ts';
+import { contentGaps, hasContent, isFirstText } from './delta-content.ts';
 
 /** An event up to here is parsed, if it must be; of a larger one (an image) only the keys are looked at. */
 const MAX_PARSED_BYTES = 262_144;
@@ -21,12 +21,19 @@ const FINISH = Buffer.from('"finish_reason"');
  * nothing but another piece of text is recognised by its bytes; every other one is parsed.
  */
 export function chatReader(expected: ExpectedStream, told: UsageListener): EventReader {
-  return new EventReader(new ChoiceEvents(expected, told, new ChatChoices()));
+  // Where one answer was asked for, there is one place in which its texts stand.
+  const lessons = expected.choices === 1 ? expected.lessons : undefined;
+  return new EventReader(new ChoiceEvents(expected, told, new ChatChoices(lessons)), lessons?.familiar);
 }
 
 class ChatChoices implements ChoiceKind {
   readonly maxChoices = MAX_CHOICES;
   readonly #calls = new CallIndices();
+  readonly #lessons: StreamLessons | undefined;
+
+  constructor(lessons: StreamLessons | undefined) {
+    this.#lessons = lessons;
+  }
 
   hasContent({ delta }: JsonObject): boolean {
     return hasContent(delta);
@@ -40,7 +47,11 @@ class ChatChoices implements ChoiceKind {
       reader.forget();
     } else if (!this.#calls.repaired && reader.learns) {
       const gaps = contentGaps(chunk, bytes.subarray(start, end));
-      if (gaps !== undefined) reader.learn(FamiliarEvent.of(bytes, start, end, gaps));
+      if (gaps === undefined) return;
+      const familiar = FamiliarEvent.of(bytes, start, end, gaps);
+      reader.learn(familiar);
+      // To which call arguments belong, and how many answers there are, is a matter of each stream.
+      if (this.#lessons !== undefined && isFirstText(choices[0])) this.#lessons.familiar = familiar;
     }
   }
 

@@ -1,5 +1,13 @@
 import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
-import { type GuardedEvent, type GuardedForm, NO_WORDS, slotAt, slotsBelow, type TextSlot } from '../guarded-form.ts';
+import {
+  type GuardedEvent,
+  type GuardedForm,
+  hasTokens,
+  NO_WORDS,
+  slotAt,
+  slotsBelow,
+  type TextSlot,
+} from '../guarded-form.ts';
 
 /** Where the words of a completion stand. */
 export const guarded: GuardedForm = {
@@ -26,9 +34,16 @@ function slotsOf(choices: unknown, channelOf: (choice: JsonObject) => string | u
 
 function read({ choices }: JsonObject): GuardedEvent {
   const slots = slotsOf(choices, ({ index }) => `${String(index ?? 0)} `);
-  const over = isArray(choices)
-    ? choices.filter((each) => isObject(each) && typeof each['finish_reason'] === 'string')
-    : [];
-  if (slots.length === 0 && over.length === 0) return NO_WORDS;
-  return { slots, ends: over.map((each) => `${String(isObject(each) ? (each['index'] ?? 0) : 0)} `) };
+  const ends: string[] = [];
+  let isStripped = false;
+  if (isArray(choices)) {
+    for (const choice of choices) {
+      if (!isObject(choice)) continue;
+      if (typeof choice['finish_reason'] === 'string') ends.push(`${String(choice['index'] ?? 0)} `);
+      if (choice['text'] !== '' || !hasTokens(choice['logprobs'])) continue;
+      (choice as Record<string, unknown>)['logprobs'] = null;
+      isStripped = true;
+    }
+  }
+  return slots.length > 0 || ends.length > 0 || isStripped ? { slots, ends, isStripped } : NO_WORDS;
 }

@@ -2,7 +2,9 @@ import { isArray, isObject, type JsonObject, stringOf } from '../../codec/json-v
 import {
   type GuardedEvent,
   type GuardedForm,
+  hasTokens,
   NO_WORDS,
+  quotesBelow,
   slotAt,
   type TextKind,
   type TextSlot,
@@ -16,6 +18,7 @@ export const guarded: GuardedForm = {
     add(slots, slotAt(body, 'instructions', { kind: 'text', role: 'system' }));
     add(slots, slotAt(body, 'input', { kind: 'text', role: 'user' }));
     if (isArray(body['input'])) for (const item of body['input']) ofItem(item, slots, 'asked');
+    quotesBelow(body['prompt'], 'variables', { kind: 'text', role: 'user' }, slots);
     return slots;
   },
   answer(body) {
@@ -26,9 +29,15 @@ export const guarded: GuardedForm = {
   stream: () => ({ read }),
 };
 
-function ofOutput({ output }: JsonObject, slots: TextSlot[]): void {
+function ofOutput(response: JsonObject, slots: TextSlot[]): void {
+  const { output } = response;
   if (isArray(output)) for (const item of output) ofItem(item, slots, 'answered');
+  // Some tell all of the text once more.
+  add(slots, slotAt(response, 'output_text', { kind: 'text' }));
 }
+
+/** What tools of the provider's were told and found. */
+const TOLD_TO_TOOLS = ['action', 'operation', 'queries', 'results', 'outputs', 'error'];
 
 function ofItem(item: unknown, slots: TextSlot[], side: 'asked' | 'answered'): void {
   if (!isObject(item)) return;
@@ -42,6 +51,7 @@ function ofItem(item: unknown, slots: TextSlot[], side: 'asked' | 'answered'): v
         ofPart(part, thinks ? 'reasoning' : 'text', { ...about, ...sealed(item, thinks) }, slots);
     } else add(slots, slotAt(item, key, { kind: 'text', ...about }));
   }
+  for (const key of TOLD_TO_TOOLS) quotesBelow(item, key, { kind: 'text', ...about }, slots);
   // A model is told what it carries, so that guards read it; a provider's own is sealed.
   if (item['type'] === 'compaction') {
     add(slots, slotAt(openedSummary(item as Record<string, unknown>), 'summary', { kind: 'text', ...about }));
@@ -55,6 +65,13 @@ function ofPart(part: unknown, kind: TextKind, about: Pick<TextSlot, 'role' | 'r
   if (!isObject(part)) return;
   add(slots, slotAt(part, 'text', { kind, ...about, ...repeated(part) }));
   add(slots, slotAt(part, 'refusal', { kind, ...about }));
+  // Of a command of a shell, and what a text quotes.
+  for (const key of ['stdout', 'stderr']) add(slots, slotAt(part, key, { kind, ...about }));
+  quotesBelow(part, 'annotations', { kind: 'text', ...roleOf(about) }, slots);
+}
+
+function roleOf({ role }: Pick<TextSlot, 'role'>): Pick<TextSlot, 'role'> {
+  return role === undefined ? {} : { role };
 }
 
 /** What was thought may stand there once more, sealed. */
@@ -81,7 +98,7 @@ function read(event: JsonObject): GuardedEvent {
   if (type.endsWith(DELTA)) {
     const channel = channelOf(event, type.slice(0, -DELTA.length));
     add(slots, slotAt(event, 'delta', { kind: kindOf(type), channel, ...repeated(event) }));
-    if (slots.length === 0) return NO_WORDS;
+    if (slots.length === 0) return withoutTokens(event);
     const counter = event['sequence_number'] === undefined ? undefined : 'sequence_number';
     return { slots, ends: [], meaningless: { padding: stringOf(event['obfuscation']), counter } };
   }
@@ -90,11 +107,18 @@ function read(event: JsonObject): GuardedEvent {
     ends = [channelOf(event, type.slice(0, -DONE.length))];
     for (const key of WHOLE_KEYS) add(slots, slotAt(event, key, { kind: kindOf(type), ...repeated(event) }));
   }
+  quotesBelow(event, 'annotation', { kind: 'text' }, slots);
   const { part, item, response } = event;
   ofPart(part, type.includes('reasoning') ? 'reasoning' : 'text', {}, slots);
   if (item !== undefined) ofItem(item, slots, 'answered');
   if (isObject(response)) ofOutput(response, slots);
   return { slots, ends };
+}
+
+function withoutTokens(event: JsonObject): GuardedEvent {
+  if (!hasTokens(event['logprobs'])) return NO_WORDS;
+  (event as Record<string, unknown>)['logprobs'] = [];
+  return { ...NO_WORDS, isStripped: true };
 }
 
 function channelOf(

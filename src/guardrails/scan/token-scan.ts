@@ -28,6 +28,13 @@ export interface TextScan {
   end(): void;
   /** What was found since it was last asked, in order, not overlapping. */
   take(): readonly Found[];
+  /**
+   * Whether these bytes are words of ASCII before, in and behind which nothing is under way: they may be skipped. Absent:
+   * nothing is ever skipped.
+   */
+  isDull?(bytes: Buffer, start: number, end: number): boolean;
+  /** What `isDull` said of the bytes that were asked about last: they are read, and nothing is found in them. */
+  skip?(bytes: Buffer, start: number, end: number): void;
 }
 
 /** What is looked for together, compiled once. Where two begin at the same place the first of the list wins. */
@@ -70,11 +77,42 @@ export class TokenScan implements TextScan {
   /** Per recogniser: where a match of it may have ended last, in the stretch under way. */
   readonly #ended = new Map<number, number>();
   #found: Found[] = [];
+  /** The state behind the bytes that were called dull. */
+  #behindDull: LiveState;
 
   constructor(set: RecogniserSet) {
     this.#set = set;
     this.#state = set.live.start;
     this.#old = set.live.start;
+    this.#behindDull = set.live.start;
+  }
+
+  /** Nearly all events of a stream: no text is made of them, and nothing is copied. */
+  isDull(bytes: Buffer, start: number, end: number): boolean {
+    let state = this.#state;
+    if (!state.quiet || this.decided !== this.#base + this.#window.length) return false;
+    for (let at = start; at < end; at += 1) {
+      // Of what is no ASCII there is none, nor of what was never met.
+      const next = state.next[bytes[at]!];
+      if (next === undefined || next.accepts.length > 0) return false;
+      state = next;
+    }
+    this.#behindDull = state;
+    return state.quiet;
+  }
+
+  skip(bytes: Buffer, start: number, end: number): void {
+    if (end === start) return;
+    const known = this.#walked + end - start;
+    this.#state = this.#behindDull;
+    this.#old = this.#behindDull;
+    this.#walked = known;
+    this.#since = known;
+    this.#alive = known;
+    this.#mark = known;
+    this.decided = known;
+    this.#window = String.fromCharCode(bytes[end - 1]!);
+    this.#base = known - 1;
   }
 
   push(text: string): void {

@@ -15,7 +15,7 @@ import {
   requestJson,
   resultJson,
 } from '../protocol/json-rpc.ts';
-import { withoutTasks } from '../protocol/tasks.ts';
+import { LEGACY_TASK_METHODS, withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
 import type { Call, CallHooks, ClientFacts, Listening } from '../upstream/peer.ts';
@@ -46,6 +46,11 @@ const MAX_SUBSCRIPTIONS = 1_000;
 const MAX_ROUNDS = 10;
 const DONE: Promise<JsonObject> = Promise.resolve({});
 
+interface OpenCall {
+  readonly id: Id;
+  readonly call: Call;
+}
+
 interface OpenStream {
   readonly log: EventLog;
   readonly answer: AnswerStream;
@@ -60,9 +65,10 @@ export class ClientSession implements SessionOfContext {
   readonly client: { -readonly [Key in keyof ClientFacts]: ClientFacts[Key] };
   usedAt = performance.now();
   ended = false;
-  readonly #calls = new Map<Id, Call>();
+  readonly #calls: OpenCall[] = [];
   readonly #asked = new Map<string, { resolve(result: JsonObject): void; reject(error: Error): void }>();
-  readonly #streams = new Map<string, OpenStream>();
+  /** The oldest first. */
+  readonly #streams: OpenStream[] = [];
   readonly #overs = new Set<() => void>();
   readonly #uris = new Set<string>();
   #general: { readonly log: EventLog; reply: Reply | undefined; timer: NodeJS.Timeout | undefined } | undefined;
@@ -74,7 +80,7 @@ export class ClientSession implements SessionOfContext {
 
   constructor(options: SessionOptions) {
     this.options = options;
-    // What is given as a task in the modern era this one does not know.
+    // Clients of this era ask for tasks, and are not given them otherwise; those that they run themselves are not passed on.
     this.client = {
       capabilities: withoutTasks(options.capabilities),
       clientInfo: options.clientInfo,
@@ -87,7 +93,7 @@ export class ClientSession implements SessionOfContext {
   }
 
   get busy(): boolean {
-    return this.#calls.size > 0 || this.#general?.reply !== undefined;
+    return this.#calls.length > 0 || this.#general?.reply !== undefined;
   }
 
   onEnd(over: () => void): void {
@@ -97,7 +103,7 @@ export class ClientSession implements SessionOfContext {
   end(): void {
     if (this.ended) return;
     this.ended = true;
-    for (const call of this.#calls.values()) call.cancel();
+    for (const { call } of [...this.#calls]) call.cancel();
     for (const { reject } of this.#asked.values()) reject(new RpcError(INTERNAL_ERROR, 'The session ended.'));
     this.#listening?.close();
     clearTimeout(this.#general?.timer);
@@ -115,8 +121,9 @@ export class ClientSession implements SessionOfContext {
       void own.then((told) => reply.answer(200, told instanceof RpcError ? errorJson(id, told) : resultJson(id, told)));
       return;
     }
-    if (this.#calls.size >= MAX_OPEN_CALLS || this.#calls.has(id)) {
-      const why = this.#calls.has(id) ? 'A request with this id is under way.' : 'Too many requests are under way.';
+    const isKnown = this.#callOf(id) !== undefined;
+    if (this.#calls.length >= MAX_OPEN_CALLS || isKnown) {
+      const why = isKnown ? 'A request with this id is under way.' : 'Too many requests are under way.';
       reply.answer(200, errorJson(id, new RpcError(INVALID_PARAMS, why)));
       return;
     }
@@ -129,7 +136,8 @@ export class ClientSession implements SessionOfContext {
       keepAliveMs,
       log: takesEvents ? log : undefined,
     });
-    this.#streams.set(log.stream, { log, answer });
+    const stream: OpenStream = { log, answer };
+    this.#streams.push(stream);
     // A client of this era may come back for the result: its leaving cancels nothing.
     reply.onGone = () => answer.detach();
     const full: CallContext = { ...context, session: this, client: this.client };
@@ -138,15 +146,16 @@ export class ClientSession implements SessionOfContext {
       ask: (asked, question) => this.#ask(asked, question, answer.takesEvents ? answer : undefined),
     };
     const call = this.#answered(served, full, method, params, hooks);
-    this.#calls.set(id, call);
+    const open: OpenCall = { id, call };
+    this.#calls.push(open);
     const startedAt = performance.now();
     const over = (json: string, failed: boolean, detail?: string): void => {
-      this.#calls.delete(id);
+      remove(this.#calls, open);
       reply.outcome.upstreamMs = performance.now() - startedAt;
       reply.outcome.failed = failed;
       if (detail !== undefined) reply.outcome.detail = detail;
       answer.finish(json);
-      if (!answer.streams) this.#streams.delete(log.stream);
+      if (!answer.streams) remove(this.#streams, stream);
     };
     call.result.then(
       (result) => over(resultJson(id, legacyResult(result)), result['isError'] === true),
@@ -161,7 +170,7 @@ export class ClientSession implements SessionOfContext {
     this.usedAt = performance.now();
     if (method !== 'notifications/cancelled') return;
     const { requestId } = params;
-    if (typeof requestId === 'string' || typeof requestId === 'number') this.#calls.get(requestId)?.cancel();
+    if (typeof requestId === 'string' || typeof requestId === 'number') this.#callOf(requestId)?.cancel();
   }
 
   /** An answer to a question of ours; one that nobody asked is ignored. */
@@ -178,7 +187,7 @@ export class ClientSession implements SessionOfContext {
   listen(served: Served, context: RequestContext, reply: Reply, lastEventId: string | undefined): void {
     this.usedAt = performance.now();
     const place = lastEventId === undefined ? undefined : readEventId(lastEventId);
-    const broken = place && this.#streams.get(place.stream);
+    const broken = place && this.#streams.find(({ log }) => log.stream === place.stream);
     if (place && broken) {
       reply.stream([], 'answer');
       for (const { id, json } of broken.log.after(place.number)) reply.event(json, id);
@@ -270,7 +279,7 @@ export class ClientSession implements SessionOfContext {
     served: Served,
     context: RequestContext,
   ): Promise<JsonObject | RpcError> | undefined {
-    if (METHODS.has(method)) return undefined;
+    if (METHODS.has(method) || LEGACY_TASK_METHODS.has(method)) return undefined;
     if (method === 'ping') return DONE;
     if (method === 'logging/setLevel') {
       this.client.logLevel = stringOf(params['level']);
@@ -326,18 +335,29 @@ export class ClientSession implements SessionOfContext {
     }, keepAliveMs);
   }
 
+  #callOf(id: Id): Call | undefined {
+    return this.#calls.find((each) => each.id === id)?.call;
+  }
+
   #newLog(): EventLog {
     const { maxMessageBytes } = this.options.settings();
     let bytes = 0;
-    for (const { log } of this.#streams.values()) bytes += log.bytes;
-    for (const [stream, { log }] of this.#streams) {
-      if (this.#streams.size < MAX_STREAMS && bytes <= maxMessageBytes) break;
+    for (const { log } of this.#streams) bytes += log.bytes;
+    for (const stream of [...this.#streams]) {
+      const { log } = stream;
+      if (this.#streams.length < MAX_STREAMS && bytes <= maxMessageBytes) break;
       if (!log.done) continue;
-      this.#streams.delete(stream);
+      remove(this.#streams, stream);
       bytes -= log.bytes;
     }
     const stream = `c${this.#nextStream}${this.#suffix}`;
     this.#nextStream += 1;
     return new EventLog(stream, maxMessageBytes);
   }
+}
+
+/** Few at a time: a Map that calls enter and leave grows old tables behind it (core/number-map.ts). */
+function remove<T>(from: T[], one: T): void {
+  const at = from.indexOf(one);
+  if (at >= 0) from.splice(at, 1);
 }

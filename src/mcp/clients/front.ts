@@ -44,12 +44,14 @@ const SESSION = 'mcp session';
 /** What a client says of itself at its start stands in the id of its session; more than this does not. */
 const MAX_SEALED = 2_048;
 const MAX_ENDED = 20_000;
+/** Within it, which of two sessions was used last is not minded. */
+const RECENT_MS = 1_000;
 
 /** Every request of every client of MCP: which era it is of, and which server it is for. */
 export class Front {
   readonly #options: FrontOptions;
   readonly #modern: ModernRequests;
-  /** Least used first. */
+  /** Least used first, to the second. */
   readonly #sessions = new Map<string, ClientSession>();
   readonly #ended = new GenerationCache<true>(MAX_ENDED);
 
@@ -248,8 +250,10 @@ export class Front {
     }
     const session = this.#sessions.get(id) ?? this.#revived(id);
     if (session && session.options.subject === context.subject && session.options.server === served.name) {
-      this.#sessions.delete(id);
-      this.#sessions.set(id, session);
+      if (performance.now() - session.usedAt > RECENT_MS) {
+        this.#sessions.delete(id);
+        this.#sessions.set(id, session);
+      }
       return session;
     }
     this.#refuse(
@@ -332,7 +336,7 @@ function idOf(message: RpcMessage): string | number | null {
 
 /** What clients of the legacy era can use of it, whatever the server speaks. */
 function legacyCapabilities(capabilities: JsonObject): JsonObject {
-  const { tasks: _tasks, extensions: _extensions, ...rest } = capabilities;
+  const { extensions: _extensions, ...rest } = capabilities;
   return { ...rest, logging: {} };
 }
 

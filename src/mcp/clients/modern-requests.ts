@@ -12,10 +12,10 @@ import {
   type RpcRequest,
   resultJson,
 } from '../protocol/json-rpc.ts';
-import { TASK_METHODS, takesTasks, tasksUndeclared, withoutTasks } from '../protocol/tasks.ts';
+import { TASK_METHODS, takesTasks, tasksUndeclared } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
-import type { Wanted } from '../upstream/peer.ts';
+import type { ServerInfo, Wanted } from '../upstream/peer.ts';
 import { AnswerStream } from './answer-stream.ts';
 import type { RequestContext } from './client-session.ts';
 import { HeldCall, HeldCalls } from './held-calls.ts';
@@ -58,7 +58,7 @@ export class ModernRequests {
     takesEvents: boolean,
   ): void {
     const { clientInfo = { name: 'unknown', version: '0' }, logLevel } = meta;
-    const capabilities = context.guarded ? withoutTasks(meta.capabilities) : meta.capabilities;
+    const { capabilities } = meta;
     const full: CallContext = { ...context, session: undefined, client: { capabilities, clientInfo, logLevel } };
     if (message.method === 'subscriptions/listen') {
       this.#listen(message, served, full, reply, takesEvents);
@@ -74,12 +74,19 @@ export class ModernRequests {
       reply.outcome.upstreamMs = performance.now() - startedAt;
       answer.finish(errorJson(message.id, told), statusOf(told));
     };
+    const finish = (result: JsonObject, info: ServerInfo | undefined): void => {
+      reply.outcome.upstreamMs = performance.now() - startedAt;
+      reply.outcome.failed = result['isError'] === true;
+      answer.finish(resultJson(message.id, modernResult(message.method, result, info?.serverInfo)));
+    };
     this.#result(message, served, full, reply, answer)
-      .then(async (result) => {
-        const info = await served.info(full).catch(() => undefined);
-        reply.outcome.upstreamMs = performance.now() - startedAt;
-        reply.outcome.failed = result['isError'] === true;
-        answer.finish(resultJson(message.id, modernResult(message.method, result, info?.serverInfo)));
+      .then((result) => {
+        const known = served.infoNow?.(full);
+        if (known) return finish(result, known);
+        return served.info(full).then(
+          (info) => finish(result, info),
+          () => finish(result, undefined),
+        );
       })
       .catch(failed);
   }
@@ -212,7 +219,7 @@ const MAX_EARLY = 100;
 
 async function discovered(served: Served, context: CallContext): Promise<JsonObject> {
   const { capabilities: all, instructions } = await served.info(context);
-  // Tasks of the older era are not bridged.
+  // Of the older era, whose clients ask for them by another way.
   const { tasks: _tasks, ...capabilities } = all;
   return {
     supportedVersions: ALL_VERSIONS,

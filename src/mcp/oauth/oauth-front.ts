@@ -9,7 +9,7 @@ import { isLoopback } from './discovery.ts';
 import { browserCookie } from './own-addresses.ts';
 import { connectionsOf, refusal, signInsOf } from './own-grants.ts';
 import { errorPage, html, page, redirect, signInPage } from './pages.ts';
-import type { PersonSignIn, Wanted } from './person-sign-in.ts';
+import type { CameBack, PersonSignIn, Wanted } from './person-sign-in.ts';
 import { accountIn, DEFAULT_ACCOUNT, encodedServer } from './places.ts';
 import { type McpRows, RowsAway } from './rows.ts';
 
@@ -134,22 +134,26 @@ export class OAuthFront {
   /** To the identity provider; `again` shows the page anew, and says why it cannot be. */
   async #away(
     wanted: Wanted,
-    { base, browser }: McpPageRequest,
+    request: McpPageRequest,
     again: (fault: string) => Promise<McpPageAnswer> | McpPageAnswer,
   ): Promise<McpPageAnswer> {
+    const { browser } = request;
     if (browser === undefined) return errorPage(400, STALE);
-    const begun = await this.#options.person.begin(wanted, base, browser);
-    return typeof begun === 'string' ? again(begun) : redirect(begun.location);
+    const begun = await this.#options.person.begin(wanted, request, browser);
+    return typeof begun === 'string' ? again(begun) : withCookie(redirect(begun.location), begun.cookie);
   }
 
   /** Back from the identity provider: what was wanted goes on as if a key had come. */
   async #signedIn(request: McpPageRequest): Promise<McpPageAnswer> {
-    const { person, issuer } = this.#options;
-    const back = await person.finish(new URLSearchParams(request.query), request.browser);
+    const back = await this.#options.person.finish(request);
     if (!back) {
       return errorPage(400, 'Nobody left this browser to sign in, or it was too long ago. Begin again.');
     }
-    const { wanted, who } = back;
+    return withCookie(await this.#goesOn(request, back), back.cookie);
+  }
+
+  async #goesOn(request: McpPageRequest, { wanted, who }: CameBack): Promise<McpPageAnswer> {
+    const { issuer } = this.#options;
     if (wanted.page === 'connect') {
       const { server, account } = wanted;
       return this.#connectAs({ ...request, rest: server, query: `account=${account}` }, server, account, who);
@@ -272,6 +276,10 @@ function askedWrongly({ address, why }: { readonly address: string; readonly why
   if (protocol === 'http:' && isLoopback(hostname)) return redirect(address);
   const content = html`<p role="alert">What the client asks for is wrong: ${why}.</p><p><a href="${address}" rel="noreferrer">Back to ${host || protocol}</a></p>`;
   return page(400, 'This does not work', content);
+}
+
+function withCookie(answer: McpPageAnswer, cookie: string): McpPageAnswer {
+  return { ...answer, headers: [...answer.headers, 'set-cookie', cookie] };
 }
 
 /** What sets this browser apart, and what tells it so. */

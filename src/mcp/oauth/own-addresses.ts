@@ -8,6 +8,13 @@ export function browserCookie(base: string): string {
   return base.startsWith('https://') ? '__Host-sluice-mcp' : 'sluice-mcp';
 }
 
+/** One for each journey to an identity provider that a browser may be on at once. */
+export function journeyCookies(base: string): readonly string[] {
+  return JOURNEYS.map((number) => `${base.startsWith('https://') ? '__Secure-' : ''}sluice-mcp-journey-${number}`);
+}
+
+const JOURNEYS = [1, 2, 3];
+
 /** One for each server: an answer of one issuer is never taken for one of another. */
 export function redirectUriOf(base: string, server: string): string {
   return `${base}/mcp/oauth/callback/${encodedServer(server)}`;

@@ -68,9 +68,10 @@ export function metaOf(params: JsonObject): JsonObject {
 
 /** What of `_meta` is the client's own business and goes on. */
 export function passingMeta(params: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(metaOf(params)).filter(([key]) => !key.startsWith(PREFIX) && key !== 'progressToken'),
-  );
+  const passing: Record<string, unknown> = {};
+  const meta = metaOf(params);
+  for (const key in meta) if (!key.startsWith(PREFIX) && key !== 'progressToken') passing[key] = meta[key];
+  return passing;
 }
 
 /** The headers of a POST that the modern era asks for; undefined where absent. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
-import { TASK_METHODS, unknownTask } from '../protocol/tasks.ts';
+import { LEGACY_TASK_ABILITIES, LEGACY_TASK_METHODS, TASK_METHODS, TASKS, unknownTask } from '../protocol/tasks.ts';
 import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import {
@@ -83,6 +83,9 @@ export class JointServer implements Served {
         prompts: { listChanged: true },
         resources: { listChanged: true, subscribe: true },
         completions: {},
+        // Each client is told of those of its era.
+        tasks: LEGACY_TASK_ABILITIES,
+        extensions: { [TASKS]: {} },
       },
       serverInfo: { name: this.name, version: '1' },
       instructions: this.description === '' ? undefined : this.description,
@@ -108,7 +111,9 @@ export class JointServer implements Served {
       case 'completion/complete':
         return this.#complete(context, params, hooks);
       default: {
-        if (TASK_METHODS.has(method)) return this.#ofTask(context, method, params, hooks);
+        if (method === 'tasks/list' && context.session) return callOf(this.#tasksOfAll(context));
+        const ofTask = context.session ? LEGACY_TASK_METHODS : TASK_METHODS;
+        if (ofTask.has(method)) return this.#ofTask(context, method, params, hooks);
         const result = Promise.reject<JsonObject>(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`));
         return callOf(result);
       }
@@ -272,6 +277,21 @@ export class JointServer implements Served {
     const part = this.#partOfTask(context, params);
     if (!part) return callOf(Promise.reject<JsonObject>(unknownTask()));
     return part.server.call(contextOf(context, part), method, params, hooks);
+  }
+
+  async #tasksOfAll(context: CallContext): Promise<JsonObject> {
+    const lists = await Promise.all(
+      this.#options.parts(context).map(async (part) => {
+        const own = contextOf(context, part);
+        const all = await everyPage(part, own, 'tasks/list', 'tasks', this.#options.maxTools()).catch(() => []);
+        const { server, enabledTools } = part;
+        return all.filter((each) => {
+          const tool = server.toolOfTask?.(objectOf(each) ?? {}, context);
+          return tool !== undefined && enabledTools?.has(tool) !== false;
+        });
+      }),
+    );
+    return { tasks: lists.flat() };
   }
 
   #read(context: CallContext, params: JsonObject, hooks: CallHooks): Call {

@@ -1,4 +1,4 @@
-import { type JsonObject, stringOf } from '../../codec/json-value.ts';
+import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
 import type { McpSettings } from '../../config/server/mcp.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
@@ -6,11 +6,12 @@ import type { Log } from '../../core/log.ts';
 import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
-import { TASK_METHODS, unknownTask } from '../protocol/tasks.ts';
+import { LEGACY_TASK_METHODS, runsTasks, TASK_METHODS, withoutExecution } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
+import { LeafTasks } from './leaf-tasks.ts';
 import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
 import type { TaskIds } from './task-ids.ts';
 import { identityOf, type ToolPins } from './tool-pins.ts';
@@ -44,6 +45,7 @@ export abstract class LeafServer implements Served {
   readonly peers = new Map<string, Peer>();
   readonly #identity: string;
   readonly #lists = new GenerationCache<{ untilMs: number; tools: readonly unknown[] }>(MAX_LISTS);
+  readonly #tasks: LeafTasks;
   #status: ServerHealth['status'] = 'unknown';
   #reason: string | undefined;
   #tools: readonly string[] | undefined;
@@ -54,6 +56,14 @@ export abstract class LeafServer implements Served {
     this.description = base.description;
     this.host = host;
     this.policy = new ToolPolicy(base, tools);
+    this.#tasks = new LeafTasks({
+      server: base.name,
+      ids: host.tasks,
+      check: (context, tool) => this.#checkTool(context, tool),
+      ask: (...asked) => this.#askPeer(...asked),
+      mustBeTask: (context, tool) => this.#mustBeTask(context, tool),
+      bounds: () => host.settings(),
+    });
   }
 
   mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
@@ -64,8 +74,8 @@ export abstract class LeafServer implements Served {
     return this.policy.priceOf(tool);
   }
 
-  /** Finds or begins the peer of this caller; it is ready. Rejects with an RpcError or a HttpFault. */
-  protected abstract open(context: CallContext): Promise<Opened>;
+  /** Finds or begins the peer of this caller; it is ready, and no promise if it is there. Rejects with an RpcError or a HttpFault. */
+  protected abstract open(context: CallContext): Opened | Promise<Opened>;
   /** What it spoke when it was last asked. */
   protected abstract get era(): string | undefined;
   /** The credential was refused: what is kept of it is forgotten. True: another can be had. */
@@ -75,6 +85,10 @@ export abstract class LeafServer implements Served {
   /** The credential has not the scopes that the server wants: what to tell the caller; undefined: nothing but that. */
   protected lacking(_context: CallContext, _scopes: readonly string[]): RpcError | undefined {
     return undefined;
+  }
+  /** Whether `prepare` may have anything to do. */
+  protected mayPrepare(): boolean {
+    return false;
   }
   /** Before a call during which the user can be asked for what is missing. Rejects with an RpcError. */
   protected prepare(_context: CallContext, _hooks: CallHooks, _cancelled: () => boolean): Promise<void> {
@@ -93,37 +107,53 @@ export abstract class LeafServer implements Served {
   }
 
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
-    if (TASK_METHODS.has(method)) return this.#ofTask(context, method, params, hooks);
+    if ((context.session ? LEGACY_TASK_METHODS : TASK_METHODS).has(method)) {
+      return this.#tasks.call(context, method, params, hooks);
+    }
     if (!METHODS.has(method)) {
       return {
         result: rejected(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)),
         cancel: () => undefined,
       };
     }
+    const prepares = NAMED[method] !== undefined && this.mayPrepare();
+    const checks = method === 'tools/call' && !this.#mayCallAtOnce(context, stringOf(params['name']) ?? '');
+    // The usual call waits for nothing: each promise on its way is a tenth of what the gateway itself takes for it.
+    if (!prepares && !checks) return this.#ask(context, method, params, hooks, never);
     return lateCall(async (cancelled) => {
-      if (NAMED[method] !== undefined) await this.prepare(context, hooks, cancelled);
-      if (method === 'tools/call') await this.#checkTool(context, stringOf(params['name']) ?? '');
-      const call = this.#askPeer(context, method, params, hooks, cancelled);
-      if (method === 'tools/call')
-        return { ...call, result: call.result.then((result) => this.#owned(result, context, params)) };
-      if (method !== 'tools/list') return call;
-      return { result: call.result.then((result) => this.#shownIn(result, context)), cancel: call.cancel };
+      if (prepares) await this.prepare(context, hooks, cancelled);
+      if (checks) await this.#checkTool(context, stringOf(params['name']) ?? '');
+      return this.#ask(context, method, params, hooks, cancelled);
     });
   }
 
+  infoNow(context: CallContext): ServerInfo | undefined {
+    const opened = this.open(context);
+    if (!(opened instanceof Promise)) return opened.peer.info;
+    opened.catch(() => undefined);
+    return undefined;
+  }
+
+  #ask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call {
+    if (method === 'tools/call') return this.#tasks.callTool(context, params, hooks, cancelled);
+    const heard = this.#tasks.heard(context, hooks);
+    if (method !== 'tools/list') return this.#askPeer(context, method, params, heard, cancelled);
+    return this.#askPeer(context, method, params, heard, cancelled, (result) => this.#shownIn(result, context));
+  }
+
   toolOfTask(params: JsonObject): string | undefined {
-    const task = this.host.tasks.open(params);
-    return task?.server === this.name ? task.tool : undefined;
+    return this.#tasks.toolOf(params);
   }
 
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
     let listening: Listening | undefined;
     let closed = false;
+    const named = this.#tasks.heard(context, { ...NO_HOOKS, notify });
     const heard: CallHooks['notify'] = (method, params) => {
       if (method === 'notifications/tools/list_changed') this.#lists.clear();
-      notify(method, params);
+      named.notify(method, params);
     };
-    const listens = this.open(context).then(
+    const listens = Promise.resolve(this.open(context)).then(
       ({ peer }) => {
         if (closed) return undefined;
         listening = peer.listen(wanted, heard);
@@ -143,22 +173,7 @@ export abstract class LeafServer implements Served {
 
   /** All that the caller may see, of all pages; at most `mcp.max_tools`. */
   async tools(context: CallContext): Promise<JsonObject[]> {
-    const { maxTools, listTtlMs } = this.host.settings();
-    let key: string;
-    try {
-      ({ key } = await this.#opened(context));
-    } catch (error) {
-      throw this.#told(error);
-    }
-    const now = performance.now();
-    let known = this.#lists.get(key);
-    if (known === undefined || now >= known.untilMs) {
-      const tools = await this.#everyPage(context, maxTools);
-      known = { untilMs: now + listTtlMs, tools };
-      this.#lists.set(key, known);
-      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
-    }
-    return this.#shown(known.tools, context);
+    return this.#shown(await this.#listed(context), context);
   }
 
   health(): ServerHealth {
@@ -202,64 +217,89 @@ export abstract class LeafServer implements Served {
     this.peers.set(key, peer);
     const { session } = context;
     if (!session || !key.endsWith(`|${session.id}`)) return;
-    peer.onAsk = (method, params) => session.ask(method, params);
+    const asked: CallHooks = { ...NO_HOOKS, ask: (method, params) => session.ask(method, params) };
+    peer.onAsk = (method, params) => this.#tasks.heard(context, asked).ask(method, params);
     session.onEnd(() => this.drop(key, peer));
   }
 
-  /** What is asked of a task: by whom it was given to alone, while that one may use its tool. */
-  #ofTask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
-    return lateCall(async (cancelled) => {
-      const task = this.host.tasks.open(params);
-      if (task?.server !== this.name || task.subject !== context.subject) throw unknownTask();
-      await this.#checkTool(context, task.tool);
-      const call = this.#askPeer(context, method, { ...params, taskId: task.id }, hooks, cancelled);
-      const { taskId } = params;
-      const named = (result: JsonObject): JsonObject =>
-        result['taskId'] === undefined ? result : { ...result, taskId };
-      return { ...call, result: call.result.then(named) };
-    });
+  async #listed(context: CallContext): Promise<readonly unknown[]> {
+    const { maxTools, listTtlMs } = this.host.settings();
+    let key: string;
+    try {
+      ({ key } = await this.#opened(context));
+    } catch (error) {
+      throw this.#told(error);
+    }
+    const now = performance.now();
+    let known = this.#lists.get(key);
+    if (known === undefined || now >= known.untilMs) {
+      const tools = await this.#everyPage(context, maxTools);
+      known = { untilMs: now + listTtlMs, tools };
+      this.#lists.set(key, known);
+      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
+    }
+    return known.tools;
   }
 
-  /** A task in the place of a result becomes one of this caller. */
-  #owned(result: JsonObject, { subject }: CallContext, params: JsonObject): JsonObject {
-    const { resultType, taskId: id } = result;
-    if (resultType !== 'task' || typeof id !== 'string') return result;
-    const tool = stringOf(params['name']) ?? '';
-    return { ...result, taskId: this.host.tasks.close({ server: this.name, id, subject, tool }) };
+  /** Asked of a call that failed: a server without tasks is not asked what it lists. */
+  async #mustBeTask(context: CallContext, name: string): Promise<boolean> {
+    const { peer } = await this.#opened(context);
+    if (peer.era !== 'legacy' || !runsTasks((await peer.ready()).capabilities)) return false;
+    return (await this.#listed(context)).some((each) => {
+      const tool = objectOf(each);
+      return tool?.['name'] === name && objectOf(tool['execution'])?.['taskSupport'] === 'required';
+    });
   }
 
   /** A second time where the credential was refused and there is another by now. */
   #opened(context: CallContext): Promise<Opened> {
-    return this.open(context).catch(async (error: unknown) => {
+    return Promise.resolve(this.open(context)).catch(async (error: unknown) => {
       if (!(await this.#mayTryAgain(error, context))) throw error;
       return this.open(context);
     });
   }
 
-  #askPeer(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call {
+  /** `shaped`: what becomes of the result. */
+  #askPeer(
+    context: CallContext,
+    method: string,
+    params: JsonObject,
+    hooks: CallHooks,
+    isCancelled: () => boolean,
+    shaped: (result: JsonObject) => JsonObject = asItIs,
+  ): Call {
     let inner: Call | undefined;
-    const once = async (): Promise<JsonObject> => {
-      const { peer } = await this.open(context);
+    let cancelled = false;
+    const begin = ({ peer }: Opened): Promise<JsonObject> => {
       inner = peer.call(method, params, hooks);
-      if (cancelled()) inner.cancel();
+      if (cancelled || isCancelled()) inner.cancel();
       return inner.result;
     };
-    const result = once()
-      .catch(async (error: unknown) => {
-        if (!(await this.#mayTryAgain(error, context)) || cancelled()) throw error;
-        return once();
-      })
-      .then(
-        (value) => {
-          this.#isUp();
-          return value;
-        },
-        (error: unknown) => {
-          throw this.#lacking(error, context) ?? this.#told(error);
-        },
-      );
+    const once = (): Promise<JsonObject> => {
+      const opened = this.open(context);
+      return opened instanceof Promise ? opened.then(begin) : begin(opened);
+    };
+    const succeeded = (result: JsonObject): JsonObject => {
+      this.#isUp();
+      return shaped(result);
+    };
+    const again = async (error: unknown): Promise<JsonObject> => {
+      if (!(await this.#mayTryAgain(error, context)) || cancelled || isCancelled()) throw error;
+      return once();
+    };
+    const failed = (error: unknown): Promise<JsonObject> =>
+      again(error).then(succeeded, (last: unknown) => {
+        throw this.#lacking(last, context) ?? this.#told(last);
+      });
+    const result = once().then(succeeded, failed);
     result.catch(() => undefined);
-    return { result, cancel: () => inner?.cancel() };
+    return {
+      result,
+      cancel: () => {
+        cancelled = true;
+        inner?.cancel();
+      },
+    };
   }
 
   /** The server forgot the session, or refused the credential: neither did anything. */
@@ -281,11 +321,15 @@ export abstract class LeafServer implements Served {
     return scopes && this.lacking(context, scopes);
   }
 
+  /** Its name alone allows it, and nothing else is looked at. */
+  #mayCallAtOnce(context: CallContext, name: string): boolean {
+    return this.host.settings().onChangedTool === 'warn' && this.policy.allows(name, undefined, context);
+  }
+
   async #checkTool(context: CallContext, name: string): Promise<void> {
+    if (this.#mayCallAtOnce(context, name)) return;
     const { policy } = this;
     const mayCall = policy.allows(name, undefined, context);
-    const { onChangedTool } = this.host.settings();
-    if (mayCall && onChangedTool === 'warn') return;
     // With `refuse` what the server says of its tools now must be known, too.
     const tools = policy.needsAnnotations || mayCall ? await this.tools(context) : [];
     if (this.#isRefused(name) && policy.allows(name, undefined, context)) throw changedTool(this.name, name);
@@ -305,7 +349,9 @@ export abstract class LeafServer implements Served {
   }
 
   #shown(tools: readonly unknown[], context: CallContext): JsonObject[] {
-    return this.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(String(name)));
+    const shown = this.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(String(name)));
+    // How clients of the older era ask for a task is nothing to those of the newer one.
+    return context.session ? shown : shown.map(withoutExecution);
   }
 
   async #everyPage(context: CallContext, maxTools: number): Promise<unknown[]> {
@@ -313,7 +359,7 @@ export abstract class LeafServer implements Served {
     let cursor: string | undefined;
     do {
       const params = cursor === undefined ? {} : { cursor };
-      const { result } = this.#askPeer(context, 'tools/list', params, NO_HOOKS, () => false);
+      const { result } = this.#askPeer(context, 'tools/list', params, NO_HOOKS, never);
       const page = await result;
       const found = listIn(page, 'tools');
       tools.push(...found);
@@ -352,6 +398,14 @@ export abstract class LeafServer implements Served {
       : `The server \`${this.name}\` failed: ${reason}.`;
     return new RpcError(UPSTREAM_ERROR, message, { code, ...(status !== undefined && { status }) });
   }
+}
+
+function never(): boolean {
+  return false;
+}
+
+function asItIs(result: JsonObject): JsonObject {
+  return result;
 }
 
 /** Said to whoever may use the tool: it is there, and why it is not called. */

@@ -21,7 +21,7 @@ export interface CallContext {
   /** By server: which of several accounts of the user is meant. */
   readonly accounts?: Readonly<Record<string, string>>;
   readonly holder: CallHolder;
-  /** Guards read results of tools: no task may carry one past them. */
+  /** Guards read results of tools, and what else a server says of a task they do not. */
   readonly guarded?: boolean;
   /** The names under which the called tool is known so far: of the joint servers on the way, the client's first. */
   readonly askedAs?: readonly ToolName[];
@@ -75,6 +75,8 @@ export interface Served {
   mayUse(context: Pick<CallContext, 'subjects'>): boolean;
   /** Rejects with an RpcError. */
   info(context: CallContext): Promise<ServerInfo>;
+  /** The same where it is known and nobody has to be asked. */
+  infoNow?(context: CallContext): ServerInfo | undefined;
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call;
   /** All that the caller may use, of all pages, as they are told of; may be as old as `mcp.list_ttl_ms`. */
   tools(context: CallContext): Promise<readonly JsonObject[]>;

@@ -1,5 +1,6 @@
 import { type JsonObject, stringOf } from '../../codec/json-value.ts';
 import type { Seal } from '../clients/seal.ts';
+import type { Era } from '../protocol/eras.ts';
 
 /** A task of a server, and who was given it. */
 export interface OwnedTask {
@@ -9,6 +10,8 @@ export interface OwnedTask {
   readonly subject: string;
   /** The tool that was called. */
   readonly tool: string;
+  /** In whose words it was given. */
+  readonly era: Era;
 }
 
 const TASK = 'mcp task';
@@ -24,8 +27,8 @@ export class TaskIds {
     this.#seal = seal;
   }
 
-  close({ server, id, subject, tool }: OwnedTask): string {
-    return this.#seal.close(TASK, { m: server, i: id, s: subject, t: tool });
+  close({ server, id, subject, tool, era }: OwnedTask): string {
+    return this.#seal.close(TASK, { m: server, i: id, s: subject, t: tool, ...(era === 'legacy' && { e: era }) });
   }
 
   /** Undefined: nobody here was given it. */
@@ -33,6 +36,6 @@ export class TaskIds {
     const told = typeof taskId === 'string' ? this.#seal.open(TASK, taskId) : undefined;
     const [server, id, subject, tool] = ['m', 'i', 's', 't'].map((key) => stringOf(told?.[key]));
     if (server === undefined || id === undefined || subject === undefined || tool === undefined) return undefined;
-    return { server, id, subject, tool };
+    return { server, id, subject, tool, era: told?.['e'] === 'legacy' ? 'legacy' : 'modern' };
   }
 }

@@ -154,7 +154,7 @@ export class HttpCall implements AttemptHandler, Swept {
     }
     const bound = this.#status >= 300 ? MAX_ERROR_BYTES : this.#context.bounds().maxMessageBytes;
     this.#bytes += bytes.length;
-    if (this.#bytes <= bound) this.#chunks.push(Buffer.from(bytes));
+    if (this.#bytes <= bound) this.#chunks.push(bytes);
     else if (this.#status < 300) this.#tooLarge();
     if (this.#lines !== false && this.#status < 300 && bytes.includes(0x0a)) this.#readLines();
   }
@@ -180,7 +180,8 @@ export class HttpCall implements AttemptHandler, Swept {
 
   ended(): void {
     if (this.#over) return;
-    const body = Buffer.concat(this.#chunks).toString();
+    const [first] = this.#chunks;
+    const body = (first && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)).toString();
     if (this.#status >= 300) {
       const redirect = this.#status < 400 ? ' (redirects are not followed)' : '';
       const answer = { status: this.#status, body, headers: this.#headers };

@@ -1,6 +1,7 @@
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { LEGACY_VERSION, LEGACY_VERSIONS, metaOf, NAMED, passingMeta } from '../protocol/eras.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { runsTasks, withoutTaskSupport } from '../protocol/tasks.ts';
 import { inTime, lateCall } from './late-call.ts';
 import {
   type Call,
@@ -64,7 +65,9 @@ export class LegacyPeer extends Peer {
     const meta = passingMeta(params);
     const { _meta, ...rest } = params;
     const sent = Object.keys(meta).length > 0 ? { ...rest, _meta: meta } : rest;
-    return this.#begin(method, sent, hooks, metaOf(params)['progressToken']);
+    const call = this.#begin(method, sent, hooks, metaOf(params)['progressToken']);
+    if (method !== 'tools/list' || runsTasks(this.#capabilities)) return call;
+    return { ...call, result: call.result.then(withoutTaskSupport) };
   }
 
   listen(wanted: Wanted, notify: CallHooks['notify']): Listening {
@@ -95,11 +98,12 @@ export class LegacyPeer extends Peer {
     // Not waited for here: a call that may be asked something waits.
     if (this.#mustHear) void this.options.link.hear();
     this.#capabilities = objectOf(result['capabilities']) ?? {};
-    return {
+    this.info = {
       capabilities: this.#capabilities,
       serverInfo: objectOf(result['serverInfo']) ?? {},
       instructions: stringOf(result['instructions']),
     };
+    return this.info;
   }
 
   /** The call, made when what must come before it has. */

@@ -11,6 +11,7 @@ import {
 } from '../protocol/eras.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { type ParameterHeader, parameterHeaders } from '../protocol/parameter-headers.ts';
+import { withoutTaskSupport, withTasks } from '../protocol/tasks.ts';
 import { inTime } from './late-call.ts';
 import {
   type Call,
@@ -52,10 +53,10 @@ export class ModernPeer extends Peer {
 
   call(method: string, params: JsonObject, hooks: CallHooks): Call {
     const token = metaOf(params)['progressToken'];
-    const sent = this.#withMeta(params);
+    const sent = this.#withMeta(params, hooks.takesTasks);
     let call = this.#begin(method, sent, hooks, token);
     if (method === 'tools/list')
-      return { result: call.result.then((result) => this.#learn(result)), cancel: call.cancel };
+      return { result: call.result.then((result) => this.#learn(withoutTaskSupport(result))), cancel: call.cancel };
     if (method !== 'tools/call') return call;
     const result = call.result.catch(async (error: unknown) => {
       if (!(error instanceof RpcError) || error.code !== HEADER_MISMATCH) throw error;
@@ -64,7 +65,6 @@ export class ModernPeer extends Peer {
       call = this.#begin(method, sent, hooks, token);
       return call.result;
     });
-    result.catch(() => undefined);
     return { result, cancel: () => call.cancel() };
   }
 
@@ -131,20 +131,21 @@ export class ModernPeer extends Peer {
         supported: versions,
       });
     }
-    return {
+    this.info = {
       capabilities: objectOf(result['capabilities']) ?? {},
       serverInfo: objectOf(metaOf(result)[META.serverInfo]) ?? {},
       instructions: stringOf(result['instructions']),
     };
+    return this.info;
   }
 
-  #withMeta(params: JsonObject): JsonObject {
+  #withMeta(params: JsonObject, takesTasks?: true): JsonObject {
     const { capabilities, clientInfo, logLevel } = this.options.client;
     const meta = {
       ...passingMeta(params),
       [META.version]: MODERN_VERSION,
       [META.clientInfo]: clientInfo,
-      [META.capabilities]: capabilities,
+      [META.capabilities]: takesTasks ? withTasks(capabilities) : capabilities,
       ...(logLevel !== undefined && { [META.logLevel]: logLevel }),
     };
     return { ...params, _meta: meta };

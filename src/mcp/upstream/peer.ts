@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import { objectOf } from '../../codec/json-value.ts';
+import { NumberMap } from '../../core/number-map.ts';
 import type { Era } from '../protocol/eras.ts';
 import {
   METHOD_NOT_FOUND,
@@ -27,6 +28,8 @@ export interface CallHooks {
   notify(method: string, params: JsonObject): void;
   /** An old server asks the client. Rejects with an RpcError. */
   ask(method: string, params: JsonObject): Promise<JsonObject>;
+  /** Whoever waits takes a task of the modern era, whatever the client said. */
+  readonly takesTasks?: true;
 }
 
 export interface Call {
@@ -80,6 +83,8 @@ interface Pending {
   readonly startedAt: number;
 }
 
+/** Calls that became tasks, whose steps are still told: the oldest are forgotten first. */
+const MAX_TASKS = 1_000;
 /** Messages of a server begin the wait anew, but not for ever. */
 const MAX_WAITS = 10;
 
@@ -89,12 +94,16 @@ export abstract class Peer implements LinkOwner {
   /** performance.now() when it was last of use. */
   usedAt = performance.now();
   readonly options: PeerOptions;
-  readonly pending = new Map<number, Pending>();
+  readonly pending = new NumberMap<Pending>();
   readonly listeners = new Set<{ wanted: Wanted; notify: CallHooks['notify'] }>();
   /** An old server asks beside all calls: whoever listens as the client itself. */
   onAsk: CallHooks['ask'] | undefined;
+  /** Of calls that were answered with a task, by the number of the call. */
+  readonly #tokensOfTasks = new Map<number, unknown>();
   #nextId: number;
   closed = false;
+  /** What `ready` gave, once it has. */
+  info: ServerInfo | undefined;
 
   constructor(options: PeerOptions) {
     this.options = options;
@@ -114,7 +123,7 @@ export abstract class Peer implements LinkOwner {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    for (const id of [...this.pending.keys()]) {
+    for (const [id] of this.pending.entries()) {
       this.settle(id)?.reject(new RpcError(UPSTREAM_ERROR, 'The session with the server was closed.'));
     }
     this.listeners.clear();
@@ -171,7 +180,7 @@ export abstract class Peer implements LinkOwner {
   lost(fault: HttpFault): void {
     if (this.closed) return;
     this.closed = true;
-    for (const id of [...this.pending.keys()]) this.settle(id)?.reject(this.errorOf(fault));
+    for (const [id] of this.pending.entries()) this.settle(id)?.reject(this.errorOf(fault));
     this.listeners.clear();
     this.options.onLost(fault);
   }
@@ -205,8 +214,7 @@ export abstract class Peer implements LinkOwner {
   }
 
   protected settle(id: number): Pending | undefined {
-    const pending = this.pending.get(id);
-    this.pending.delete(id);
+    const pending = this.pending.take(id);
     clearTimeout(pending?.timer);
     return pending;
   }
@@ -214,6 +222,13 @@ export abstract class Peer implements LinkOwner {
   #response({ id, result, error }: RpcResponse): void {
     const pending = typeof id === 'number' ? this.settle(id) : undefined;
     if (!pending) return;
+    if (result && pending.progressToken !== undefined && objectOf(result['task'])) {
+      for (const oldest of this.#tokensOfTasks.keys()) {
+        if (this.#tokensOfTasks.size < MAX_TASKS) break;
+        this.#tokensOfTasks.delete(oldest);
+      }
+      this.#tokensOfTasks.set(Number(id), pending.progressToken);
+    }
     if (result) pending.resolve(result);
     else pending.reject(error ?? new RpcError(UPSTREAM_ERROR, 'The server answered without a result.'));
   }
@@ -221,9 +236,11 @@ export abstract class Peer implements LinkOwner {
   #notification({ method, params }: RpcNotification, ofRequest: number | undefined): void {
     if (method === 'notifications/progress') {
       const { progressToken } = params;
-      const pending = typeof progressToken === 'number' ? this.pending.get(progressToken) : undefined;
+      if (typeof progressToken !== 'number') return;
+      const pending = this.pending.get(progressToken);
+      if (!pending) this.#stepOfTask(method, params, progressToken, ofRequest);
       if (!pending || pending.progressToken === undefined) return;
-      this.#wait(progressToken as number, pending);
+      this.#wait(progressToken, pending);
       pending.hooks.notify(method, { ...params, progressToken: pending.progressToken });
       return;
     }
@@ -237,6 +254,15 @@ export abstract class Peer implements LinkOwner {
     for (const { wanted, notify } of [...this.listeners]) {
       if (listener === undefined || listener(wanted, params)) notify(method, params);
     }
+  }
+
+  /** It is told to whoever waits for the result of the task, on whose stream it came. */
+  #stepOfTask(method: string, params: JsonObject, step: number, ofRequest: number | undefined): void {
+    const waiting = ofRequest === undefined ? undefined : this.pending.get(ofRequest);
+    const progressToken = this.#tokensOfTasks.get(step);
+    if (waiting === undefined || progressToken === undefined) return;
+    this.#wait(ofRequest!, waiting);
+    waiting.hooks.notify(method, { ...params, progressToken });
   }
 
   #askerFor(ofRequest: number | undefined): CallHooks['ask'] | undefined {

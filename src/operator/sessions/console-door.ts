@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ConsoleSettings } from '../../config/server/console.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
+import type { Journey } from '../../sign-in/journeys.ts';
 import { readJsonBody } from '../admin/json-body.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal, refusalOf } from '../answer.ts';
 import { GuessLimit } from './guess-limit.ts';
@@ -57,8 +58,10 @@ export interface OidcDoor {
   readonly isOffered: boolean;
   /** The address of the provider to send the browser to, and a cookie that binds it to this browser. */
   begin(request: IncomingMessage): Promise<OrError<{ readonly location: string; readonly cookie: string }>>;
-  /** Who came back. */
-  finish(request: IncomingMessage, query: URLSearchParams): Promise<OrError<SessionOwner>>;
+  /** The way that this browser comes back from, once; it asks nobody. */
+  cameBack(request: IncomingMessage, query: URLSearchParams): OrError<Journey>;
+  /** Who came back, as the provider says. */
+  finish(journey: Journey, query: URLSearchParams): Promise<OrError<SessionOwner>>;
 }
 
 export interface SignedIn {
@@ -138,13 +141,14 @@ export class ConsoleDoor {
       const detail = 'A sign-in is JSON, with `content-type: application/json`.';
       return refusalOf(new GatewayError('invalid_parameter', { param: 'content-type', detail }), CLOSE);
     }
-    const giveBack = this.#guesses.take(request);
-    if (giveBack === undefined) return refuse(tooMany());
     const body = await readJsonBody(request, MAX_BODY_BYTES);
     if (body instanceof GatewayError) return refusalOf(body, CLOSE);
+    // A right key is let in whoever guesses: what is wrong counts, and only then.
     const owner = await this.#ownerOf(body.value, request);
-    if (owner instanceof GatewayError) return refuse(owner);
-    giveBack();
+    if (owner instanceof GatewayError) {
+      const isWrong = owner.status === 401;
+      return refuse(isWrong && !this.#guesses.failed(request) ? tooMany() : owner);
+    }
     const opened = this.#open(request, owner);
     if (opened instanceof GatewayError) return refuse(opened, owner);
     return this.#shown(opened.signedIn, { 'set-cookie': opened.cookie });
@@ -226,10 +230,13 @@ export class ConsoleDoor {
       this.#tellRefusal(request, { by: 'identity-provider', path: CALLBACK, error, owner });
       return toConsole(error);
     };
-    // Each asks the provider, with whatever code somebody made up.
+    const query = new URLSearchParams(search);
+    const journey = oidc.cameBack(request, query);
+    if (journey instanceof GatewayError) return refuse(journey);
+    // From here on the provider is asked, with whatever code somebody made up.
     const giveBack = this.#guesses.take(request);
     if (giveBack === undefined) return refuse(tooMany());
-    const owner = await oidc.finish(request, new URLSearchParams(search));
+    const owner = await oidc.finish(journey, query);
     if (owner instanceof GatewayError) return refuse(owner);
     giveBack();
     const opened = this.#open(request, owner);

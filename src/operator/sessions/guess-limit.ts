@@ -5,10 +5,17 @@ import type { RemoteSides } from './remote-sides.ts';
 /** Of one address: ten at once, then ten a minute. Of all together: a hundred at once, then five a second. */
 const OF_ADDRESS = { perSecond: 1 / 6, atOnce: 10 };
 const OF_ALL = { perSecond: 5, atOnce: 100 };
+/** Of an address that has not failed for a minute, whatever others did. */
+const OF_UNSUSPECTED = { perSecond: 1 / 60, atOnce: 1 };
 
-/** How often a sign-in may fail. One that goes well gives back what it took. */
+/**
+ * How often a sign-in may fail. It never comes between a right key and its holder: a key is compared first, which costs a
+ * hash, and only then does a wrong one count. What costs more to find out is bounded before, and an address that has not
+ * failed lately has a try that others cannot use up.
+ */
 export class GuessLimit {
   readonly #addresses = new AddressAllowances(OF_ADDRESS.perSecond, OF_ADDRESS.atOnce);
+  readonly #unsuspected = new AddressAllowances(OF_UNSUSPECTED.perSecond, OF_UNSUSPECTED.atOnce);
   readonly #all: CheckAllowance;
   readonly #sides: RemoteSides;
   readonly #now: () => number;
@@ -19,18 +26,31 @@ export class GuessLimit {
     this.#all = new CheckAllowance(OF_ALL.perSecond, OF_ALL.atOnce, now());
   }
 
-  /** What gives it back; undefined: too many failed. */
+  /** Counts a failure. False: there were too many, and this one should be told to wait. */
+  failed(request: IncomingMessage): boolean {
+    const now = this.#now();
+    const isAddressWithin = this.#addresses.take(this.#placeOf(request), now);
+    return this.#all.take(now) && isAddressWithin;
+  }
+
+  /** Before a check that asks others: what gives the try back when it went well; undefined: too many failed. */
   take(request: IncomingMessage): (() => void) | undefined {
-    const place = this.#addresses.placeOf(this.#sides.of(request));
+    const place = this.#placeOf(request);
     const now = this.#now();
     if (!this.#addresses.take(place, now)) return undefined;
-    if (!this.#all.take(now)) {
+    const isUnsuspected = this.#unsuspected.take(place, now);
+    if (!this.#all.take(now) && !isUnsuspected) {
       this.#addresses.giveBack(place);
       return undefined;
     }
     return () => {
       this.#addresses.giveBack(place);
+      if (isUnsuspected) this.#unsuspected.giveBack(place);
       this.#all.giveBack();
     };
+  }
+
+  #placeOf(request: IncomingMessage): number {
+    return this.#addresses.placeOf(this.#sides.of(request));
   }
 }

@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
 import type { Configuration } from '../../config/configuration.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { Log } from '../../core/log.ts';
+import { type Journey, Journeys } from '../../sign-in/journeys.ts';
 import { OidcClient, type OidcParty } from '../../sign-in/oidc-client.ts';
 import type { OidcDoor } from './console-door.ts';
-import { Journeys } from './journeys.ts';
 import { isEncrypted } from './same-origin.ts';
 import { cookieOf, isSecureFor } from './session-cookie.ts';
 import type { SessionOwner } from './sessions.ts';
@@ -21,16 +23,26 @@ export interface OidcSignInOptions {
 const JOURNEY_MS = 600_000;
 const CALLBACK = '/console/sign-in/oidc/callback';
 
+const journeySchema = z.strictObject({
+  state: z.string(),
+  verifier: z.string(),
+  nonce: z.string(),
+  redirectUri: z.string(),
+  provider: z.string(),
+  untilMs: z.number(),
+});
+
 /** Sign-in to the console with an identity provider; somebody's way there and back lies in a cookie of their browser. */
 export class OidcSignIn implements OidcDoor {
   readonly #options: OidcSignInOptions;
   readonly #client: OidcClient;
-  readonly #journeys: Journeys;
+  readonly #journeys: Journeys<Journey>;
 
   constructor(options: OidcSignInOptions) {
     this.#options = options;
     this.#client = new OidcClient(options);
-    this.#journeys = new Journeys(options.now);
+    // Sessions end with the process, and so do journeys to them.
+    this.#journeys = new Journeys({ key: randomBytes(32), schema: journeySchema, now: options.now });
   }
 
   get isOffered(): boolean {
@@ -45,18 +57,23 @@ export class OidcSignIn implements OidcDoor {
     const begun = await this.#client.begin(party, redirectUri);
     if (begun instanceof GatewayError) return begun;
     const { state, journey: asked, location } = begun;
-    const journey = { ...asked, state, untilMs: this.#options.now() + JOURNEY_MS };
+    const sealed = this.#journeys.sealed({ ...asked, state, untilMs: this.#options.now() + JOURNEY_MS });
+    if (sealed === undefined) return new GatewayError('sign_in_refused', { detail: 'The address is too long.' });
     // Lax: the way back begins at another site.
     const secure = isSecureFor(request, this.#publicUrl) ? '; Secure' : '';
     const attributes = `Path=${CALLBACK}; Max-Age=${JOURNEY_MS / 1000}; HttpOnly; SameSite=Lax${secure}`;
-    return { location, cookie: `${journeyCookie(request)}=${this.#journeys.sealed(journey)}; ${attributes}` };
+    return { location, cookie: `${journeyCookie(request)}=${sealed}; ${attributes}` };
   }
 
-  async finish(request: IncomingMessage, query: URLSearchParams): Promise<OrError<SessionOwner>> {
+  cameBack(request: IncomingMessage, query: URLSearchParams): OrError<Journey> {
     // Once: whoever reads the address later has nothing of it.
     const journey = this.#journeys.finished(cookieOf(request, journeyCookie(request)), query.get('state') ?? '');
-    if (journey === undefined)
-      return new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' });
+    return (
+      journey ?? new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' })
+    );
+  }
+
+  async finish(journey: Journey, query: URLSearchParams): Promise<OrError<SessionOwner>> {
     const party = this.#party();
     if (party?.provider.name !== journey.provider) return new GatewayError('sign_in_refused');
     const { identities } = this.#options.configuration();

@@ -20,6 +20,7 @@ test('every setting has its default when nothing is configured', () => {
       listen: { host: '127.0.0.1', port: 8787, trustedProxies: [], closeAfterAnswer: false },
       operator: { host: '127.0.0.1', port: 8788 },
       console: { enabled: true, roles: [], sessionMs: 43_200_000, idleMs: 3_600_000 },
+      warmUpMs: 100,
       threads: 3,
       dataDir: resolve('data'),
       store: { database: 'sqlite', counters: 'memory', blobs: 'disk', cache: 'memory' },

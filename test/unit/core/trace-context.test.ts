@@ -1,9 +1,35 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attemptSpanId, ownIds, ownShare, shareOf } from '../../../src/core/trace-context.ts';
+import { localHeaders } from '../../../src/core/local-exchange.ts';
+import {
+  attemptIdBytes,
+  continueTrace,
+  ownIdBytes,
+  ownIds,
+  ownShare,
+  shareOf,
+} from '../../../src/core/trace-context.ts';
 
 const IDS = 20_000;
 const ids = Array.from({ length: IDS }, (_, index) => `ex_mx1jtaf11f553316c3e51${index.toString(16).padStart(5, '0')}`);
+
+function attemptSpanId(id: string, attempt: number): string {
+  const bytes = Buffer.alloc(8);
+  attemptIdBytes(id, attempt, bytes);
+  return bytes.toString('hex');
+}
+
+test('a provider is told the ids that the spans of its exchange have', () => {
+  for (const id of ids.slice(0, 1_000)) {
+    const bytes = Buffer.alloc(24);
+    ownIdBytes(id, bytes);
+    const { traceId, spanId } = ownIds(id);
+    assert.equal(bytes.toString('hex'), traceId + spanId);
+    const headers = localHeaders({});
+    continueTrace(headers, id);
+    assert.equal(headers.traceparent, `00-${traceId}-${spanId}-01`);
+  }
+});
 
 test('ids of traces and spans that follow from neighbouring exchanges all differ', () => {
   const traces = new Set(ids.map((id) => ownIds(id).traceId));

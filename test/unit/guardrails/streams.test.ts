@@ -227,6 +227,20 @@ test('a guard of secrets holds no event of plain prose, and with one of all pers
   }
 });
 
+test('events in which nothing begins leave as the very memory that they came in', () => {
+  const { form, write } = CASES['content of a chat']!;
+  const plain = 'It was late when they met; nobody (she said) knew why it was so. '.match(/ ?[^ ]+/g)!;
+  const secrets = guardConfig({ kind: 'secret-detection', name: 'g/secrets' });
+  const { filter, host } = openFilter(openSession({ configs: [secrets] }), form, true);
+  const words = write(plain)
+    .slice(1, 1 + plain.length)
+    .map((each) => Buffer.from(each));
+  // What is met first is looked at more closely.
+  for (const bytes of [...words, ...words]) filter.write(bytes);
+  const again = host.written.slice(-words.length);
+  for (const [at, bytes] of words.entries()) assert.equal(again[at], bytes);
+});
+
 test('chances of tokens, which tell the words once more, go with the words that are changed', () => {
   const event = (content: string): string =>
     `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content }, logprobs: { content: [{ token: content }] } }] })}\n\n`;

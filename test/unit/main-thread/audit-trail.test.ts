@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { AuditTrail } from '../../../src/main-thread/audit-trail.ts';
 import type { DatedAuditEntry } from '../../../src/store/audit.ts';
@@ -14,7 +14,8 @@ const refusal = {
   address: '192.0.2.1',
 } as const;
 
-it('somebody who guesses fills no audit log: some refusals are told one by one, and of the others how many', async (t) => {
+/** What a trail writes; `minute` ends one. */
+function recorded(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const written: DatedAuditEntry[] = [];
   const trail = new AuditTrail({
@@ -23,22 +24,60 @@ it('somebody who guesses fills no audit log: some refusals are told one by one, 
     },
     log: silent,
   });
-  for (let guess = 0; guess < 1_000; guess += 1) {
-    trail.refused(refusal);
-    await Promise.resolve();
-  }
-  t.mock.timers.tick(60_000);
-  await trail.close();
-  const told = written.map(({ entry }) => [
-    entry.actor,
-    entry.outcome,
-    entry.detail['further'] ?? entry.detail['address'],
+  const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+  const minute = async () => {
+    t.mock.timers.tick(60_000);
+    await settled();
+  };
+  const told = () => written.map(({ entry: { outcome, detail } }) => [outcome, detail['address'], detail['further']]);
+  return { trail, minute, told, settled };
+}
+
+it('somebody who guesses stands in the audit log at once, and then once a minute with how often they tried', async (t) => {
+  const { trail, minute, told, settled } = recorded(t);
+  for (let guess = 0; guess < 1_000; guess += 1) trail.refused(refusal);
+  await settled();
+  assert.deepEqual(told(), [['invalid_api_key', '192.0.2.1', undefined]]);
+  await minute();
+  for (let guess = 0; guess < 500; guess += 1) trail.refused(refusal);
+  await minute();
+  // A minute in which nothing came is told of by nothing.
+  await minute();
+  assert.deepEqual(told().slice(1), [
+    ['invalid_api_key', '192.0.2.1', '999'],
+    ['invalid_api_key', '192.0.2.1', '500'],
   ]);
-  const singly = told.filter(([, outcome]) => outcome === 'invalid_api_key');
-  assert.equal(singly.length, 30);
-  assert.deepEqual(singly[0], ['unknown', 'invalid_api_key', '192.0.2.1']);
-  assert.deepEqual(told.at(-1), ['unknown', 'refused_untold', '970']);
-  assert.equal(told.length, 31);
+  trail.refused(refusal);
+  await settled();
+  assert.deepEqual(told().slice(3), [['invalid_api_key', '192.0.2.1', undefined]]);
+  await trail.close();
+});
+
+it('somebody who guesses hides no other: each address is told of by itself', async (t) => {
+  const { trail, told } = recorded(t);
+  for (let guess = 0; guess < 1_000; guess += 1) trail.refused(refusal);
+  trail.refused({ ...refusal, address: '198.51.100.9' });
+  trail.refused({ ...refusal, actor: 'user:olga@example.com', error: new GatewayError('role_needed') });
+  await trail.close();
+  assert.deepEqual(told(), [
+    ['invalid_api_key', '192.0.2.1', undefined],
+    ['invalid_api_key', '198.51.100.9', undefined],
+    ['role_needed', '192.0.2.1', undefined],
+    ['invalid_api_key', '192.0.2.1', '999'],
+  ]);
+});
+
+it('guesses from any number of addresses fill no audit log, and are told of by their number', async (t) => {
+  const { trail, minute, told } = recorded(t);
+  for (let minutes = 0; minutes < 100; minutes += 1) {
+    for (let guess = 0; guess < 1_000; guess += 1)
+      trail.refused({ ...refusal, address: `2001:db8::${minutes}:${guess}` });
+    await minute();
+  }
+  await trail.close();
+  const counted = told().reduce((sum, [, address, further]) => sum + Number(further ?? 0) + (address ? 1 : 0), 0);
+  assert.equal(counted, 100_000);
+  assert.ok(told().length <= 60 + 100 + 1, String(told().length));
 });
 
 it('refusals of strangers leave room for changes while the database is away', async () => {

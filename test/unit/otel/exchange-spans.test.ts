@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { OtelSettings } from '../../../src/config/server/otel.ts';
+import type { OtelSettings, SpanNames } from '../../../src/config/server/otel.ts';
 import { continueTrace, parseTraceparent } from '../../../src/core/trace-context.ts';
-import { exchangeSpans } from '../../../src/otel/exchange-spans.ts';
+import { exchangeSpans as toSpans } from '../../../src/otel/exchange-spans.ts';
+import { ListedSpans } from '../../../src/otel/listed-spans.ts';
 import type { KeyValue, Span } from '../../../src/otel/otlp-message.ts';
 import { isSampled } from '../../../src/otel/sampling.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
@@ -28,6 +29,12 @@ function record(changes: Partial<ExchangeRecord> = {}): ExchangeRecord {
     provider: 'openai',
   };
   return fullRecord({ ...plain, ...changes } as Partial<ExchangeRecord>);
+}
+
+function exchangeSpans(of: ExchangeRecord, names: SpanNames): Span[] {
+  const into = new ListedSpans();
+  toSpans(of, names, into);
+  return into.spans;
 }
 
 const attributeOf = ({ attributes }: Span, key: string): KeyValue['value'] | undefined =>

@@ -1,0 +1,61 @@
+import { isSame } from '../codec/familiar-event.ts';
+
+/** Further lines, and longer ones, are read anew each time. */
+const MAX_LINES = 48;
+const MAX_LINE_BYTES = 512;
+/** A line that differs so often in its value differs always: a date, an id. */
+const MAX_LESSONS = 3;
+
+/** A line of a head that was read and found valid. */
+export interface HeadLine {
+  /** In lower case. */
+  readonly name: string;
+  readonly value: string;
+  /** Of the whole line, its end included. */
+  readonly bytes: DataView;
+  /** Up to and with the colon. */
+  readonly nameBytes: number;
+}
+
+/**
+ * The lines of the heads that one origin sends: most come again and again in the same bytes and at the same place, and are
+ * then neither checked nor made into strings anew.
+ */
+export class HeadLines {
+  readonly #lines: HeadLine[] = [];
+  readonly #lessons: number[] = [];
+  #memory: ArrayBufferLike | undefined;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+
+  /** Before the lines of one head, which lies in `bytes`. */
+  begin({ buffer }: Buffer): void {
+    if (buffer === this.#memory) return;
+    this.#memory = buffer;
+    this.#view = new DataView(buffer);
+  }
+
+  /** What is known of the line in this place; undefined: nothing. */
+  at(index: number): HeadLine | undefined {
+    return this.#lines[index];
+  }
+
+  /** Whether `line` stands at `from` in the memory that was begun with, of which [from, to) may be looked at. */
+  isLine({ bytes }: HeadLine, from: number, to: number): boolean {
+    const { byteLength } = bytes;
+    return from + byteLength <= to && isSame(bytes, 0, byteLength, this.#view, from);
+  }
+
+  /** Whether a line with the same name does. */
+  hasName({ bytes, nameBytes }: HeadLine, from: number, to: number): boolean {
+    return from + nameBytes <= to && isSame(bytes, 0, nameBytes, this.#view, from);
+  }
+
+  /** A line that was found valid in [from, to) of the memory that was begun with. */
+  learn(index: number, name: string, value: string, from: number, nameBytes: number, to: number): void {
+    const lessons = this.#lessons[index] ?? 0;
+    if (index > this.#lines.length || index >= MAX_LINES || lessons >= MAX_LESSONS || to - from > MAX_LINE_BYTES)
+      return;
+    this.#lessons[index] = lessons + 1;
+    this.#lines[index] = { name, value, nameBytes, bytes: new DataView(this.#view.buffer.slice(from, to)) };
+  }
+}
