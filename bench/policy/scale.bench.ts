@@ -34,11 +34,11 @@ export const inputs = { few, many };
 export const subject = subjectOf([
   asked('64 models, 64 keys, 1 rule', few, ACTIVE),
   asked('5,000 models, 10,000 keys, 1,000 rules', many, ACTIVE),
-  asked('the same, another of 4,096 callers and models each time', many, 4_096),
+  asked('the same, the first request of a caller, after a reload each time', many, ACTIVE, 'anew'),
 ]);
 
-/** `active`: how many keys and models take turns. */
-function asked(name: string, size: Size, active: number): BenchTask {
+/** `active`: how many keys and models take turns; `anew`: nothing is remembered of them. */
+function asked(name: string, size: Size, active: number, memory: 'kept' | 'anew' = 'kept'): BenchTask {
   const keys = Array.from({ length: size.keys }, (_, i) => `sk-${i}-0123456789abcdef0123456789abcdef`);
   const ring = new KeyRing({
     configured: packKeys(keys.map(keyOf)),
@@ -61,7 +61,7 @@ function asked(name: string, size: Size, active: number): BenchTask {
     const route = routes.resolve(`main/model-${turn}`);
     if (principal instanceof GatewayError) throw principal;
     if (route instanceof GatewayError) throw route;
-    const caller = callers.of(principal);
+    const caller = callers.of(memory === 'kept' ? principal : { ...principal });
     const target = route.targets[0]!;
     const mayUse = caller.allows(target.id);
     const admission = limits.admit({

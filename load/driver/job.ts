@@ -55,7 +55,8 @@ export type Streams = {
   expect: Expectation;
   streams: number;
   rampMs: number;
-  paceMs: number;
+  /** A stream has stalled when so long nothing came. */
+  stallMs: number;
 };
 
 /** Clients that close their socket before the answer is complete. `{n}` in the body becomes the client's number. */

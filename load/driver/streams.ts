@@ -4,9 +4,6 @@ import { ramp } from './ramp.ts';
 import { RawClient, requestBytes } from './raw-client.ts';
 import { nowUs, Tally } from './tally.ts';
 
-/** A stream has stalled when nothing came for this many paces. */
-export const STALL_PACES = 5;
-
 export async function streams(job: Streams, onAllOpen: () => void): Promise<JobResult> {
   const tally = new Tally();
   const bytes = requestBytes(job.request);
@@ -32,7 +29,7 @@ export async function streams(job: Streams, onAllOpen: () => void): Promise<JobR
 /** `begin` is called once, at the first content or at the failure before it; `end` once, after it. */
 function readStream(job: Streams, bytes: Buffer, tally: Tally, begin: () => void, end: () => void): void {
   const gap = tally.times('gap');
-  const stallUs = job.paceMs * 1000 * STALL_PACES;
+  const stallUs = job.stallMs * 1000;
   const client = new RawClient(job.request.url);
   const startUs = nowUs();
   let status = 0;

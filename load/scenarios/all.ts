@@ -11,7 +11,7 @@ import { openConsole } from './console.ts';
 import { guards } from './guards.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
-import { manyStreams } from './many-streams.ts';
+import { manyStreams, slowStreams } from './many-streams.ts';
 import { mcp } from './mcp.ts';
 import { embeddingsHeavy, speechStream, transcribe, upload } from './media.ts';
 import { operatorWork } from './operator-work.ts';
@@ -32,6 +32,7 @@ export const SCENARIOS: Scenario[] = [
   chatBurst,
   chatPaced,
   manyStreams,
+  slowStreams,
   slowReader,
   clientLeaves,
   largeImageBody,

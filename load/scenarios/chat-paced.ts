@@ -53,7 +53,7 @@ async function job(bench: Bench, subject: Subject): Promise<Streams> {
     expect: await expectation(bench, subject, name, 'stream'),
     streams: streams(bench.settings),
     rampMs: RAMP_MS,
-    paceMs: PACE_MS,
+    stallMs: 5 * PACE_MS,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Caller } from '../policy/caller.ts';
 import type { Metadata } from '../policy/metadata.ts';
 import { appliedRules } from './applied-rules.ts';
 import { groupFor, type LimitLeg, type LimitRule, metadataKeyOf, metadataValue, type RuleList } from './limit-rules.ts';
+import { RuleIndex } from './rule-index.ts';
 import type { ModelForecast, TokenForecast } from './token-forecast.ts';
 
 /** Of one caller: clients choose models, where an account lists none, and values of metadata. */
@@ -84,7 +85,7 @@ export class LimitPlan {
     this.#spent = spent;
     this.forecast = options.forecast.of(models.at(-1) ?? '');
     this.lists = options.lists
-      .map((list) => ({ ...list, rules: list.rules.filter((rule) => rule.match.fits(caller, models)) }))
+      .map((list) => ({ charged: list.charged, rules: list.rulesFor(caller, models) }))
       .filter(({ rules }) => rules.length > 0);
     const rules = this.lists.flatMap((list) => list.rules);
     this.metadataKeys = [...new Set(rules.flatMap(keysOf))];
@@ -115,7 +116,7 @@ export class LimitPlan {
 }
 
 interface PlanOptions {
-  readonly lists: readonly RuleList[];
+  readonly lists: readonly RuleIndex[];
   readonly forecast: TokenForecast;
 }
 
@@ -124,8 +125,8 @@ export class LimitPlans {
   readonly #options: PlanOptions;
   readonly #callers = new WeakMap<Caller, CallerPlans>();
 
-  constructor(options: PlanOptions) {
-    this.#options = options;
+  constructor({ lists, forecast }: { readonly lists: readonly RuleList[]; readonly forecast: TokenForecast }) {
+    this.#options = { lists: lists.map((list) => new RuleIndex(list)), forecast };
   }
 
   /** `names`: further ones of the model, its target the last. */

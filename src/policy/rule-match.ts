@@ -8,6 +8,8 @@ export interface CompiledMatch {
   fits(caller: Caller, models: readonly string[]): boolean;
   /** Of these names the first that the rule is about. */
   modelOf(models: readonly string[]): string;
+  /** Only who is one of these, or is about one of these models, can fit: without a search. Undefined: it may be anybody. */
+  readonly only: { readonly subjects: readonly string[] } | { readonly models: readonly string[] } | undefined;
   /** Empty: the rule asks nothing of metadata. */
   readonly metadata: readonly MetadataCondition[];
 }
@@ -29,6 +31,15 @@ export function compileMatch(match: RuleMatch): CompiledMatch {
     setTest(prefixed('virtualaccount', match.virtualAccounts)),
   ].filter((test) => test !== undefined);
   const ofModel = setTest(match.models);
+  const subjects = [
+    match.subjects,
+    prefixed('user', match.users),
+    prefixed('team', match.teams),
+    prefixed('virtualaccount', match.virtualAccounts),
+  ]
+    .map(namesOf)
+    .find((names) => names !== undefined);
+  const models = namesOf(match.models);
   const metadata: MetadataCondition[] = [];
   for (const [key, set] of Object.entries(match.metadata ?? {})) {
     const test = setTest(set);
@@ -38,8 +49,14 @@ export function compileMatch(match: RuleMatch): CompiledMatch {
     fits: (caller, models) =>
       ofSubjects.every((test) => test(caller.subjects)) && (ofModel === undefined || ofModel(models)),
     modelOf: (models) => models.find((model) => ofModel?.([model]) ?? true) ?? models[0] ?? '',
+    only: subjects ? { subjects } : models && { models },
     metadata,
   };
+}
+
+/** What is included by its name alone; undefined: a pattern is, or all are. */
+function namesOf(set: InNotIn | undefined): readonly string[] | undefined {
+  return set?.in?.length && !set.in.some((name) => name.includes('*')) ? set.in : undefined;
 }
 
 /** Undefined: nothing is asked. An empty list asks nothing: manifests show `in: []` for "anybody". */

@@ -20,7 +20,7 @@ const OLD_MIB = 128;
  * - Where much of what a line of code makes is still in use at some collections, as while a thread warms up, V8 makes it in
  *   the old generation from then on, and whatever it points to survives. A third of all that calls of tools made did so.
  *
- * A thread that was busy keeps the room for it, and up to OLD_MIB of garbage. What NODE_OPTIONS or the command line say of
+ * A thread that was busy keeps the room for it, and up to OLD_MIB of garbage, until it rests. What NODE_OPTIONS or the command line say of
  * a flag stands. Must be called before threads are started: the first holds for all, the others for those that come after.
  */
 export function keepHeapSteady(): void {
@@ -42,6 +42,9 @@ export function keepHeapSteady(): void {
 const LOOK_MS = 500;
 /** So much more than behind the last collection must be there, in bytes: what a storm leaves behind. */
 const WORTH_BYTES = 64 * 1024 * 1024;
+/** Where nothing came for so many looks, a quarter of a minute, less is worth it: a gateway that rests is small again. */
+const REST_LOOKS = 30;
+const REST_WORTH_BYTES = 8 * 1024 * 1024;
 /** While answers are open it must be more. What a thread is let grow to anyway is no reason. */
 const WORTH_A_PAUSE_BYTES = OLD_MIB * 1024 * 1024;
 /** A thread that is busy for a smaller share of its time has nobody whom a pause delays for long. */
@@ -60,21 +63,36 @@ export function collectWhenIdle(mark: () => number | undefined): void {
   let busy = performance.eventLoopUtilization();
   let wasCalm = false;
   let leftBytes = 0;
+  /** What the smallest collection so far left: bytes that others let go later have not been collected. */
+  let leastBytes = Number.POSITIVE_INFINITY;
+  let idleLooks = 0;
+  let restedAt: number | undefined;
   setInterval(() => {
     const now = mark();
     const isIdle = now !== undefined && now === before;
     before = now;
+    idleLooks = isIdle ? idleLooks + 1 : 0;
     const busyNow = performance.eventLoopUtilization();
     const isCalm = performance.eventLoopUtilization(busyNow, busy).utilization < CALM_SHARE;
     busy = busyNow;
+    const held = heldBytes();
+    // Once a rest. What others let go since the last collection, large bodies say, counts as well.
+    if (idleLooks >= REST_LOOKS && now !== restedAt && held - leastBytes >= REST_WORTH_BYTES) {
+      restedAt = now;
+      giveBack();
+      leftBytes = heldBytes();
+      leastBytes = Math.min(leastBytes, leftBytes);
+      return;
+    }
     // What loading left behind is worth it in any thread: there are several.
     const idleWorthBytes = leftBytes === 0 ? 0 : WORTH_BYTES;
     const worthBytes = isIdle ? idleWorthBytes : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
     wasCalm = isCalm;
-    if (heldBytes() - leftBytes < worthBytes) return;
+    if (held - leftBytes < worthBytes) return;
     // It stops the thread twice as long, which somebody who is being served would notice, and who comes next as well.
     collectAll(isIdle && leftBytes === 0 && now === untouched ? 'last-resort' : 'regular');
     leftBytes = heldBytes();
+    leastBytes = Math.min(leastBytes, leftBytes);
   }, LOOK_MS).unref();
 }
 
@@ -82,6 +100,20 @@ export function collectWhenIdle(mark: () => number | undefined): void {
 function heldBytes(): number {
   const { total_physical_size: heap, external_memory: outside } = getHeapStatistics();
   return heap + outside;
+}
+
+/**
+ * All that a regular collection gives back, and the pages of the young generation, which no other one does: 30 MB of a thread
+ * that was busy. What was compiled stays, as long as the flag says so; it holds for all threads, of which any may be
+ * collecting meanwhile, and says nothing but that.
+ */
+function giveBack(): void {
+  setFlagsFromString('--no-flush-bytecode');
+  try {
+    collectAll('last-resort');
+  } finally {
+    setFlagsFromString('--flush-bytecode');
+  }
 }
 
 let collect: unknown = globalThis.gc;
