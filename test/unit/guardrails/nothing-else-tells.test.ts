@@ -242,7 +242,7 @@ function refusing(): { readonly guard: Guard; readonly asked: string[] } {
   return { guard, asked };
 }
 
-test('of a stream that is only recorded no more is kept than may be held of an answer, and all of it leaves', async () => {
+test('a stream that is only recorded leaves whole, and no more of it is kept than may be held of an answer', async () => {
   const asked: string[] = [];
   const guard: Guard = {
     config: guardConfig({ kind: 'custom', name: 'g/audit', operation: 'validate' }),
