@@ -124,7 +124,12 @@ function gateway(
       const args = ['--import', './scripts/strip-types.js', 'src/main.ts', 'serve', '--config', file];
       args.push('--port', String(port));
       args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
-      const env = { MALLOC_ARENA_MAX: '2', ...process.env, SLUICE_LOAD_KEY: KEY, ...(adminKey && { SLUICE_LOAD_ADMIN_KEY: adminKey }) };
+      const env = {
+        MALLOC_ARENA_MAX: '2',
+        ...process.env,
+        SLUICE_LOAD_KEY: KEY,
+        ...(adminKey && { SLUICE_LOAD_ADMIN_KEY: adminKey }),
+      };
       const child = startChild({ name, folder, command: process.execPath, args, cwd: root, env });
       await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
       return {

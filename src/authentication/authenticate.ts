@@ -357,7 +357,9 @@ export class KeyRing {
       if (key?.subject !== subject) return KEY_GONE;
       ({ teams, metadata } = key);
     }
-    const principal: Principal = { subject, keyId, teams, models: [], metadata, audiences: [aud] };
+    const scopes = claims.scope?.split(' ');
+    const bound = { audiences: [aud], ...(scopes && { scopes }) };
+    const principal: Principal = { subject, keyId, teams, models: [], metadata, ...bound };
     if (keyFrom === 'outside' && !this.#outside.takes(principal)) return KEY_GONE;
     return { principal, expiresAtMs: Math.min(revokedAtMs, claims.exp * 1000), from: 'access', signer };
   }

@@ -1,9 +1,10 @@
 import type { Buffer } from 'node:buffer';
 import type { GatewayError } from '../core/errors.ts';
-import { ownIds } from '../core/trace-context.ts';
+import type { JoinedHeaders } from '../core/header-lines.ts';
 import type { HeldMemory } from '../relay/held-memory.ts';
 import type { SharedAnswer, SharedAnswerLeader } from '../relay/shared-answer.ts';
 import type { AnswerAbout } from './cached-answer.ts';
+import { hitHeaders } from './hit-headers.ts';
 import { piecesUntil, Recording, slicePieces } from './recording.ts';
 
 /** Who gets an answer that is, or was, another one's. */
@@ -24,8 +25,6 @@ export interface AnswerSource {
   readonly target: string;
   /** Of the exchange that it was, or is, the answer to. */
   readonly exchange: string;
-  /** Of the trace that began with it, where none of its client's went on. */
-  readonly traceId: string;
   /** How many pieces there are now. */
   readonly pieces: number;
   readonly isWhole: boolean;
@@ -38,6 +37,8 @@ export interface AnswerSource {
   /** The index behind the last piece that fits into so many bytes from `from` on, and came within so many milliseconds. */
   until(from: number, maxBytes: number, elapsedMs: number): number;
   slice(from: number, to: number): Buffer;
+  /** See `hitHeaders`. */
+  headersOf(target: string | undefined): JoinedHeaders;
   /** The reader wants nothing more. */
   leave(reader: FlightReader): void;
 }
@@ -78,8 +79,8 @@ export class Flight implements AnswerSource, SharedAnswer {
     this.exchange = options.exchange;
   }
 
-  get traceId(): string {
-    return ownIds(this.exchange).traceId;
+  headersOf(target: string | undefined): JoinedHeaders {
+    return hitHeaders(this, target);
   }
 
   get pieces(): number {

@@ -90,7 +90,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
     exchange.sink.onDrained = this.#onDrained;
     exchange.sink.waitForNextTurn?.();
     this.#writtenAt = performance.now();
-    this.#pump();
+    this.#pump(this.#writtenAt);
     // Mostly all of it was handed on at once, and nothing waits.
     if (!this.#over) sweeper.add(this);
   }
@@ -98,7 +98,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
   // ── what the source tells ─────────────────────────────────────────────────
 
   moved(): void {
-    this.#pump();
+    this.#pump(performance.now());
   }
 
   failed(error: GatewayError): void {
@@ -126,7 +126,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
 
   commit(contentType: string): void {
     const { sink } = this.#o.exchange;
-    if (!this.#over && !sink.started) sink.start(200, this.#head(contentType));
+    if (!this.#over && !sink.started) this.#start(contentType);
   }
 
   write(bytes: Buffer): void {
@@ -162,20 +162,20 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
 
   resume(): void {
     this.#pauses -= 1;
-    this.#pump();
+    this.#pump(performance.now());
   }
 
   // ── time, and the client ──────────────────────────────────────────────────
 
   sweep(now: number): void {
     this.#filtered?.sweep(now);
-    this.#pump();
+    this.#pump(now);
     if (!this.#over && this.#o.peeked.stream) this.#keepAlive(now);
   }
 
   #onDrained = (): void => {
     this.#full = false;
-    this.#pump();
+    this.#pump(performance.now());
   };
 
   #onAbort = (reason: AbortReason): void => {
@@ -193,27 +193,26 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
     const everyMs = settings.keepaliveCommentMs;
     if (everyMs === 0 || now - this.#writtenAt < everyMs || this.#full) return;
     this.#writtenAt = now;
-    if (!exchange.sink.started) exchange.sink.start(200, this.#head(EVENT_STREAM));
+    if (!exchange.sink.started) this.#start(EVENT_STREAM);
     exchange.sink.write(dialect.keepAlive ?? KEEP_ALIVE);
   }
 
   // ── from the source to the client ─────────────────────────────────────────
 
-  #pump(): void {
+  #pump(now: number): void {
     // A source that tells of more while some of it is handed on is read by the same loop.
     if (this.#pumping || this.#over || this.#o.source.contentType === undefined) return;
     this.#pumping = true;
-    this.#handOn(this.#o.source.contentType);
+    this.#handOn(this.#o.source.contentType, now);
     this.#pumping = false;
   }
 
-  #handOn(contentType: string): void {
+  #handOn(contentType: string, now: number): void {
     const { source, settings } = this.#o;
-    if (this.#beganAt === 0 && !this.#begin()) return;
+    if (this.#beganAt === 0 && !this.#begin(now)) return;
     const first = this.#filtered ?? this;
     const maxBytes = settings.limits.highWatermarkBytes;
     while (!this.#over && !this.#full && this.#pauses === 0 && !this.#handedOn) {
-      const now = performance.now();
       const to = source.until(this.#index, maxBytes, now - this.#beganAt);
       const isLast = source.isWhole && to === source.pieces;
       if (to === this.#index && !isLast) return;
@@ -230,7 +229,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
   }
 
   /** False: this caller may not have it. */
-  #begin(): boolean {
+  #begin(now: number): boolean {
     const { source, target } = this.#o;
     this.#target = target(source.target);
     if (this.#target === undefined) {
@@ -238,24 +237,21 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
       else this.#stepAside();
       return false;
     }
-    this.#beganAt = performance.now();
+    this.#beganAt = now;
     return true;
   }
 
-  #head(contentType: string): string[] {
+  #start(contentType: string): void {
     const { exchange, source, headers, askedAt } = this.#o;
     const list = ['content-type', contentType];
     if (contentType.startsWith(EVENT_STREAM)) list.push(...BLANK_HEADERS);
-    const lookupMs = (performance.now() - askedAt).toFixed(1);
-    exchange.pushOwnHeaders(list, 0, `, cache;dur=${lookupMs};desc="hit"`);
-    list.push('x-tfy-cache-status', 'hit', 'x-tfy-cached-trace-id', source.traceId);
-    if (this.#target !== undefined) list.push('x-tfy-resolved-model', this.#target.id);
-    if (source.similarity !== undefined) list.push('x-tfy-cache-similarity-score', source.similarity.toFixed(4));
+    const foundAt = this.#beganAt > 0 ? this.#beganAt : this.#writtenAt;
+    exchange.pushOwnHeaders(list, 0, `, cache;dur=${withOneDigit(foundAt - askedAt)};desc="hit"`);
     if (source.storedAt !== undefined) {
       list.push('age', String(Math.max(0, Math.floor((Date.now() - source.storedAt) / 1000))));
     }
-    list.push(...headers);
-    return list;
+    if (headers.length > 0) list.push(...headers);
+    exchange.sink.start(200, list, source.headersOf(this.#target?.id));
   }
 
   // ── the end ───────────────────────────────────────────────────────────────
@@ -304,4 +300,10 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
     this.#filtered?.close();
     source.leave(this);
   }
+}
+
+/** Of milliseconds, without the cost of toFixed. */
+function withOneDigit(ms: number): string {
+  const tenths = Math.max(0, Math.round(10 * ms));
+  return `${Math.floor(tenths / 10)}.${tenths % 10}`;
 }

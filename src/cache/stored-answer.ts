@@ -1,7 +1,8 @@
 import type { Buffer } from 'node:buffer';
-import { ownIds } from '../core/trace-context.ts';
+import type { JoinedHeaders } from '../core/header-lines.ts';
 import type { CachedAnswer } from './cached-answer.ts';
 import type { AnswerSource } from './flight.ts';
+import { hitHeaders } from './hit-headers.ts';
 import { piecesUntil, slicePieces } from './recording.ts';
 
 /** An answer of the cache: all of it is there. */
@@ -11,7 +12,9 @@ export class StoredAnswer implements AnswerSource {
   readonly replay: 'at-once' | 'paced';
   readonly #answer: CachedAnswer;
   readonly #isPaced: boolean;
-  #traceId: string | undefined;
+  /** See `headersOf`. */
+  #headers: JoinedHeaders | undefined;
+  #headersTarget: string | undefined;
   /** See `hitJson`. */
   #hitJson = '';
   #hitRule: string | undefined;
@@ -48,9 +51,12 @@ export class StoredAnswer implements AnswerSource {
     return this.#answer.about.exchange;
   }
 
-  get traceId(): string {
-    this.#traceId ??= ownIds(this.exchange).traceId;
-    return this.#traceId;
+  headersOf(target: string | undefined): JoinedHeaders {
+    if (this.#headers === undefined || target !== this.#headersTarget) {
+      this.#headers = hitHeaders(this, target);
+      this.#headersTarget = target;
+    }
+    return this.#headers;
   }
 
   /** What the record of an exchange says that gets it because its request is equal. `rule`: which let it. */

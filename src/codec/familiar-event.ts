@@ -80,7 +80,9 @@ export class FamiliarEvent implements Familiar {
       place += gap.end - from;
       from = gap.end;
     }
-    return end - start - from === known.byteLength - this.#tail && isAlike(known, this.#tail, known.byteLength, view, place);
+    return (
+      end - start - from === known.byteLength - this.#tail && isAlike(known, this.#tail, known.byteLength, view, place)
+    );
   }
 
   match(bytes: Buffer, at: number): number {

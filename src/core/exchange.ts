@@ -1,4 +1,5 @@
 import type { GatewayError } from './errors.ts';
+import type { JoinedHeaders } from './header-lines.ts';
 
 /** Who an API key or JWT stands for. Made once per key, shared by all its exchanges, never changed. */
 export interface Principal {
@@ -12,6 +13,8 @@ export interface Principal {
   readonly metadata: Readonly<Record<string, string>>;
   /** Of a token that is good at these addresses alone (RFC 8707); undefined: everywhere. */
   readonly audiences?: readonly string[];
+  /** Of a token for MCP that the gateway gave (mcp/protocol/scopes.ts); undefined: all that its subject may. */
+  readonly scopes?: readonly string[];
 }
 
 /** The client headers that a later stage reads, filled by the edge from the head alone; undefined where absent. */
@@ -109,8 +112,11 @@ export interface SinkTap {
  * one send.
  */
 export interface ResponseSink {
-  /** Names are lower case; values are checked for control characters here and nowhere else. */
-  start(status: number, headers: readonly string[]): void;
+  /**
+   * Names are lower case; values are checked for control characters here and in `joinedHeaders`, and nowhere else.
+   * `headers`: the content type first. `joined`: behind them.
+   */
+  start(status: number, headers: readonly string[], joined?: JoinedHeaders): void;
   /** Before `start`, of an answer that may be given in the very turn of its request. Absent: nothing depends on it. */
   waitForNextTurn?(): void;
   /**

@@ -9,6 +9,7 @@ import type {
   ResponseSink,
   SinkTap,
 } from './exchange.ts';
+import type { JoinedHeaders } from './header-lines.ts';
 import { exchangeId } from './ids.ts';
 
 /** Hears the answer of an exchange that the gateway makes itself. */
@@ -162,11 +163,11 @@ class ReceiverSink implements ResponseSink {
     this.receiver = receiver;
   }
 
-  start(status: number, headers: readonly string[]): void {
+  start(status: number, headers: readonly string[], joined?: JoinedHeaders): void {
     if (this.started || this.#isClosed) return;
     this.started = true;
     this.tap?.began(status, headers);
-    this.receiver.head?.(status, headers);
+    this.receiver.head?.(status, joined === undefined ? headers : [...headers, ...joined.list]);
   }
 
   write(chunk: Uint8Array): boolean {

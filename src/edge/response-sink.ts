@@ -1,5 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { ResponseSink, SinkTap } from '../core/exchange.ts';
+import type { JoinedHeaders } from '../core/header-lines.ts';
 import { type Flushed, flushAtEndOfTurn, flushGuarded } from './flush-queue.ts';
 import { currentTurn, isOver } from './request-turn.ts';
 import { joinHead, statusLine } from './response-head.ts';
@@ -76,13 +77,13 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     this.#turn = currentTurn();
   }
 
-  start(status: number, headers: readonly string[]): void {
+  start(status: number, headers: readonly string[], joined?: JoinedHeaders): void {
     if (this.started || this.#dead) return;
     this.started = true;
     this.tap?.began(status, headers);
     this.#status = status;
     this.#firstHeader = headers[0]!;
-    this.#head = joinHead(headers);
+    this.#head = joined === undefined ? joinHead(headers) : joinHead(headers) + joined.lines;
     this.#schedule();
   }
 

@@ -26,9 +26,9 @@ export function detailOf(record: RecordView): string | undefined {
   const unknownCost = saidOf(record.unknownCost);
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
-  if (requestId === id && attemptsJson === undefined && errorDetail === undefined && cacheJson === undefined) {
-    if (guardrailsJson === undefined && rare === undefined && servedAs === undefined && unknownCost === undefined)
-      return undefined;
+  if (requestId === id && attemptsJson === undefined && errorDetail === undefined && guardrailsJson === undefined) {
+    if (rare === undefined && servedAs === undefined && unknownCost === undefined)
+      return cacheJson && cacheDetail(cacheJson);
   }
   return JSON.stringify({
     ...(requestId !== id && { request_id: storableText(requestId) }),
@@ -40,6 +40,20 @@ export function detailOf(record: RecordView): string | undefined {
     ...(cacheJson !== undefined && { cache: JSON.parse(cacheJson) }),
     ...(unknownCost !== undefined && { unknown_cost: unknownCostColumns(unknownCost) }),
   } satisfies RowDetail);
+}
+
+/** All hits of one answer say the same. */
+const cacheDetails = new Map<string, string>();
+const MAX_CACHE_DETAILS = 1_024;
+
+function cacheDetail(cacheJson: string): string {
+  let detail = cacheDetails.get(cacheJson);
+  if (detail === undefined) {
+    detail = JSON.stringify({ cache: JSON.parse(cacheJson) } satisfies RowDetail);
+    if (cacheDetails.size >= MAX_CACHE_DETAILS) cacheDetails.clear();
+    cacheDetails.set(cacheJson, detail);
+  }
+  return detail;
 }
 
 function countColumns(rare: RareCounts): Record<string, number> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { McpAuth } from '../config/mcp/mcp-servers.ts';
+import { NumberMap } from '../core/number-map.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { Front } from '../mcp/clients/front.ts';
 import { Seal } from '../mcp/clients/seal.ts';
@@ -33,6 +34,7 @@ import type {
   ToMcpThread,
 } from '../threads/mcp-messages.ts';
 import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
+import { hearMessages } from '../threads/port-messages.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
@@ -122,7 +124,8 @@ const oauth = new OAuthFront({ registry, issuer, flow, connections, person, rows
 let nextQuestion = 1;
 const calls = new Map<string, { server: string; outcome: 'ok' | 'error'; count: number; ms: number }>();
 let told = '';
-const answering = new Set<PortReply>();
+/** Of each relay thread. */
+const answering = new Set<NumberMap<PortReply>>();
 let answered = 0;
 const ticking = setInterval(tick, TICK_MS);
 
@@ -177,13 +180,11 @@ function onMessage(message: LaterMessage): void {
 
 /** Requests of one relay thread. */
 function serve(relay: MessagePort): void {
-  const open = new Map<number, PortReply>();
-  relay.on('message', (message: ToMcpPort) => {
+  const open = new NumberMap<PortReply>();
+  answering.add(open);
+  hearMessages(relay, (message: ToMcpPort) => {
     if (message.type === 'abort') {
-      const reply = open.get(message.id);
-      reply?.gone();
-      if (reply) answering.delete(reply);
-      open.delete(message.id);
+      open.take(message.id)?.gone();
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
     else if (message.type === 'held' || message.type === 'released') open.get(message.id)?.holder.heard(message);
     else if (message.type === 'page') {
@@ -199,30 +200,25 @@ function serve(relay: MessagePort): void {
         maxMessageBytes,
         (answer) => relay.postMessage(answer),
         () => {
-          open.delete(request.id);
-          answering.delete(reply);
+          open.take(request.id);
           answered += 1;
           count(reply.outcome);
         },
       );
       open.set(request.id, reply);
-      answering.add(reply);
       front.handle(request, reply);
     }
   });
   // The relay thread ended, and with it its clients.
   relay.on('close', () => {
-    for (const reply of open.values()) {
-      reply.gone();
-      answering.delete(reply);
-    }
-    open.clear();
+    answering.delete(open);
+    for (const reply of open.values()) reply.gone();
   });
 }
 
 /** Undefined: somebody waits for an answer. */
 function idleMark(): number | undefined {
-  for (const { isLasting } of answering) if (!isLasting) return undefined;
+  for (const open of answering) if (open.values().some(({ isLasting }) => !isLasting)) return undefined;
   return answered;
 }
 

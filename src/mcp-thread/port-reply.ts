@@ -102,6 +102,7 @@ export class PortReply implements Reply {
 
   #finish(): void {
     this.over = true;
+    this.onGone = undefined;
     this.#onOver();
   }
 }

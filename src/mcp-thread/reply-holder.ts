@@ -23,8 +23,8 @@ export class ReplyHolder implements CallHolder {
   };
   readonly #options: ReplyHolderOptions;
   /** By number of the hold; each is answered once. */
-  readonly #held = new Map<number, Waiting<McpHeld>>();
-  readonly #released = new Map<number, Waiting<McpReleased>>();
+  #held: Map<number, Waiting<McpHeld>> | undefined;
+  #released: Map<number, Waiting<McpReleased>> | undefined;
   #next = 1;
   #gone = false;
 
@@ -47,8 +47,8 @@ export class ReplyHolder implements CallHolder {
   gone(): void {
     this.#gone = true;
     for (const waiting of [this.#held, this.#released]) {
-      for (const { reject } of waiting.values()) reject(refusal(GONE));
-      waiting.clear();
+      for (const { reject } of waiting?.values() ?? []) reject(refusal(GONE));
+      waiting?.clear();
     }
   }
 
@@ -74,6 +74,7 @@ export class ReplyHolder implements CallHolder {
   }
 
   async #guarded(number: number, result: JsonObject): Promise<JsonObject> {
+    this.#released ??= new Map();
     const { result: made } = await this.#answer(this.#released, number);
     return made === undefined ? result : (parseObject(made) ?? {});
   }
@@ -82,6 +83,7 @@ export class ReplyHolder implements CallHolder {
     const { id, post, tellsCalls } = this.#options;
     const number = this.#next;
     this.#next += 1;
+    this.#held ??= new Map();
     const answer = this.#answer(this.#held, number);
     if (this.#gone) return answer;
     const text = nested ? JSON.stringify(args ?? {}) : '';
@@ -101,10 +103,10 @@ interface Waiting<T> {
   reject(error: RpcError): void;
 }
 
-function hand<T extends McpHeld | McpReleased>(waiting: Map<number, Waiting<T>>, answer: T): void {
+function hand<T extends McpHeld | McpReleased>(waiting: Map<number, Waiting<T>> | undefined, answer: T): void {
   const { number, refused } = answer;
-  const one = waiting.get(number);
-  waiting.delete(number);
+  const one = waiting?.get(number);
+  waiting?.delete(number);
   if (refused) one?.reject(refusal(refused));
   else one?.resolve(answer);
 }

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
+import { NumberMap } from '../core/number-map.ts';
 import type { Route } from '../edge/routes.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { type Admission, type Limits, Refused } from '../limits/admission.ts';
@@ -40,7 +41,7 @@ export interface McpGateOptions {
 /** The relay thread's side of MCP: it owns the client's socket, and the thread of MCP (mcp-thread/) knows the protocol. */
 export class McpGate {
   readonly #options: McpGateOptions;
-  readonly #open = new Map<number, OpenMcpRequest>();
+  readonly #open = new NumberMap<OpenMcpRequest>();
   readonly #port: McpPort;
   readonly #nested: NestedCalls;
   readonly #holds: ToolHolds;
@@ -91,7 +92,7 @@ export class McpGate {
 
   /** The gateway stops: streams that would never end by themselves end now. */
   drain(): void {
-    for (const [id, open] of this.#open) {
+    for (const [id, open] of this.#open.entries()) {
       if (!open.lasting) continue;
       open.exchange.sink.end();
       this.#port.tell({ type: 'abort', id });
@@ -317,7 +318,7 @@ export class McpGate {
 
   /** The thread of MCP ended: what it was at is lost, and the next request begins another. */
   #lost(): void {
-    for (const [id, open] of this.#open) {
+    for (const [id, open] of this.#open.entries()) {
       settleCall(open.admission, open.costNanoUsd ?? 0);
       this.#nested.cut(id, open);
       this.#refuseOpen(id, open, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }));
@@ -334,7 +335,7 @@ export class McpGate {
 
   /** `body`: what is refused, where it is known. */
   #refuseOpen(id: number, open: OpenMcpRequest, error: GatewayError, body?: string): void {
-    this.#open.delete(id);
+    this.#open.take(id);
     if (open.over) return;
     open.over = true;
     open.guard?.close();
@@ -356,7 +357,7 @@ export class McpGate {
   }
 
   #finish(id: number, open: OpenMcpRequest, outcome: McpOutcome, status = 200): void {
-    this.#open.delete(id);
+    this.#open.take(id);
     if (open.over) return;
     open.over = true;
     this.#nested.cut(id, open);
@@ -372,7 +373,11 @@ export class McpGate {
     const record = requestRecord(open, outcome, { thread: pipeline.thread, settings, status, left });
     pipeline.record(record);
     endKept(pipeline, bodies, guard, record);
-    if (!isLocal) exchange.finish();
+    if (!isLocal) {
+      exchange.onAbort = undefined;
+      exchange.sink.onDrained = undefined;
+      exchange.finish();
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { FromMcpPort, McpPageAnswer, McpPageRequest, ToMcpPort } from '../threads/mcp-messages.ts';
+import { hearMessages } from '../threads/port-messages.ts';
 
 export interface McpPortOptions {
   /** A port to the thread of MCP is wanted; `connect` is called with it. */
@@ -24,7 +25,7 @@ export class McpPort {
 
   connect(port: MessagePort): void {
     this.#port = port;
-    port.on('message', (message: FromMcpPort) => {
+    hearMessages(port, (message: FromMcpPort) => {
       if (message.type === 'page') this.#answerPage(message.id, message.answer);
       else this.#options.hear(message);
     });

@@ -6,7 +6,7 @@ import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { requestMetadata } from '../policy/metadata.ts';
 import type { McpRequest } from '../threads/mcp-messages.ts';
-import { publicBase, readAccounts } from './oauth-routes.ts';
+import { metadataUrl, publicBase, readAccounts } from './oauth-routes.ts';
 
 /** Headers of requests of MCP that the edge keeps. `mcp-param-…` it keeps by itself. */
 export const MCP_HEADERS: readonly string[] = [
@@ -42,6 +42,7 @@ export function readMcpRequest(
     const param = 'x-sluice-mcp-accounts';
     return new GatewayError('invalid_header', { param, detail: `\`${param}\`: ${accounts}` });
   }
+  const { scopes } = caller.principal;
   return {
     method: method === 'DELETE' || method === 'POST' ? method : 'GET',
     server,
@@ -62,6 +63,7 @@ export function readMcpRequest(
       key: undefined,
       base: publicBase(settings, headers),
       ...(accounts && { accounts }),
+      ...(scopes && { scope: { names: scopes, metadataUrl: metadataUrl(settings, headers) ?? '' } }),
     },
     serverHeaders,
   };
@@ -128,7 +130,7 @@ export function toolIn(body: string): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-const RESULT_METHODS = ['tasks/get', 'tasks/result'];
+const TOLD_OF_TASKS = ['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'];
 
 /**
  * The tool that a body asks about a task of; undefined: it asks about none. The id of a task says so (mcp/servers/task-ids.ts);
@@ -138,7 +140,7 @@ export function taskIn(body: string): { readonly server: string; readonly tool: 
   if (!body.includes('tasks/') && !body.includes('\\')) return undefined;
   const { method, params } = parseObject(body) ?? {};
   const id = objectOf(params)?.['taskId'];
-  if (typeof id !== 'string' || typeof method !== 'string' || !RESULT_METHODS.includes(method)) return undefined;
+  if (typeof id !== 'string' || typeof method !== 'string' || !TOLD_OF_TASKS.includes(method)) return undefined;
   const told = parseObject(Buffer.from(id.slice(0, id.lastIndexOf('.')), 'base64url').toString());
   const [server, tool] = [stringOf(told?.['m']), stringOf(told?.['t'])];
   return server === undefined || tool === undefined ? undefined : { server, tool };
@@ -174,10 +176,17 @@ function isLoopback(host: string): boolean {
 
 const PARAMETER = 'mcp-param-';
 
-function parametersIn(kept: Readonly<Record<string, string>>): Record<string, string> {
-  const found = Object.entries(kept).filter(([name]) => name.startsWith(PARAMETER));
-  return Object.fromEntries(found.map(([name, value]) => [name.slice(PARAMETER.length), value]));
+function parametersIn(kept: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  let found: Record<string, string> | undefined;
+  for (const name in kept) {
+    if (!name.startsWith(PARAMETER)) continue;
+    found ??= {};
+    found[name.slice(PARAMETER.length)] = kept[name]!;
+  }
+  return found ?? NO_PARAMETERS;
 }
+
+const NO_PARAMETERS: Readonly<Record<string, string>> = {};
 
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,16384}$/;

@@ -12,6 +12,7 @@ import {
   journeyCookies,
   redirectUriOf,
 } from '../mcp/oauth/own-addresses.ts';
+import { scopeOf } from '../mcp/protocol/scopes.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../threads/mcp-messages.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -61,12 +62,29 @@ export function addressAsked(
   return base === undefined ? undefined : base + (head.url ?? '').replace(/\/+$/, '');
 }
 
-/** RFC 9728 §5.1; undefined: OAuth is not for this client. */
-export function mcpChallenge(settings: ServerSettings, head: HeadersOfInterest): string | undefined {
+/** Undefined: OAuth is not for this client. */
+export function metadataUrl(
+  settings: ServerSettings,
+  head: Pick<HeadersOfInterest, 'host' | 'url'>,
+): string | undefined {
   const base = publicBase(settings, head);
   const { url = '' } = head;
   if (base === undefined || settings.mcp.authorizationServers.length === 0 || /["\\]/.test(url)) return undefined;
-  return `Bearer resource_metadata="${base}${RESOURCE}${url.replace(/\/+$/, '')}"`;
+  return `${base}${RESOURCE}${url.replace(/\/+$/, '')}`;
+}
+
+/** RFC 9728 §5.1; undefined: OAuth is not for this client. */
+export function mcpChallenge(settings: ServerSettings, head: HeadersOfInterest): string | undefined {
+  const metadata = metadataUrl(settings, head);
+  if (metadata === undefined) return undefined;
+  const address = mcpAddress((head.url ?? '').replace(/\/+$/, ''));
+  const scope = address && namesScopes(settings) ? `, scope="${scopeOf(address.server, 'all')}"` : '';
+  return `Bearer resource_metadata="${metadata}"${scope}`;
+}
+
+/** Scopes are the gateway's own: another issuer would refuse a client that asks for them. */
+function namesScopes({ mcp: { authorizationServers } }: ServerSettings): boolean {
+  return authorizationServers.every((name) => name === 'sluice');
 }
 
 /** The relay thread's side of OAuth for MCP: who is it, and what may be asked; the thread of MCP knows the rest. */
@@ -125,13 +143,15 @@ function protectedResource(
 ): OrError<McpPageAnswer> {
   const { authorizationServers } = settings().mcp;
   const address = (path === '' ? '/mcp' : path).replace(/\/+$/, '');
-  if (!mcpAddress(address) || authorizationServers.length === 0) return new GatewayError('not_found');
+  const found = mcpAddress(address);
+  if (!found || authorizationServers.length === 0) return new GatewayError('not_found');
   const known = issuers();
   return json({
     resource: base + address,
     authorization_servers: authorizationServers.flatMap((name) =>
       name === 'sluice' ? base : (known.find((each) => each.name === name)?.issuer ?? []),
     ),
+    ...(namesScopes(settings()) && { scopes_supported: [scopeOf(found.server, 'all')] }),
     bearer_methods_supported: ['header'],
     resource_name: 'MCP servers behind Sluice',
   });
@@ -146,6 +166,7 @@ function authorizationServer(base: string, { settings }: OAuthRoutesOptions): Or
     token_endpoint: `${base}/mcp/oauth/token`,
     registration_endpoint: `${base}/mcp/oauth/register`,
     revocation_endpoint: `${base}/mcp/oauth/revoke`,
+    scopes_supported: [scopeOf(undefined, 'all'), scopeOf(undefined, 'read')],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],

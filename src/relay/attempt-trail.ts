@@ -92,7 +92,9 @@ export class AttemptTrail {
   noteLoser(run: AttemptRun): void {
     this.dispatched ||= run.dispatched;
     const hop = this.#add(run.step, 'hedge_lost', run.upstreamMs);
-    if (run.dispatched) (this.#losers ??= []).push({ target: run.target, meter: run.meter, hop });
+    if (!run.dispatched) return;
+    this.#losers ??= [];
+    this.#losers.push({ target: run.target, meter: run.meter, hop });
   }
 
   /** No other followed it, so it is what the exchange is about. */

@@ -35,6 +35,8 @@ export const accessTokenClaimsSchema = z.object({
   /** The key that it was asked for with: the token ends with it. */
   key_id: z.string().min(1).max(512),
   key_from: z.enum(['configured', 'issued', 'outside']),
+  /** Separated by spaces (RFC 9068 §2.2.3); absent: all of the server. */
+  scope: z.string().max(8192).optional(),
   teams: z.array(z.string()).default([]),
   metadata: z.record(z.string(), z.string()).default({}),
 });

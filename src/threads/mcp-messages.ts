@@ -44,6 +44,8 @@ export interface McpCaller {
   readonly base?: string | undefined;
   /** By server: which of several accounts is meant (`x-sluice-mcp-accounts`). */
   readonly accounts?: Readonly<Record<string, string>>;
+  /** Of a token that is good for a part alone, and where the metadata of its resource are. */
+  readonly scope?: { readonly names: readonly string[]; readonly metadataUrl: string };
 }
 
 /** A request of a browser, or of a client that wants a token: no part of MCP itself. */

@@ -53,7 +53,8 @@ export class HeadLines {
   /** A line that was found valid in [from, to) of the memory that was begun with. */
   learn(index: number, name: string, value: string, from: number, nameBytes: number, to: number): void {
     const lessons = this.#lessons[index] ?? 0;
-    if (index > this.#lines.length || index >= MAX_LINES || lessons >= MAX_LESSONS || to - from > MAX_LINE_BYTES) return;
+    if (index > this.#lines.length || index >= MAX_LINES || lessons >= MAX_LESSONS || to - from > MAX_LINE_BYTES)
+      return;
     this.#lessons[index] = lessons + 1;
     this.#lines[index] = { name, value, nameBytes, bytes: new DataView(this.#view.buffer.slice(from, to)) };
   }

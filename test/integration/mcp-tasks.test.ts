@@ -90,6 +90,16 @@ async function taskServer(): Promise<TaskServer> {
     if (method.startsWith('tasks/')) {
       asked.push({ method, taskId: params.taskId, header: request.headers['mcp-name'] as string | undefined });
     }
+    if (method === 'subscriptions/listen') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const tell = (told: string, about: object) =>
+        response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', method: told, params: about })}\n\n`);
+      tell('notifications/subscriptions/acknowledged', { notifications: params.notifications });
+      for (const taskId of [...(params.notifications.taskIds ?? []), 'task of nobody']) {
+        tell('notifications/tasks', { taskId, status: 'completed', ...times, result: { content: [] } });
+      }
+      return;
+    }
     try {
       const result = reply(method, params);
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -182,6 +192,40 @@ async function rpc(server: string, method: string, params: Json, told: Told = {}
   return answer.json();
 }
 
+/** The first messages of a subscription to tasks. */
+async function firstTold(server: string, taskIds: readonly string[], count: number): Promise<Json[]> {
+  const _meta = {
+    [`${PREFIX}protocolVersion`]: '2026-07-28',
+    [`${PREFIX}clientCapabilities`]: { extensions: { [TASKS]: {} } },
+  };
+  const leaves = new AbortController();
+  const answer = await fetch(`${gateway.url}/mcp/v1/${server}/mcp`, {
+    method: 'POST',
+    signal: leaves.signal,
+    headers: {
+      authorization: `Bearer ${ANN}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'subscriptions/listen',
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'subscriptions/listen',
+      params: { notifications: { taskIds }, _meta },
+    }),
+  });
+  let text = '';
+  const found = (): Json[] => [...text.matchAll(/^data: (.+)$/gm)].map(([, json]) => JSON.parse(json ?? ''));
+  for await (const chunk of answer.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    if (text.endsWith('\n\n') && found().length >= count) break;
+  }
+  leaves.abort();
+  return found();
+}
+
 async function longName(server: string): Promise<string> {
   const { result } = await rpc(server, 'tools/list', {});
   return result.tools[0].name;
@@ -212,6 +256,23 @@ test('a task is of the caller whom it was given to, and looks to others as if it
     assert.equal((await rpc('slow', method, { taskId: 'task 1' })).error.code, -32_602);
   }
   assert.equal(upstream.asked.length, before, 'the server is not asked');
+});
+
+test('a caller hears of its own tasks where it subscribes to them, and of no others', async () => {
+  const { taskId } = (await rpc('slow', 'tools/call', { name: 'long', arguments: {} })).result;
+  const others = (await rpc('slow', 'tools/call', { name: 'long', arguments: {} }, { key: BOB })).result.taskId;
+  for (const server of ['slow', 'joint']) {
+    const told = await firstTold(server, [taskId, others, 'task 1'], 2);
+    assert.deepEqual(told[0].params.notifications, { taskIds: [taskId] }, server);
+    assert.deepEqual([told[1].method, told[1].params.taskId], ['notifications/tasks', taskId]);
+  }
+  const undeclared = await rpc(
+    'slow',
+    'subscriptions/listen',
+    { notifications: { taskIds: [taskId] } },
+    { takesTasks: 'no' },
+  );
+  assert.equal(undeclared.error.code, -32_021);
 });
 
 test('a header that names another task is refused', async () => {

@@ -44,13 +44,13 @@ export class AnswerStream {
     this.#event(json);
   }
 
-  /** `status`: where the answer is no stream. */
-  finish(json: string, status = 200): void {
+  /** `status` and `headers`: where the answer is no stream. */
+  finish(json: string, status = 200, headers: readonly string[] = []): void {
     if (this.#done) return;
     this.#done = true;
     clearTimeout(this.#timer);
     if (!this.#streams) {
-      this.#reply?.answer(status, json, this.#options.headers);
+      this.#reply?.answer(status, json, [...this.#options.headers, ...headers]);
       return;
     }
     this.#event(json);

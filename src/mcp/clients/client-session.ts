@@ -15,6 +15,7 @@ import {
   requestJson,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { headersOfError, ScopeError } from '../protocol/scopes.ts';
 import { LEGACY_TASK_METHODS, withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
@@ -46,6 +47,11 @@ const MAX_SUBSCRIPTIONS = 1_000;
 const MAX_ROUNDS = 10;
 const DONE: Promise<JsonObject> = Promise.resolve({});
 
+interface OpenCall {
+  readonly id: Id;
+  readonly call: Call;
+}
+
 interface OpenStream {
   readonly log: EventLog;
   readonly answer: AnswerStream;
@@ -60,9 +66,10 @@ export class ClientSession implements SessionOfContext {
   readonly client: { -readonly [Key in keyof ClientFacts]: ClientFacts[Key] };
   usedAt = performance.now();
   ended = false;
-  readonly #calls = new Map<Id, Call>();
+  readonly #calls: OpenCall[] = [];
   readonly #asked = new Map<string, { resolve(result: JsonObject): void; reject(error: Error): void }>();
-  readonly #streams = new Map<string, OpenStream>();
+  /** The oldest first. */
+  readonly #streams: OpenStream[] = [];
   readonly #overs = new Set<() => void>();
   readonly #uris = new Set<string>();
   #general: { readonly log: EventLog; reply: Reply | undefined; timer: NodeJS.Timeout | undefined } | undefined;
@@ -87,7 +94,7 @@ export class ClientSession implements SessionOfContext {
   }
 
   get busy(): boolean {
-    return this.#calls.size > 0 || this.#general?.reply !== undefined;
+    return this.#calls.length > 0 || this.#general?.reply !== undefined;
   }
 
   onEnd(over: () => void): void {
@@ -97,7 +104,7 @@ export class ClientSession implements SessionOfContext {
   end(): void {
     if (this.ended) return;
     this.ended = true;
-    for (const call of this.#calls.values()) call.cancel();
+    for (const { call } of [...this.#calls]) call.cancel();
     for (const { reject } of this.#asked.values()) reject(new RpcError(INTERNAL_ERROR, 'The session ended.'));
     this.#listening?.close();
     clearTimeout(this.#general?.timer);
@@ -115,8 +122,9 @@ export class ClientSession implements SessionOfContext {
       void own.then((told) => reply.answer(200, told instanceof RpcError ? errorJson(id, told) : resultJson(id, told)));
       return;
     }
-    if (this.#calls.size >= MAX_OPEN_CALLS || this.#calls.has(id)) {
-      const why = this.#calls.has(id) ? 'A request with this id is under way.' : 'Too many requests are under way.';
+    const isKnown = this.#callOf(id) !== undefined;
+    if (this.#calls.length >= MAX_OPEN_CALLS || isKnown) {
+      const why = isKnown ? 'A request with this id is under way.' : 'Too many requests are under way.';
       reply.answer(200, errorJson(id, new RpcError(INVALID_PARAMS, why)));
       return;
     }
@@ -129,7 +137,8 @@ export class ClientSession implements SessionOfContext {
       keepAliveMs,
       log: takesEvents ? log : undefined,
     });
-    this.#streams.set(log.stream, { log, answer });
+    const stream: OpenStream = { log, answer };
+    this.#streams.push(stream);
     // A client of this era may come back for the result: its leaving cancels nothing.
     reply.onGone = () => answer.detach();
     const full: CallContext = { ...context, session: this, client: this.client };
@@ -138,21 +147,22 @@ export class ClientSession implements SessionOfContext {
       ask: (asked, question) => this.#ask(asked, question, answer.takesEvents ? answer : undefined),
     };
     const call = this.#answered(served, full, method, params, hooks);
-    this.#calls.set(id, call);
+    const open: OpenCall = { id, call };
+    this.#calls.push(open);
     const startedAt = performance.now();
-    const over = (json: string, failed: boolean, detail?: string): void => {
-      this.#calls.delete(id);
+    const over = (json: string, failed: boolean, error?: RpcError): void => {
+      remove(this.#calls, open);
       reply.outcome.upstreamMs = performance.now() - startedAt;
       reply.outcome.failed = failed;
-      if (detail !== undefined) reply.outcome.detail = detail;
-      answer.finish(json);
-      if (!answer.streams) this.#streams.delete(log.stream);
+      if (error !== undefined) reply.outcome.detail = error.message;
+      answer.finish(json, error instanceof ScopeError ? 403 : 200, headersOfError(error));
+      if (!answer.streams) remove(this.#streams, stream);
     };
     call.result.then(
       (result) => over(resultJson(id, legacyResult(result)), result['isError'] === true),
       (error: unknown) => {
         const told = error instanceof RpcError ? error : new RpcError(INTERNAL_ERROR, 'The gateway failed.');
-        over(errorJson(id, told), true, told.message);
+        over(errorJson(id, told), true, told);
       },
     );
   }
@@ -161,7 +171,7 @@ export class ClientSession implements SessionOfContext {
     this.usedAt = performance.now();
     if (method !== 'notifications/cancelled') return;
     const { requestId } = params;
-    if (typeof requestId === 'string' || typeof requestId === 'number') this.#calls.get(requestId)?.cancel();
+    if (typeof requestId === 'string' || typeof requestId === 'number') this.#callOf(requestId)?.cancel();
   }
 
   /** An answer to a question of ours; one that nobody asked is ignored. */
@@ -178,7 +188,7 @@ export class ClientSession implements SessionOfContext {
   listen(served: Served, context: RequestContext, reply: Reply, lastEventId: string | undefined): void {
     this.usedAt = performance.now();
     const place = lastEventId === undefined ? undefined : readEventId(lastEventId);
-    const broken = place && this.#streams.get(place.stream);
+    const broken = place && this.#streams.find(({ log }) => log.stream === place.stream);
     if (place && broken) {
       reply.stream([], 'answer');
       for (const { id, json } of broken.log.after(place.number)) reply.event(json, id);
@@ -326,18 +336,29 @@ export class ClientSession implements SessionOfContext {
     }, keepAliveMs);
   }
 
+  #callOf(id: Id): Call | undefined {
+    return this.#calls.find((each) => each.id === id)?.call;
+  }
+
   #newLog(): EventLog {
     const { maxMessageBytes } = this.options.settings();
     let bytes = 0;
-    for (const { log } of this.#streams.values()) bytes += log.bytes;
-    for (const [stream, { log }] of this.#streams) {
-      if (this.#streams.size < MAX_STREAMS && bytes <= maxMessageBytes) break;
+    for (const { log } of this.#streams) bytes += log.bytes;
+    for (const stream of [...this.#streams]) {
+      const { log } = stream;
+      if (this.#streams.length < MAX_STREAMS && bytes <= maxMessageBytes) break;
       if (!log.done) continue;
-      this.#streams.delete(stream);
+      remove(this.#streams, stream);
       bytes -= log.bytes;
     }
     const stream = `c${this.#nextStream}${this.#suffix}`;
     this.#nextStream += 1;
     return new EventLog(stream, maxMessageBytes);
   }
+}
+
+/** Few at a time: a Map that calls enter and leave grows old tables behind it (core/number-map.ts). */
+function remove<T>(from: T[], one: T): void {
+  const at = from.indexOf(one);
+  if (at >= 0) from.splice(at, 1);
 }

@@ -27,6 +27,7 @@ import {
   readMessage,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { headersOfError, ScopeError, scopeGrant, scopeOf } from '../protocol/scopes.ts';
 import type { ServerRegistry } from '../servers/registry.ts';
 import type { Served } from '../servers/served.ts';
 import { ClientSession, type RequestContext } from './client-session.ts';
@@ -44,12 +45,14 @@ const SESSION = 'mcp session';
 /** What a client says of itself at its start stands in the id of its session; more than this does not. */
 const MAX_SEALED = 2_048;
 const MAX_ENDED = 20_000;
+/** Within it, which of two sessions was used last is not minded. */
+const RECENT_MS = 1_000;
 
 /** Every request of every client of MCP: which era it is of, and which server it is for. */
 export class Front {
   readonly #options: FrontOptions;
   readonly #modern: ModernRequests;
-  /** Least used first. */
+  /** Least used first, to the second. */
   readonly #sessions = new Map<string, ClientSession>();
   readonly #ended = new GenerationCache<true>(MAX_ENDED);
 
@@ -96,6 +99,7 @@ export class Front {
       serverHeaders,
       base: caller.base,
       ...(caller.accounts && { accounts: caller.accounts }),
+      ...(caller.scope && { scope: scopeGrant(caller.scope.names, request.server, caller.scope.metadataUrl) }),
       holder: reply.holder,
       guarded: request.guarded,
     };
@@ -107,9 +111,22 @@ export class Front {
       return;
     }
     reply.outcome.server = served.name;
+    if (context.scope?.here === undefined && context.scope && !this.#reachesBehind(request.server, context)) {
+      const error = new ScopeError(scopeOf(request.server, 'all'), context.scope);
+      this.#refuse(reply, 403, null, error, headersOfError(error));
+      return;
+    }
     if (request.method === 'GET') this.#listen(request, served, context, reply);
     else if (request.method === 'DELETE') this.#delete(request, served, reply);
     else this.#post(request, served, context, reply);
+  }
+
+  /** Whether a token is good for one of the servers behind an address. */
+  #reachesBehind(server: string | undefined, { scope, subjects }: RequestContext): boolean {
+    const { registry } = this.#options;
+    const names = [...(scope?.servers.keys() ?? [])];
+    if (server === undefined) return names.some((name) => registry.find(name, { subjects }));
+    return registry.behind(server, { subjects }).some(({ name }) => names.includes(name));
   }
 
   #post(request: McpRequest, served: Served, context: RequestContext, reply: Reply): void {
@@ -248,8 +265,10 @@ export class Front {
     }
     const session = this.#sessions.get(id) ?? this.#revived(id);
     if (session && session.options.subject === context.subject && session.options.server === served.name) {
-      this.#sessions.delete(id);
-      this.#sessions.set(id, session);
+      if (performance.now() - session.usedAt > RECENT_MS) {
+        this.#sessions.delete(id);
+        this.#sessions.set(id, session);
+      }
       return session;
     }
     this.#refuse(

@@ -16,6 +16,8 @@ export type Turn = { readonly result: JsonObject } | { readonly questions: JsonO
 
 /** Calls that wait for clients at once. */
 const MAX_HELD = 1_000;
+/** An old server that asks several things at once sends them one by one: its client gets them together. */
+const GATHER_MS = 25;
 
 /**
  * A call to an old server that asks a client of the modern era. Such a client is never asked: it gets the questions as a
@@ -23,11 +25,13 @@ const MAX_HELD = 1_000;
  */
 export class HeldCall {
   #id: string | undefined;
-  readonly #questions = new Map<string, Question>();
+  /** Made with the first: nearly no call ever asks. */
+  #questions: Map<string, Question> | undefined;
   #call: Call | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #next = 1;
   #waiting: { resolve(turn: Turn): void; reject(error: unknown): void } | undefined;
-  #result: Promise<JsonObject> | undefined;
+  #over: { readonly result: JsonObject } | { readonly error: unknown } | undefined;
   notify: CallHooks['notify'] = () => undefined;
   timer: NodeJS.Timeout | undefined;
 
@@ -37,10 +41,15 @@ export class HeldCall {
       ask: (method, params) => unanswerableOr(method, capabilities, () => this.#ask(method, params)),
     };
     this.#call = call(hooks);
-    this.#result = this.#call.result;
-    this.#result.then(
-      (result) => this.#waiting?.resolve({ result }),
-      (error: unknown) => this.#waiting?.reject(error),
+    this.#call.result.then(
+      (result) => {
+        this.#over = { result };
+        this.#waiting?.resolve(this.#over);
+      },
+      (error: unknown) => {
+        this.#over = { error };
+        this.#waiting?.reject(error);
+      },
     );
   }
 
@@ -54,38 +63,46 @@ export class HeldCall {
   turn(): Promise<Turn> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      if (this.#questions.size > 0) resolve({ questions: this.#asJson() });
-      this.#result?.then((result) => resolve({ result }), reject);
+      if (this.#questions && this.#questions.size > 0 && !this.#gathering) resolve({ questions: this.#asJson() });
+      else if (this.#over && 'result' in this.#over) resolve(this.#over);
+      else if (this.#over) reject(this.#over.error);
     });
   }
 
   /** Answers of the client, by the keys of the questions; one that is missing is asked again. */
   answer(responses: JsonObject): void {
-    for (const [key, question] of this.#questions) {
+    for (const [key, question] of this.#questions ?? []) {
       const response = Object.hasOwn(responses, key) ? responses[key] : undefined;
       if (!isObject(response)) continue;
-      this.#questions.delete(key);
+      this.#questions?.delete(key);
       question.resolve(response);
     }
   }
 
   cancel(): void {
+    clearTimeout(this.#gathering);
     this.#call?.cancel();
-    for (const { reject } of this.#questions.values())
+    for (const { reject } of this.#questions?.values() ?? [])
       reject(new RpcError(INTERNAL_ERROR, 'The client did not answer.'));
-    this.#questions.clear();
+    this.#questions?.clear();
   }
 
   #ask(method: string, params: JsonObject): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
+      this.#questions ??= new Map();
       this.#questions.set(`q${this.#next}`, { method, params, resolve, reject });
       this.#next += 1;
-      this.#waiting?.resolve({ questions: this.#asJson() });
+      this.#gathering ??= setTimeout(() => {
+        this.#gathering = undefined;
+        if (this.#questions && this.#questions.size > 0) this.#waiting?.resolve({ questions: this.#asJson() });
+      }, GATHER_MS);
     });
   }
 
   #asJson(): JsonObject {
-    return Object.fromEntries([...this.#questions].map(([key, { method, params }]) => [key, { method, params }]));
+    return Object.fromEntries(
+      [...(this.#questions ?? [])].map(([key, { method, params }]) => [key, { method, params }]),
+    );
   }
 }
 

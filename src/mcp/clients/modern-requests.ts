@@ -12,10 +12,11 @@ import {
   type RpcRequest,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { headersOfError } from '../protocol/scopes.ts';
 import { TASK_METHODS, takesTasks, tasksUndeclared } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
-import type { Wanted } from '../upstream/peer.ts';
+import type { ServerInfo, Wanted } from '../upstream/peer.ts';
 import { AnswerStream } from './answer-stream.ts';
 import type { RequestContext } from './client-session.ts';
 import { HeldCall, HeldCalls } from './held-calls.ts';
@@ -72,14 +73,21 @@ export class ModernRequests {
       reply.outcome.failed = true;
       reply.outcome.detail = told.message;
       reply.outcome.upstreamMs = performance.now() - startedAt;
-      answer.finish(errorJson(message.id, told), statusOf(told));
+      answer.finish(errorJson(message.id, told), statusOf(told), headersOfError(told));
+    };
+    const finish = (result: JsonObject, info: ServerInfo | undefined): void => {
+      reply.outcome.upstreamMs = performance.now() - startedAt;
+      reply.outcome.failed = result['isError'] === true;
+      answer.finish(resultJson(message.id, modernResult(message.method, result, info?.serverInfo)));
     };
     this.#result(message, served, full, reply, answer)
-      .then(async (result) => {
-        const info = await served.info(full).catch(() => undefined);
-        reply.outcome.upstreamMs = performance.now() - startedAt;
-        reply.outcome.failed = result['isError'] === true;
-        answer.finish(resultJson(message.id, modernResult(message.method, result, info?.serverInfo)));
+      .then((result) => {
+        const known = served.infoNow?.(full);
+        if (known) return finish(result, known);
+        return served.info(full).then(
+          (info) => finish(result, info),
+          () => finish(result, undefined),
+        );
       })
       .catch(failed);
   }
@@ -173,7 +181,12 @@ export class ModernRequests {
       prompts: filter['promptsListChanged'] === true,
       resources: filter['resourcesListChanged'] === true,
       uris: Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string').slice(0, MAX_URIS) : [],
+      ...tasksWanted(filter, served, context),
     };
+    if (filter['taskIds'] !== undefined && !takesTasks(context.client.capabilities)) {
+      reply.answer(400, errorJson(message.id, tasksUndeclared(message.method)));
+      return;
+    }
     const tagged = (params: JsonObject): JsonObject => ({
       ...params,
       _meta: { ...objectOf(params['_meta']), [META.subscription]: message.id },
@@ -184,6 +197,7 @@ export class ModernRequests {
       ...(wanted.prompts && { promptsListChanged: true }),
       ...(wanted.resources && { resourcesListChanged: true }),
       ...(wanted.uris.length > 0 && { resourceSubscriptions: wanted.uris }),
+      ...(wanted.taskIds && { taskIds: wanted.taskIds }),
     };
     // The acknowledgement is the first message, and says that nothing is missed from then on.
     let early: string[] | undefined = [];
@@ -219,6 +233,16 @@ async function discovered(served: Served, context: CallContext): Promise<JsonObj
     capabilities,
     ...(instructions !== undefined && { instructions }),
   };
+}
+
+/** Where guards read results none is subscribed to: what is told of a task has its result in it. */
+function tasksWanted(filter: JsonObject, served: Served, context: CallContext): Pick<Wanted, 'taskIds'> {
+  const { taskIds } = filter;
+  if (!Array.isArray(taskIds) || context.guarded) return {};
+  const own = taskIds.filter(
+    (taskId) => typeof taskId === 'string' && served.toolOfTask?.({ taskId }, context) !== undefined,
+  );
+  return own.length === 0 ? {} : { taskIds: own.slice(0, MAX_URIS) };
 }
 
 function nobodyAsks(method: string): Promise<JsonObject> {

@@ -4,6 +4,7 @@ import type { McpSettings } from '../../config/server/mcp.ts';
 import type { McpPageAnswer, McpSignedIn } from '../../threads/mcp-messages.ts';
 import { mcpAddress } from '../clients/addresses.ts';
 import type { Seal } from '../clients/seal.ts';
+import { askedScopes, isWithinScopes, scopeOf } from '../protocol/scopes.ts';
 import { digestOf, isEqual } from './connect-flow.ts';
 import { isRegistered, type McpClient, type OAuthClients } from './oauth-clients.ts';
 import type { McpRows } from './rows.ts';
@@ -27,6 +28,7 @@ export interface Asked {
   readonly resource: string;
   /** The server behind it; undefined: all of them. */
   readonly server: string | undefined;
+  readonly scopes: readonly string[];
 }
 
 /** `page`: the client cannot be trusted with an answer. `address`: its own, with the error; `why` for people. */
@@ -49,6 +51,8 @@ const grantSchema = z.object({
   subject: z.string(),
   teams: z.array(z.string()),
   metadata: z.record(z.string(), z.string()),
+  /** Absent in what was given before there were any: all of the server. */
+  scopes: z.array(z.string()).optional(),
   endsAtMs: z.number(),
 });
 const refreshSchema = z.object({ i: z.string(), g: z.number() });
@@ -107,7 +111,12 @@ export class AuthorizationServer {
     }
     const resource = resourceOf(query.get('resource'), base);
     if (!resource) return wrong('invalid_target', 'resource must be the address of an MCP server of this gateway');
-    return { client, redirectUri, state, challenge, ...resource };
+    const scopes = askedScopes(query.get('scope'), resource.server);
+    if (!scopes) {
+      const known = (['all', 'read'] as const).map((reach) => scopeOf(resource.server, reach)).join(' or ');
+      return wrong('invalid_scope', `scope must be ${known}`);
+    }
+    return { client, redirectUri, state, challenge, scopes, ...resource };
   }
 
   /** For a form: binds what was asked to the browser that saw it. */
@@ -140,6 +149,7 @@ export class AuthorizationServer {
       subject: who.subject,
       teams: [...who.teams],
       metadata: { ...who.metadata },
+      scopes: [...asked.scopes],
       endsAtMs: Math.min(now() + settings().signInMs, who.expiresAtMs ?? Number.POSITIVE_INFINITY),
     };
     const secret = vault.close(`code ${id}`, grant);
@@ -233,13 +243,16 @@ export class AuthorizationServer {
     if (resource !== null && resourceOf(resource, read.data.issuer)?.resource !== read.data.resource) {
       return refused('invalid_target', 'The refresh_token is for another resource.');
     }
-    return this.#given(id, signIn.generation, read.data);
+    const narrower = scopesFor(form.get('scope'), read.data);
+    if (!narrower) return refused('invalid_scope', 'The refresh_token was not given for that scope.');
+    return this.#given(id, signIn.generation, { ...read.data, scopes: narrower });
   }
 
   async #given(id: string, generation: number, grant: Grant): Promise<McpPageAnswer> {
     const { rows, seal, settings, now } = this.#options;
     const issuedAt = Math.floor(now() / 1000);
     const endsAt = Math.floor(Math.min(now() + settings().tokenMs, grant.endsAtMs) / 1000);
+    const scope = scopesOf(grant).join(' ');
     const token = await rows.accessToken({
       iss: grant.issuer,
       aud: grant.resource,
@@ -250,6 +263,7 @@ export class AuthorizationServer {
       exp: endsAt,
       key_id: grant.keyId,
       key_from: grant.keyFrom,
+      scope,
       teams: grant.teams,
       metadata: grant.metadata,
     });
@@ -258,6 +272,7 @@ export class AuthorizationServer {
       token_type: 'Bearer',
       expires_in: Math.max(0, endsAt - issuedAt),
       refresh_token: seal.close(REFRESH, { i: id, g: generation }),
+      scope,
     });
     return { ...answer, given: { token, address: grant.resource } };
   }
@@ -272,6 +287,18 @@ export function json(status: number, value: object): McpPageAnswer {
 /** RFC 6749 §5.2. */
 function refused(error: string, description: string): McpPageAnswer {
   return json(400, { error, error_description: description });
+}
+
+function scopesOf({ scopes, resource, issuer }: Grant): readonly string[] {
+  return scopes ?? [scopeOf(resourceOf(resource, issuer)?.server, 'all')];
+}
+
+/** RFC 6749 §6: what a client asks for anew may be less. Undefined: it is more. */
+function scopesFor(written: string | null, grant: Grant): string[] | undefined {
+  const given = scopesOf(grant);
+  if (written === null || written.trim() === '') return [...given];
+  const asked = askedScopes(written, resourceOf(grant.resource, grant.issuer)?.server);
+  return asked && isWithinScopes(asked, given) ? [...asked] : undefined;
 }
 
 /** The address as tokens name it, and its server. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../../core/log.ts';
 import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../../threads/mcp-messages.ts';
+import { scopeOf } from '../protocol/scopes.ts';
 import type { ServerRegistry } from '../servers/registry.ts';
 import type { Asked, AuthorizationServer } from './authorization-server.ts';
 import { asOAuthServer, type ConnectFlow, type Onward } from './connect-flow.ts';
@@ -78,10 +79,10 @@ export class OAuthFront {
     if ('page' in asked) return errorPage(400, asked.page);
     if ('address' in asked) return askedWrongly(asked);
     const { browser, headers } = browserOf(request);
-    const { client, redirectUri, server } = asked;
+    const { client, redirectUri, server, scopes } = asked;
     const from = client.host === undefined ? '' : ` (${client.host})`;
     const what = server === undefined ? 'all MCP servers that you may use' : `the MCP server ${server}`;
-    const about = html`<p><strong>${client.name}${from}</strong> wants to use <strong>${what}</strong> in your name.</p><p>Nobody vouches for that name. The answer goes to <code>${new URL(redirectUri).host || redirectUri}</code>: allow it only if you have just begun this yourself.</p>`;
+    const about = html`<p><strong>${client.name}${from}</strong> wants to use <strong>${what}</strong> in your name${scopes.includes(scopeOf(server, 'all')) ? '' : `, for no more than ${scopes.join(' ')}`}.</p><p>Nobody vouches for that name. The answer goes to <code>${new URL(redirectUri).host || redirectUri}</code>: allow it only if you have just begun this yourself.</p>`;
     const form = issuer.form(query, browser);
     const forms = `${formsOf(request)} ${sourceOf(redirectUri)}`;
     const { offered: provider } = person;

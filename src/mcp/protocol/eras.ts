@@ -1,5 +1,6 @@
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, RpcError, type RpcNotification, type RpcRequest } from './json-rpc.ts';
+import { ScopeError } from './scopes.ts';
 
 /**
  * The two eras of MCP. Modern: every request says its version and capabilities
@@ -68,9 +69,10 @@ export function metaOf(params: JsonObject): JsonObject {
 
 /** What of `_meta` is the client's own business and goes on. */
 export function passingMeta(params: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(metaOf(params)).filter(([key]) => !key.startsWith(PREFIX) && key !== 'progressToken'),
-  );
+  const passing: Record<string, unknown> = {};
+  const meta = metaOf(params);
+  for (const key in meta) if (!key.startsWith(PREFIX) && key !== 'progressToken') passing[key] = meta[key];
+  return passing;
 }
 
 /** The headers of a POST that the modern era asks for; undefined where absent. */
@@ -130,6 +132,7 @@ export function mismatch(detail: string): RpcError {
 
 /** HTTP statuses that the modern era gives to errors; others are 200. */
 export function statusOf(error: RpcError): number {
+  if (error instanceof ScopeError) return 403;
   switch (error.code) {
     case -32_601:
       return 404;

@@ -140,7 +140,7 @@ export class FinderServer implements Served {
     return calls ? stringOf(objectOf(params['arguments'])?.['name']) : undefined;
   }
 
-  toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined {
+  toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects' | 'scope'>): string | undefined {
     return this.#joint.toolOfTask(params, context);
   }
 

@@ -1,27 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
+import { scopeBehind } from '../protocol/scopes.ts';
 import { LEGACY_TASK_ABILITIES, LEGACY_TASK_METHODS, TASK_METHODS, TASKS, unknownTask } from '../protocol/tasks.ts';
 import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
-import {
-  type CallContext,
-  type CallHolder,
-  NO_HOOKS,
-  type Served,
-  type ServerHealth,
-  type ToolName,
-} from './served.ts';
+import { type Asker, contextOf, everyPage, firstOf, type Part } from './parts.ts';
+import type { CallContext, CallHolder, Served, ServerHealth, ToolName } from './served.ts';
 import { listIn, type ToolPolicy, unknownTool } from './tool-policy.ts';
-
-/** One of the servers that stand under one name. */
-export interface Part {
-  readonly server: Served;
-  /** Absent: all of its tools. */
-  readonly enabledTools?: ReadonlySet<string>;
-  /** In place of its own credential. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 export interface JointOptions {
   readonly name: string;
@@ -31,7 +17,7 @@ export interface JointOptions {
   /** Who may use which tool, besides what each server says; it knows tools by both names. Absent: everybody all. */
   readonly policy?: ToolPolicy;
   /** The servers that the caller may use, in their order. */
-  parts(context: Pick<CallContext, 'subjects'>): readonly Part[];
+  parts(context: Asker): readonly Part[];
   /** Bound of the tools of all servers together. */
   maxTools(): number;
 }
@@ -121,7 +107,7 @@ export class JointServer implements Served {
   }
 
   async tools(context: CallContext): Promise<readonly JsonObject[]> {
-    const parts = this.#options.parts(context);
+    const parts = this.#parts(context);
     const lists = await Promise.all(
       // A server that is away is left out.
       parts.map((part) => part.server.tools(contextOf(context, part)).catch(() => [])),
@@ -136,7 +122,7 @@ export class JointServer implements Served {
   priceOf(): undefined {}
 
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
-    const all = this.#options.parts(context).map((part) => {
+    const all = this.#parts(context).map((part) => {
       const uris = wanted.uris.filter((uri) => (this.#resources.get(uri) ?? part.server.name) === part.server.name);
       return part.server.listen(contextOf(context, part), { ...wanted, uris }, notify);
     });
@@ -161,7 +147,7 @@ export class JointServer implements Served {
     key: string,
     places: Map<string, Place> | undefined,
   ): Promise<JsonObject> {
-    const parts = this.#options.parts(context);
+    const parts = this.#parts(context);
     const lists = await Promise.all(
       parts.map((part) =>
         everyPage(part, contextOf(context, part), method, key, this.#options.maxTools()).catch(() => []),
@@ -255,19 +241,26 @@ export class JointServer implements Served {
   ): Promise<{ part: Part; name: string } | undefined> {
     if (!places.has(shown)) await this.#list(context, `${key}/list`, key, places);
     const place = places.get(shown);
-    const part = place && this.#options.parts(context).find(({ server }) => server.name === place.server);
+    const part = place && this.#parts(context).find(({ server }) => server.name === place.server);
     if (!place || !part) return undefined;
     if (key === 'tools' && part.enabledTools?.has(place.name) === false) return undefined;
     if (key === 'tools' && !this.#allows(context, shown, place)) return undefined;
     return { part, name: place.name };
   }
 
-  toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined {
+  /** Servers that a token is not good for are not there. */
+  #parts(context: Asker): readonly Part[] {
+    const { scope } = context;
+    const parts = this.#options.parts(context);
+    return scope ? parts.filter(({ server }) => scopeBehind(scope, server.name).here !== undefined) : parts;
+  }
+
+  toolOfTask(params: JsonObject, context: Asker): string | undefined {
     return this.#partOfTask(context, params)?.server.toolOfTask?.(params, context);
   }
 
-  #partOfTask(context: Pick<CallContext, 'subjects'>, params: JsonObject): Part | undefined {
-    return this.#options.parts(context).find(({ server, enabledTools }) => {
+  #partOfTask(context: Asker, params: JsonObject): Part | undefined {
+    return this.#parts(context).find(({ server, enabledTools }) => {
       const tool = server.toolOfTask?.(params, context);
       return tool !== undefined && enabledTools?.has(tool) !== false;
     });
@@ -281,7 +274,7 @@ export class JointServer implements Served {
 
   async #tasksOfAll(context: CallContext): Promise<JsonObject> {
     const lists = await Promise.all(
-      this.#options.parts(context).map(async (part) => {
+      this.#parts(context).map(async (part) => {
         const own = contextOf(context, part);
         const all = await everyPage(part, own, 'tasks/list', 'tasks', this.#options.maxTools()).catch(() => []);
         const { server, enabledTools } = part;
@@ -298,7 +291,7 @@ export class JointServer implements Served {
     const uri = stringOf(params['uri']) ?? '';
     return lateCall(async () => {
       if (!this.#resources.has(uri)) await this.#list(context, 'resources/list', 'resources', undefined);
-      const parts = this.#options.parts(context);
+      const parts = this.#parts(context);
       const owner = this.#resources.get(uri);
       const [known] = parts.filter(({ server }) => server.name === owner);
       if (known) return known.server.call(contextOf(context, known), 'resources/read', params, hooks);
@@ -313,7 +306,7 @@ export class JointServer implements Served {
     const ref = objectOf(params['ref']) ?? {};
     const shown = stringOf(ref['name']);
     return lateCall(async () => {
-      const parts = this.#options.parts(context);
+      const parts = this.#parts(context);
       if (shown === undefined) {
         return callOf(
           firstOf(parts, (part) => part.server.call(contextOf(context, part), 'completion/complete', params, hooks)),
@@ -349,45 +342,6 @@ function withOwnNames(entry: JsonObject, name: string, { server }: Part): JsonOb
   const meta = objectOf(entry['_meta']);
   const before = server.kind === 'virtual' && meta ? listIn(meta, OWN_NAMES) : [];
   return { ...meta, [OWN_NAMES]: [name, ...before] };
-}
-
-/** A server's part of the request's context: the credential that the manifest of the joint one gives it. */
-function contextOf(context: CallContext, { server, headers }: Part): CallContext {
-  if (!headers || Object.hasOwn(context.serverHeaders, server.name)) return context;
-  return { ...context, serverHeaders: { ...context.serverHeaders, [server.name]: headers } };
-}
-
-async function everyPage(
-  part: Part,
-  context: CallContext,
-  method: string,
-  key: string,
-  max: number,
-): Promise<unknown[]> {
-  const all: unknown[] = [];
-  let cursor: string | undefined;
-  do {
-    const params = cursor === undefined ? {} : { cursor };
-    const page = await part.server.call(context, method, params, NO_HOOKS).result;
-    const found = listIn(page, key);
-    all.push(...found);
-    const next = stringOf(page['nextCursor']);
-    cursor = next !== cursor && found.length > 0 ? next : undefined;
-  } while (cursor !== undefined && all.length < max);
-  return all;
-}
-
-async function firstOf(parts: readonly Part[], ask: (part: Part) => Call): Promise<JsonObject> {
-  let failure: unknown = new RpcError(INVALID_PARAMS, 'No server here knows it.');
-  for (const part of parts) {
-    try {
-      return await ask(part).result;
-    } catch (error) {
-      // Another server may know it; the caller is told what the last one said.
-      failure = error;
-    }
-  }
-  throw failure;
 }
 
 function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {

@@ -20,6 +20,8 @@ export interface TaskParts {
   bounds(): { readonly callMs: number };
 }
 
+type Hearer = Pick<CallContext, 'session' | 'subject' | 'guarded'>;
+
 /** Callers whose tasks are remembered, and tasks of each; the oldest are forgotten first. */
 const MAX_SUBJECTS = 10_000;
 const MAX_TASKS = 1_000;
@@ -43,10 +45,21 @@ export class LeafTasks {
     this.#parts = parts;
   }
 
-  /** The tool that a task of this server came of, whoever asks. */
-  toolOf(params: JsonObject): string | undefined {
+  /** The tool that a task of this server came of, which is one of the caller. */
+  toolOf(params: JsonObject, { subjects }: Pick<CallContext, 'subjects'>): string | undefined {
     const task = this.#parts.ids.open(params);
-    return task?.server === this.#parts.server ? task.tool : undefined;
+    return task?.server === this.#parts.server && subjects.has(task.subject) ? task.tool : undefined;
+  }
+
+  /** Of the modern era: which tasks a subscription is about, by the ids of the server, with those of the client. */
+  async subscribed(context: CallContext, taskIds: readonly string[]): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    for (const taskId of taskIds) {
+      const task = this.#parts.ids.open({ taskId });
+      if (task?.server !== this.#parts.server || task.subject !== context.subject || task.era !== 'modern') continue;
+      if (await this.#mayUse(context, task.tool)) found.set(task.id, taskId);
+    }
+    return found;
   }
 
   /** A call of a tool that may be answered with a task. */
@@ -58,19 +71,19 @@ export class LeafTasks {
     const call = this.#parts.ask(context, 'tools/call', wanted ? params : plain, heard, cancelled);
     if (wanted) return { ...call, result: call.result.then((result) => this.#owned(result, context, tool, wanted)) };
     let awaited: AwaitedTask | undefined;
+    let gone = false;
     const task = (): AwaitedTask => {
       const ask: AwaitedParts['ask'] = (...asked) => this.#parts.ask(context, ...asked, () => false);
       awaited = new AwaitedTask({ server: this.#parts.server, bounds: () => this.#parts.bounds(), ask }, hooks);
       return awaited;
     };
     const mustBeTask = async (): Promise<boolean> =>
-      !context.session && !cancelled() && (await this.#parts.mustBeTask(context, tool));
+      !context.session && !gone && !cancelled() && (await this.#parts.mustBeTask(context, tool));
+    const failed = async (made: JsonObject): Promise<JsonObject> =>
+      (await mustBeTask()) ? task().ofLegacy(plain) : this.#owned(made, context, tool, undefined);
     const result = call.result.then(
-      async (made) => {
-        // The SDK of the era says so in a result.
-        if (made['isError'] === true && (await mustBeTask())) return task().ofLegacy(plain);
-        return this.#owned(made, context, tool, undefined);
-      },
+      // The SDK of the era says so in a result.
+      (made) => (made['isError'] === true ? failed(made) : this.#owned(made, context, tool, undefined)),
       async (error: unknown) => {
         if (!(error instanceof RpcError)) throw error;
         if (needsTasks(error) && !takesTasks(context.client.capabilities)) return task().ofModern(plain);
@@ -82,6 +95,7 @@ export class LeafTasks {
     return {
       result,
       cancel: () => {
+        gone = true;
         call.cancel();
         awaited?.cancel();
       },
@@ -103,7 +117,7 @@ export class LeafTasks {
       const taskId = String(params['taskId']);
       const named = (result: JsonObject): JsonObject => {
         if (method === 'tasks/result') return relatedTo(result, taskId);
-        return result['taskId'] === undefined ? result : told(result, taskId, context);
+        return result['taskId'] === undefined ? result : told(result, taskId, context.guarded === true);
       };
       return { ...call, result: call.result.then(named) };
     });
@@ -111,19 +125,19 @@ export class LeafTasks {
 
   /**
    * Hooks that hear of tasks by the ids of clients. `tool`: that of the task which is begun, or asked about; what is about a
-   * task of nobody known is not told.
+   * task of nobody known is not told. They may live as long as a session, and hold nothing of the request.
    */
-  heard(context: CallContext, hooks: CallHooks, tool?: string): CallHooks {
-    if (!context.session) return hooks;
+  heard({ session, subject, guarded = false }: Hearer, hooks: CallHooks, tool?: string): CallHooks {
+    if (!session) return hooks;
     const nameOf = (id: string): string | undefined => {
-      const known = this.#given.get(context.subject)?.get(id) ?? tool;
-      return known === undefined ? undefined : this.#sealed(context, id, known);
+      const known = this.#given.get(subject)?.get(id) ?? tool;
+      return known === undefined ? undefined : this.#sealed(subject, id, known);
     };
     return {
       notify: (method, params) => {
         const id = method === STATUS ? stringOf(params['taskId']) : undefined;
         const taskId = id === undefined ? undefined : nameOf(id);
-        const named = method === STATUS ? taskId && told(params, taskId, context) : renamedTask(params, nameOf);
+        const named = method === STATUS ? taskId && told(params, taskId, guarded) : renamedTask(params, nameOf);
         if (named) hooks.notify(method, named);
       },
       ask: async (method, params) => {
@@ -142,14 +156,17 @@ export class LeafTasks {
       const { resultType, taskId: id } = result;
       if (resultType !== 'task' || typeof id !== 'string') return result;
       const { server, ids } = this.#parts;
-      return told(result, ids.close({ server, id, subject, tool, era: 'modern' }), context);
+      return told(result, ids.close({ server, id, subject, tool, era: 'modern' }), context.guarded === true);
     }
     const task = objectOf(result['task']);
     const id = stringOf(task?.['taskId']);
     if (!task || id === undefined) return result;
     this.#remember(context, id, tool);
-    const taskId = this.#sealed(context, id, tool);
-    return { ...renamedTask(result, () => taskId), task: told(task, taskId, context) };
+    const taskId = this.#sealed(context.subject, id, tool);
+    // `_meta` may hold words for the model.
+    const { _meta, ...unsaid } = result;
+    const beside = context.guarded ? unsaid : renamedTask(result, () => taskId);
+    return { ...beside, task: told(task, taskId, context.guarded === true) };
   }
 
   async #list(context: CallContext, params: JsonObject, cancelled: () => boolean): Promise<JsonObject> {
@@ -169,7 +186,7 @@ export class LeafTasks {
         if (!task || id === undefined || tool === undefined) continue;
         const may = allowed.get(tool) ?? this.#mayUse(context, tool);
         allowed.set(tool, may);
-        if (await may) tasks.push(told(task, this.#sealed(context, id, tool), context));
+        if (await may) tasks.push(told(task, this.#sealed(context.subject, id, tool), context.guarded === true));
       }
       const cursor = stringOf(page['nextCursor']);
       // A page of others' tasks alone is empty, and clients take that for the last.
@@ -186,7 +203,7 @@ export class LeafTasks {
     );
   }
 
-  #sealed({ subject }: CallContext, id: string, tool: string): string {
+  #sealed(subject: string, id: string, tool: string): string {
     const { server, ids } = this.#parts;
     return ids.close({ server, id, subject, tool, era: 'legacy' });
   }
@@ -209,8 +226,8 @@ function eraOf({ session }: CallContext): 'legacy' | 'modern' {
   return session ? 'legacy' : 'modern';
 }
 
-/** Guards read results alone, so that words of the server about a task are not told where there are any. */
-function told(task: JsonObject, taskId: string, { guarded }: CallContext): JsonObject {
-  const { statusMessage, ...rest } = task;
+/** Guards read results alone: what else a server says of a task in words is not told where there are any. */
+function told(task: JsonObject, taskId: string, guarded: boolean): JsonObject {
+  const { statusMessage: _words, _meta: _more, ...rest } = task;
   return { ...(guarded ? rest : task), taskId };
 }

@@ -1,5 +1,6 @@
 import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { McpOpenApi, McpOperation } from '../../config/mcp/mcp-servers.ts';
+import { type OperationBody, operationBody } from './openapi-body.ts';
 
 /** Where an argument of a tool goes in the request. */
 export interface Parameter {
@@ -8,6 +9,8 @@ export interface Parameter {
   readonly name: string;
   readonly place: 'path' | 'query' | 'header';
   readonly explode: boolean;
+  /** The keys of an object become parameters of their own: `filter[name]=…`. */
+  readonly deep: boolean;
 }
 
 /** One operation of an API as a tool. */
@@ -15,8 +18,8 @@ export interface OperationTool {
   readonly method: string;
   readonly path: string;
   readonly parameters: readonly Parameter[];
-  /** Media type of the argument `body`; undefined: the operation takes none. */
-  readonly bodyType: string | undefined;
+  /** Undefined: the operation takes none. */
+  readonly body: OperationBody | undefined;
   /** As clients see it. */
   readonly tool: JsonObject & { readonly name: string };
 }
@@ -80,14 +83,18 @@ function toolOf(
     const { description } = parameter;
     properties[argument] = { ...objectOf(parameter['schema']), ...(description !== undefined && { description }) };
     if (place === 'path' || parameter['required'] === true) required.add(argument);
-    parameters.set(`${place} ${name}`, { argument, name, place, explode: parameter['explode'] !== false });
+    parameters.set(`${place} ${name}`, {
+      argument,
+      name,
+      place,
+      explode: parameter['explode'] !== false,
+      deep: parameter['style'] === 'deepObject',
+    });
   }
-  const body = objectOf(resolved(document, operation['requestBody'], 0));
-  const content = objectOf(body?.['content']) ?? {};
-  const bodyType = Object.keys(content).find((type) => /json/i.test(type)) ?? Object.keys(content)[0];
-  if (bodyType !== undefined) {
-    properties['body'] = objectOf(content[bodyType])?.['schema'] ?? {};
-    if (body?.['required'] === true) required.add('body');
+  const found = operationBody(objectOf(resolved(document, operation['requestBody'], 0)) ?? {});
+  if (found) {
+    properties['body'] = found.schema;
+    if (found.body.required) required.add('body');
   }
   const name = written?.name ?? toolName(stringOf(operation['operationId']) ?? `${method}_${path}`);
   const description =
@@ -103,7 +110,7 @@ function toolOf(
       ...written?.annotations,
     },
   };
-  return { method: method.toUpperCase(), path, parameters: [...parameters.values()], bodyType, tool };
+  return { method: method.toUpperCase(), path, parameters: [...parameters.values()], body: found?.body, tool };
 }
 
 function toolName(text: string): string {

@@ -1,4 +1,4 @@
-import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
+import { type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
 import { plainYaml } from '../../config/documents/yaml-documents.ts';
 import type { McpOpenApi } from '../../config/mcp/mcp-servers.ts';
 import type { Method } from '../../core/exchange.ts';
@@ -8,9 +8,10 @@ import { HttpCall, type HttpContext, placeOf, wholeAnswer } from '../upstream/ht
 import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo } from '../upstream/peer.ts';
 import type { ServerHost } from './leaf-server.ts';
+import { sentBody, spread, textOf } from './openapi-body.ts';
 import { type OperationTool, toolsOf } from './openapi-document.ts';
 import type { CallContext, Served, ServerHealth } from './served.ts';
-import { ToolPolicy, unknownTool } from './tool-policy.ts';
+import { requireScope, ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** An API with an OpenAPI document: each operation that the manifest names is a tool. */
 export class OpenApiServer implements Served {
@@ -93,6 +94,7 @@ export class OpenApiServer implements Served {
     return lateCall(async (cancelled) => {
       const found = (await this.#tools()).get(name);
       if (!found || !this.#policy.allows(name, found.tool, context)) throw unknownTool(name);
+      requireScope(context, this.name, found.tool);
       await this.#credentials.prepare(this.#manifest, context, hooks, cancelled);
       const { headers } = await this.#credentials.headersFor(this.#manifest, context);
       return this.#request(found, objectOf(params['arguments']) ?? {}, headers);
@@ -139,8 +141,9 @@ export class OpenApiServer implements Served {
     const own = new Set(headers.filter((_each, index) => index % 2 === 0));
     // What authorises the gateway is not the model's to replace.
     const all = [...headersOf(operation, args, own), ...headers];
-    const body = bodyOf(operation, args);
-    if (body !== undefined) all.push('content-type', operation.bodyType ?? 'application/json');
+    const { callMs, maxMessageBytes } = this.#host.settings();
+    const sent = operation.body && sentBody(operation.body, args['body'], maxMessageBytes);
+    if (sent) all.push('content-type', sent.contentType);
     const { url, tls } = this.#manifest;
     const base = placeOf(url, tls, this.name);
     const place = { ...base, path: base.path.replace(/\/+$/, '') + path };
@@ -148,7 +151,6 @@ export class OpenApiServer implements Served {
     let status = 0;
     let text = '';
     let call: HttpCall | undefined;
-    const { callMs } = this.#host.settings();
     const result = new Promise<JsonObject>((resolve, reject) => {
       const timer = setTimeout(() => {
         call?.abort();
@@ -159,7 +161,7 @@ export class OpenApiServer implements Served {
       call = new HttpCall(
         this.#http,
         place,
-        { method, headers: all, ...(body !== undefined && { body }) },
+        { method, headers: all, ...(sent && { body: sent.bytes }) },
         {
           started: (found) => {
             status = found;
@@ -200,7 +202,7 @@ function toolResult(status: number, text: string, isError: boolean): JsonObject 
 function pathOf({ path, parameters }: OperationTool, args: JsonObject): string {
   let filled = path;
   const query = new URLSearchParams();
-  for (const { argument, name, place, explode } of parameters) {
+  for (const { argument, name, place, explode, deep } of parameters) {
     const value = args[argument];
     if (place === 'path') {
       if (value === undefined || value === null || value === '') {
@@ -211,10 +213,7 @@ function pathOf({ path, parameters }: OperationTool, args: JsonObject): string {
       if (/^\.{1,2}$/.test(text))
         throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` is no part of a path.`);
       filled = filled.replaceAll(`{${name}}`, text);
-    } else if (place === 'query' && value !== undefined && value !== null) {
-      if (isArray(value) && explode) for (const each of value) query.append(name, textOf(each));
-      else query.append(name, textOf(value));
-    }
+    } else if (place === 'query') spread(name, value, { deep, explode }, (key, text) => query.append(key, text));
   }
   const search = query.toString();
   return search === '' ? filled : `${filled}?${search}`;
@@ -230,23 +229,6 @@ function headersOf({ parameters }: OperationTool, args: JsonObject, own: Readonl
     }
     return [name.toLowerCase(), text];
   });
-}
-
-function bodyOf({ bodyType }: OperationTool, args: JsonObject): string | undefined {
-  const { body } = args;
-  if (bodyType === undefined || body === undefined) return undefined;
-  if (/json/i.test(bodyType)) return JSON.stringify(body);
-  if (bodyType === 'application/x-www-form-urlencoded' && isObject(body)) {
-    const form = new URLSearchParams();
-    for (const [key, value] of Object.entries(body)) form.append(key, textOf(value));
-    return form.toString();
-  }
-  return textOf(body);
-}
-
-function textOf(value: unknown): string {
-  if (isArray(value)) return value.map(textOf).join(',');
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }
 
 function readDocument(text: string): JsonObject | undefined {

@@ -2,7 +2,7 @@ import { objectOf, parseObject } from '../../codec/json-value.ts';
 import type { McpRemote } from '../../config/mcp/mcp-servers.ts';
 import { HEADER_MISMATCH, MODERN_VERSION, UNSUPPORTED_VERSION } from '../protocol/eras.ts';
 import { RpcError, readMessage } from '../protocol/json-rpc.ts';
-import type { Credentials } from '../upstream/credentials.ts';
+import type { Credentials, Granted } from '../upstream/credentials.ts';
 import { type HttpContext, HttpFault, type HttpPlace, placeOf } from '../upstream/http-call.ts';
 import { HttpLink } from '../upstream/http-link.ts';
 import { LegacyPeer } from '../upstream/legacy-peer.ts';
@@ -64,8 +64,18 @@ export class RemoteServer extends LeafServer {
     return this.#parts.credentials.prepare(this.#manifest, context, hooks, cancelled);
   }
 
-  protected async open(context: CallContext): Promise<Opened> {
-    const { headers, identity } = await this.#parts.credentials.headersFor(this.#manifest, context);
+  protected override mayPrepare(): boolean {
+    return this.#parts.credentials.mayAsk(this.#manifest);
+  }
+
+  protected open(context: CallContext): Opened | Promise<Opened> {
+    const granted = this.#parts.credentials.headersFor(this.#manifest, context);
+    return granted instanceof Promise
+      ? granted.then((each) => this.#openWith(each, context))
+      : this.#openWith(granted, context);
+  }
+
+  #openWith({ headers, identity }: Granted, context: CallContext): Opened | Promise<Opened> {
     const key = `${identity}|${ownerOf(context)}`;
     const known = this.peers.get(key);
     if (known && !known.closed) {
@@ -79,7 +89,7 @@ export class RemoteServer extends LeafServer {
       opening = this.#begin(key, { headers }, context).finally(() => this.#opening.delete(key));
       this.#opening.set(key, opening);
     }
-    return { peer: await opening, key };
+    return opening.then((peer) => ({ peer, key }));
   }
 
   async #begin(key: string, headers: Sent, context: CallContext): Promise<Peer> {

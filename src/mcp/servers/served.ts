@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import { METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
+import type { ScopeGrant } from '../protocol/scopes.ts';
 import type { Call, CallHooks, ClientFacts, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import type { ChangedTool } from './tool-pins.ts';
 
@@ -20,6 +21,8 @@ export interface CallContext {
   readonly base?: string | undefined;
   /** By server: which of several accounts of the user is meant. */
   readonly accounts?: Readonly<Record<string, string>>;
+  /** What the token is good for, as far as this server is concerned; absent: all that its subject may. */
+  readonly scope?: ScopeGrant;
   readonly holder: CallHolder;
   /** Guards read results of tools, and what else a server says of a task they do not. */
   readonly guarded?: boolean;
@@ -75,11 +78,13 @@ export interface Served {
   mayUse(context: Pick<CallContext, 'subjects'>): boolean;
   /** Rejects with an RpcError. */
   info(context: CallContext): Promise<ServerInfo>;
+  /** The same where it is known and nobody has to be asked. */
+  infoNow?(context: CallContext): ServerInfo | undefined;
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call;
   /** All that the caller may use, of all pages, as they are told of; may be as old as `mcp.list_ttl_ms`. */
   tools(context: CallContext): Promise<readonly JsonObject[]>;
   /** The tool that a task came of, by its own name; undefined: the task is none of this server's. */
-  toolOfTask?(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined;
+  toolOfTask?(params: JsonObject, context: Pick<CallContext, 'subjects' | 'scope'>): string | undefined;
   /** The tool that a call means where it is not the one that it names, for its record. */
   meant?(params: JsonObject): string | undefined;
   /** Integer nano-dollars of each call; undefined: no price is known. */

@@ -53,7 +53,7 @@ export class StdioServer extends LeafServer {
     return [...this.#links.values()].flatMap(({ pid }) => pid ?? []);
   }
 
-  protected async open(context: CallContext): Promise<Opened> {
+  protected open(context: CallContext): Opened | Promise<Opened> {
     const key = this.#manifest.perUser ? userKey(this.name, context) : 'all';
     const known = this.peers.get(key);
     if (known && !known.closed) return { peer: known, key };
@@ -62,7 +62,7 @@ export class StdioServer extends LeafServer {
       opening = this.#begin(key, context).finally(() => this.#opening.delete(key));
       this.#opening.set(key, opening);
     }
-    return { peer: await opening, key };
+    return opening.then((peer) => ({ peer, key }));
   }
 
   async #begin(key: string, context: CallContext): Promise<Peer> {

@@ -3,6 +3,7 @@ import type { McpServerBase, McpToolGrant, McpToolSetting } from '../../config/m
 import { compilePatterns } from '../../policy/model-pattern.ts';
 import { compileSubjects, type SubjectMatcher } from '../../policy/subject-match.ts';
 import { INVALID_PARAMS, RpcError } from '../protocol/json-rpc.ts';
+import { ScopeError, scopeBehind, scopeOf } from '../protocol/scopes.ts';
 import type { CallContext } from './served.ts';
 
 interface Grant {
@@ -77,6 +78,19 @@ export class ToolPolicy {
       ...(setting.annotations && { annotations: { ...objectOf(tool['annotations']), ...setting.annotations } }),
     };
   }
+}
+
+/** Throws a ScopeError where the token is not good for the tool. `tool`: as it is told of; undefined: it is not known. */
+export function requireScope(
+  { scope }: Pick<CallContext, 'scope'>,
+  server: string,
+  tool: JsonObject | undefined,
+): void {
+  if (!scope) return;
+  const { here } = scopeBehind(scope, server);
+  const isRead = objectOf(tool?.['annotations'])?.['readOnlyHint'] === true;
+  if (here === 'all' || (here === 'read' && isRead)) return;
+  throw new ScopeError(scopeOf(server, isRead ? 'read' : 'all'), scope);
 }
 
 /** As a server answers that has no such tool: whoever may not use one learns nothing of it. */

@@ -104,29 +104,37 @@ export class Credentials {
   readonly #options: CredentialsOptions;
   /** By token address, client, scopes, and the caller's token that was exchanged. */
   readonly #tokens = new GenerationCache<KeptToken>(MAX_TOKENS);
+  /** By manifest. */
+  readonly #shared = new WeakMap<Server, Granted>();
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
   }
 
-  /** Rejects with an RpcError. */
-  async headersFor(server: Server, context: CallContext): Promise<Granted> {
-    const merged = new Map<string, string>();
-    const add = (headers: Readonly<Record<string, string>>): void => {
-      for (const [name, value] of Object.entries(headers)) {
-        const lower = name.toLowerCase();
-        if (!RESERVED.has(lower) && !lower.startsWith('mcp-')) merged.set(lower, value);
-      }
-    };
-    add(server.headers);
+  /** No promise where nobody has to be asked. Rejects with an RpcError. */
+  headersFor(server: Server, context: CallContext): Granted | Promise<Granted> {
     const own = Object.hasOwn(context.serverHeaders, server.name) ? context.serverHeaders[server.name] : undefined;
     // What the client brings itself stands in place of what the gateway has.
-    const granted: { readonly headers: Readonly<Record<string, string>>; readonly identity?: string } = own
-      ? { headers: own }
-      : await this.#headersOf(server, context);
-    add(granted.headers);
-    const headers = [...merged].flat();
-    return { headers, identity: granted.identity ?? digestOf(headers) };
+    if (own) return grantedOf(server, { headers: own });
+    const { auth } = server;
+    if (auth.type === 'none') return this.#ofAll(server, {});
+    if (auth.type === 'header' && !auth.perUser) return this.#ofAll(server, auth.headers);
+    return this.#headersOf(server, context).then((found) => grantedOf(server, found));
+  }
+
+  /** The same for every caller. */
+  #ofAll(server: Server, headers: Readonly<Record<string, string>>): Granted {
+    let granted = this.#shared.get(server);
+    if (granted === undefined) {
+      granted = grantedOf(server, { headers });
+      this.#shared.set(server, granted);
+    }
+    return granted;
+  }
+
+  /** Whether `prepare` may ask the user. */
+  mayAsk({ auth }: Pick<Server, 'auth'>): boolean {
+    return auth.type === 'oauth2' && auth.grant === 'authorization_code';
   }
 
   /**
@@ -271,6 +279,19 @@ export class Credentials {
       });
     }
   }
+}
+
+function grantedOf(
+  server: Server,
+  found: { readonly headers: Readonly<Record<string, string>>; readonly identity?: string },
+): Granted {
+  const merged = new Map<string, string>();
+  for (const [name, value] of [...Object.entries(server.headers), ...Object.entries(found.headers)]) {
+    const lower = name.toLowerCase();
+    if (!RESERVED.has(lower) && !lower.startsWith('mcp-')) merged.set(lower, value);
+  }
+  const headers = [...merged].flat();
+  return { headers, identity: found.identity ?? digestOf(headers) };
 }
 
 /** Whose credential a call needs. */

@@ -58,7 +58,7 @@ export interface HttpRequest {
   readonly method: Method;
   /** Flat name-value pairs. */
   readonly headers: readonly string[];
-  readonly body?: string;
+  readonly body?: string | Buffer;
   /** The answer holds messages of MCP: where a server writes one a line as plain JSON, each is read as it comes. */
   readonly ofMessages?: true;
 }
@@ -108,7 +108,7 @@ export class HttpCall implements AttemptHandler, Swept {
       path,
       method: request.method,
       headers: ['accept-encoding', 'identity', ...request.headers],
-      body: body === undefined ? undefined : Buffer.from(body),
+      body: typeof body === 'string' ? Buffer.from(body) : body,
     });
     if (sent) context.sweeper.add(this);
     else {
@@ -154,7 +154,7 @@ export class HttpCall implements AttemptHandler, Swept {
     }
     const bound = this.#status >= 300 ? MAX_ERROR_BYTES : this.#context.bounds().maxMessageBytes;
     this.#bytes += bytes.length;
-    if (this.#bytes <= bound) this.#chunks.push(Buffer.from(bytes));
+    if (this.#bytes <= bound) this.#chunks.push(bytes);
     else if (this.#status < 300) this.#tooLarge();
     if (this.#lines !== false && this.#status < 300 && bytes.includes(0x0a)) this.#readLines();
   }
@@ -180,7 +180,8 @@ export class HttpCall implements AttemptHandler, Swept {
 
   ended(): void {
     if (this.#over) return;
-    const body = Buffer.concat(this.#chunks).toString();
+    const [first] = this.#chunks;
+    const body = (first && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)).toString();
     if (this.#status >= 300) {
       const redirect = this.#status < 400 ? ' (redirects are not followed)' : '';
       const answer = { status: this.#status, body, headers: this.#headers };

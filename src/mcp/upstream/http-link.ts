@@ -1,3 +1,4 @@
+import { NumberMap } from '../../core/number-map.ts';
 import { type RpcMessage, readMessage } from '../protocol/json-rpc.ts';
 import { HttpCall, type HttpContext, type HttpFault, type HttpPlace } from './http-call.ts';
 import type { Link, LinkOwner } from './link.ts';
@@ -23,7 +24,7 @@ export class HttpLink implements Link {
   /** Of an old server, once it is agreed upon. */
   version: string | undefined;
   readonly #options: HttpLinkOptions;
-  readonly #calls = new Map<number, HttpCall>();
+  readonly #calls = new NumberMap<HttpCall>();
   #hearing: HttpCall | undefined;
   #hears: 'not' | 'opening' | 'open' | 'refused' = 'not';
   /** They wait until it is open, or is not to be had. */
@@ -56,8 +57,7 @@ export class HttpLink implements Link {
   }
 
   drop(id: number): void {
-    this.#calls.get(id)?.abort();
-    this.#calls.delete(id);
+    this.#calls.take(id)?.abort();
   }
 
   send(json: string, headers: readonly string[]): Promise<void> {
@@ -84,8 +84,7 @@ export class HttpLink implements Link {
     clearTimeout(this.#timer);
     this.#hearing?.abort();
     this.#hearsNow('refused');
-    for (const call of this.#calls.values()) call.abort();
-    this.#calls.clear();
+    for (const [id] of this.#calls.entries()) this.drop(id);
     if (this.sessionId === undefined) return;
     const ignore = (): void => undefined;
     this.#call('DELETE', [], undefined, { started: ignore, message: ignore, ended: ignore, failed: ignore });
@@ -93,7 +92,7 @@ export class HttpLink implements Link {
 
   #ended(id: number, call: HttpCall, answered: boolean, resumes: number): void {
     if (answered || !this.#resumable(call, resumes)) {
-      this.#calls.delete(id);
+      this.#calls.take(id);
       this.owner?.over(id, undefined);
       return;
     }
@@ -105,7 +104,7 @@ export class HttpLink implements Link {
       this.#resume(id, call.lastEventId!, call.retryMs ?? RESUME_MS, resumes);
       return;
     }
-    this.#calls.delete(id);
+    this.#calls.take(id);
     this.owner?.over(id, answered ? undefined : fault);
   }
 
@@ -117,7 +116,7 @@ export class HttpLink implements Link {
   #resume(id: number, lastEventId: string, inMs: number, resumes: number): void {
     const timer = setTimeout(
       () => {
-        if (this.#closed || !this.#calls.has(id)) return;
+        if (this.#closed || this.#calls.get(id) === undefined) return;
         let answered = false;
         const call = this.#call('GET', ['last-event-id', lastEventId], undefined, {
           started: () => undefined,

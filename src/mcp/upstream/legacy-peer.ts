@@ -98,11 +98,12 @@ export class LegacyPeer extends Peer {
     // Not waited for here: a call that may be asked something waits.
     if (this.#mustHear) void this.options.link.hear();
     this.#capabilities = objectOf(result['capabilities']) ?? {};
-    return {
+    this.info = {
       capabilities: this.#capabilities,
       serverInfo: objectOf(result['serverInfo']) ?? {},
       instructions: stringOf(result['instructions']),
     };
+    return this.info;
   }
 
   /** The call, made when what must come before it has. */

@@ -65,7 +65,6 @@ export class ModernPeer extends Peer {
       call = this.#begin(method, sent, hooks, token);
       return call.result;
     });
-    result.catch(() => undefined);
     return { result, cancel: () => call.cancel() };
   }
 
@@ -77,6 +76,7 @@ export class ModernPeer extends Peer {
       ...(wanted.prompts && { promptsListChanged: true }),
       ...(wanted.resources && { resourcesListChanged: true }),
       ...(wanted.uris.length > 0 && { resourceSubscriptions: wanted.uris }),
+      ...(wanted.taskIds && { taskIds: wanted.taskIds }),
     };
     let call: Call | undefined;
     let failures = 0;
@@ -132,11 +132,12 @@ export class ModernPeer extends Peer {
         supported: versions,
       });
     }
-    return {
+    this.info = {
       capabilities: objectOf(result['capabilities']) ?? {},
       serverInfo: objectOf(metaOf(result)[META.serverInfo]) ?? {},
       instructions: stringOf(result['instructions']),
     };
+    return this.info;
   }
 
   #withMeta(params: JsonObject, takesTasks?: true): JsonObject {

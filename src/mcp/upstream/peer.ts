@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import { objectOf } from '../../codec/json-value.ts';
+import { NumberMap } from '../../core/number-map.ts';
 import type { Era } from '../protocol/eras.ts';
 import {
   METHOD_NOT_FOUND,
@@ -44,6 +45,8 @@ export interface Wanted {
   readonly prompts: boolean;
   readonly resources: boolean;
   readonly uris: readonly string[];
+  /** Of the modern era, as the side that is asked names them; absent: none. */
+  readonly taskIds?: readonly string[];
 }
 
 export interface Listening {
@@ -93,7 +96,7 @@ export abstract class Peer implements LinkOwner {
   /** performance.now() when it was last of use. */
   usedAt = performance.now();
   readonly options: PeerOptions;
-  readonly pending = new Map<number, Pending>();
+  readonly pending = new NumberMap<Pending>();
   readonly listeners = new Set<{ wanted: Wanted; notify: CallHooks['notify'] }>();
   /** An old server asks beside all calls: whoever listens as the client itself. */
   onAsk: CallHooks['ask'] | undefined;
@@ -101,6 +104,8 @@ export abstract class Peer implements LinkOwner {
   readonly #tokensOfTasks = new Map<number, unknown>();
   #nextId: number;
   closed = false;
+  /** What `ready` gave, once it has. */
+  info: ServerInfo | undefined;
 
   constructor(options: PeerOptions) {
     this.options = options;
@@ -120,7 +125,7 @@ export abstract class Peer implements LinkOwner {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    for (const id of [...this.pending.keys()]) {
+    for (const [id] of this.pending.entries()) {
       this.settle(id)?.reject(new RpcError(UPSTREAM_ERROR, 'The session with the server was closed.'));
     }
     this.listeners.clear();
@@ -177,7 +182,7 @@ export abstract class Peer implements LinkOwner {
   lost(fault: HttpFault): void {
     if (this.closed) return;
     this.closed = true;
-    for (const id of [...this.pending.keys()]) this.settle(id)?.reject(this.errorOf(fault));
+    for (const [id] of this.pending.entries()) this.settle(id)?.reject(this.errorOf(fault));
     this.listeners.clear();
     this.options.onLost(fault);
   }
@@ -211,8 +216,7 @@ export abstract class Peer implements LinkOwner {
   }
 
   protected settle(id: number): Pending | undefined {
-    const pending = this.pending.get(id);
-    this.pending.delete(id);
+    const pending = this.pending.take(id);
     clearTimeout(pending?.timer);
     return pending;
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { joinedHeaders } from '../../../src/core/header-lines.ts';
 import { joinHead, serverTiming, statusLine } from '../../../src/edge/response-head.ts';
 
 test('a status line has the status’s own words, an unknown status too', () => {
@@ -26,6 +27,12 @@ test('no header value can end its header and begin another, whichever header it 
     assert.equal(joined.split('\r\n').length, 2, JSON.stringify(evil));
     assert.equal(/[\0\n]/.test(joined.replace('\r\n', '')), false);
   }
+});
+
+test('headers that are joined once are as safe as others', () => {
+  const { lines, list } = joinedHeaders(['a', 'x\r\nset-cookie: a=1', 'b', '2']);
+  assert.equal(lines, '\r\na: xset-cookie: a=1\r\nb: 2');
+  assert.equal(list.length, 4);
 });
 
 test('every control character of a header value is dropped except the tab', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
+import type { Target } from '../../../src/providers/provider.ts';
 import { HeldMemory } from '../../../src/relay/held-memory.ts';
 import { StreamPassthrough, type StreamPassthroughOptions } from '../../../src/relay/stream-passthrough.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
@@ -409,5 +410,38 @@ test('a read of many events that look like nothing known takes no longer each, t
       };
     };
     assertLinear(run(800_000), run(200_000), line);
+  }
+});
+
+test('a stream is read the same, whatever its target streamed before', () => {
+  const call = (index: number, more: object) => chunkEvent({ tool_calls: [{ index, ...more }] });
+  const ofChoice = (index: number) =>
+    `data: ${JSON.stringify({ choices: [{ index, delta: { content: 'a' }, finish_reason: null }] })}\n\n`;
+  const begun = call(0, { id: 'call_1', function: { name: 'f', arguments: '' } });
+  const streams = [
+    role + hello + chunkEvent({ content: ' world' }) + finish + USAGE_EVENT + DONE_EVENT,
+    role + chunkEvent({ content: '' }) + chunkEvent({ content: 'a' }) + chunkEvent({ content: 'b' }) + finish,
+    chunkEvent({ reasoning_content: 'a' }) + chunkEvent({ reasoning_content: 'b' }) + finish + DONE_EVENT,
+    begun + call(0, { function: { arguments: '{}' } }) + finish + DONE_EVENT,
+    // Parallel calls that have one index.
+    begun + begun.replace('call_1', 'call_2') + call(0, { function: { arguments: '{}' } }) + finish + DONE_EVENT,
+    ofChoice(0) + ofChoice(1) + finish,
+    ofChoice(1) + ofChoice(1) + finish,
+    `${hello + hello}data: ${JSON.stringify({ error: { message: 'x'.repeat(hello.length) } })}\n\n`,
+  ];
+  const told = (stream: string, target: Target) => {
+    const { host, meter, mode, send } = start({ target });
+    send(stream);
+    mode.ended();
+    const { finished, contentPieces, behindTheEnd } = host;
+    const output = host.output().toString();
+    return { finished, contentPieces, behindTheEnd, output, error: host.error?.code, usage: meter.usage };
+  };
+  for (const before of streams) {
+    for (const stream of streams) {
+      const used = { ...exampleTarget };
+      told(before, used);
+      assert.deepEqual(told(stream, used), told(stream, { ...exampleTarget }), `${before}\n${stream}`);
+    }
   }
 });
