@@ -7,6 +7,7 @@ import type {
   Principal,
   ResponseSink,
 } from '../../src/core/exchange.ts';
+import type { JoinedHeaders } from '../../src/core/header-lines.ts';
 import { exchangeId } from '../../src/core/ids.ts';
 import { localHeaders } from '../../src/core/local-exchange.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
@@ -31,17 +32,19 @@ export class FakeSink implements ResponseSink {
   status: number | undefined;
   readonly written: Uint8Array[] = [];
   #headers: readonly string[] = [];
+  #joined: JoinedHeaders | undefined;
 
   /** By name. */
   get headers(): Record<string, string> {
-    const list = this.#headers;
+    const list = [...this.#headers, ...(this.#joined?.list ?? [])];
     return Object.fromEntries(list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1]!]] : [])));
   }
 
-  start(status: number, headers: readonly string[]): void {
+  start(status: number, headers: readonly string[], joined?: JoinedHeaders): void {
     this.started = true;
     this.status = status;
     this.#headers = headers;
+    this.#joined = joined;
   }
 
   write(chunk: Uint8Array): boolean {

@@ -49,13 +49,17 @@ const REST_WORTH_BYTES = 8 * 1024 * 1024;
 const WORTH_A_PAUSE_BYTES = OLD_MIB * 1024 * 1024;
 /** A thread that is busy for a smaller share of its time has nobody whom a pause delays for long. */
 const CALM_SHARE = 0.05;
+/** After so many looks a collection in steps is over. */
+const SETTLING_LOOKS = 4;
+/** More than V8 lets come outside of its heap before it collects (64 MiB). Nobody writes into it, so that it is no memory. */
+const PRESSURE_BYTES = 80 * 1024 * 1024;
 
 /**
  * Gives back what a thread no longer needs, which V8 with these flags would keep for good: 20 MB of each thread's start, a
  * hundred of what a storm of streams that were left leaves behind. It is done as soon as nobody is served; or, where a few
- * answers are always open, as soon as little is to do. It takes 30 to 60 ms of the calling thread. What the thread may
- * grow to without a collection stays as it is; only its pages are given back. `mark`: undefined while an exchange is
- * open, else a number that differs whenever one was served in between.
+ * answers are always open, as soon as little is to do. What the thread may grow to without a collection stays as it is;
+ * only its pages are given back. `mark`: undefined while an exchange is open, else a number that differs whenever one was
+ * served in between.
  */
 export function collectWhenIdle(mark: () => number | undefined): void {
   const untouched = mark();
@@ -67,6 +71,11 @@ export function collectWhenIdle(mark: () => number | undefined): void {
   let leastBytes = Number.POSITIVE_INFINITY;
   let idleLooks = 0;
   let restedAt: number | undefined;
+  let settling = 0;
+  const collected = (): void => {
+    leftBytes = heldBytes();
+    leastBytes = Math.min(leastBytes, leftBytes);
+  };
   setInterval(() => {
     const now = mark();
     const isIdle = now !== undefined && now === before;
@@ -75,24 +84,27 @@ export function collectWhenIdle(mark: () => number | undefined): void {
     const busyNow = performance.eventLoopUtilization();
     const isCalm = performance.eventLoopUtilization(busyNow, busy).utilization < CALM_SHARE;
     busy = busyNow;
-    const held = heldBytes();
-    // Once a rest. What others let go since the last collection, large bodies say, counts as well.
-    if (idleLooks >= REST_LOOKS && now !== restedAt && held - leastBytes >= REST_WORTH_BYTES) {
-      restedAt = now;
-      giveBack();
-      leftBytes = heldBytes();
-      leastBytes = Math.min(leastBytes, leftBytes);
-      return;
-    }
     // What loading left behind is worth it in any thread: there are several.
     const idleWorthBytes = leftBytes === 0 ? 0 : WORTH_BYTES;
     const worthBytes = isIdle ? idleWorthBytes : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
     wasCalm = isCalm;
-    if (held - leftBytes < worthBytes) return;
-    // It stops the thread twice as long, which somebody who is being served would notice, and who comes next as well.
-    collectAll(isIdle && leftBytes === 0 && now === untouched ? 'last-resort' : 'regular');
-    leftBytes = heldBytes();
-    leastBytes = Math.min(leastBytes, leftBytes);
+    if (settling > 0) {
+      settling -= 1;
+      if (settling === 0) collected();
+      return;
+    }
+    const held = heldBytes();
+    // Once a rest. What others let go since the last collection, large bodies say, counts as well.
+    const rests = idleLooks >= REST_LOOKS && now !== restedAt && held - leastBytes >= REST_WORTH_BYTES;
+    if (!rests && held - leftBytes < worthBytes) return;
+    if (rests) restedAt = now;
+    if (isIdle && leftBytes === 0 && now === untouched) {
+      collectAtOnce();
+      collected();
+    } else {
+      collectInSteps();
+      settling = SETTLING_LOOKS;
+    }
   }, LOOK_MS).unref();
 }
 
@@ -103,29 +115,24 @@ function heldBytes(): number {
 }
 
 /**
- * All that a regular collection gives back, and the pages of the young generation, which no other one does: 30 MB of a thread
- * that was busy. What was compiled stays, as long as the flag says so; it holds for all threads, of which any may be
- * collecting meanwhile, and says nothing but that.
+ * Has V8 collect as it does under load, beside other work: memory outside of its heap that comes at once is a reason for it.
+ * A collection by `gc` begins with nobody on the stack. It does not keep the shapes of objects of which none is alive, and
+ * every function that was compiled for them goes too: the four thousand answers behind a rest cost four times as much.
  */
-function giveBack(): void {
-  setFlagsFromString('--no-flush-bytecode');
-  try {
-    collectAll('last-resort');
-  } finally {
-    setFlagsFromString('--flush-bytecode');
-  }
+function collectInSteps(): void {
+  Buffer.allocUnsafeSlow(PRESSURE_BYTES);
 }
 
 let collect: unknown = globalThis.gc;
 
 /**
- * `last-resort` shrinks the young generation and forgets compiled code, too: good for a thread that has just loaded. One that
- * has served pays for it with all that it serves next (load: chat-burst cost 1.6 times as much).
+ * For a thread that has just loaded. It stops the thread for 30 to 60 ms, shrinks the young generation, and forgets compiled
+ * code, which one that has served pays for with all that it serves next.
  */
-function collectAll(flavor: 'last-resort' | 'regular'): void {
+function collectAtOnce(): void {
   // The main thread was there before the flag.
   if (isMainThread) collect ??= runInNewContext('globalThis.gc');
   // Without it the memory stays; nothing else depends on it.
   if (typeof collect !== 'function') return;
-  collect({ type: 'major', execution: 'sync', flavor });
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }

@@ -67,7 +67,7 @@ describe('the console without an admin key, in a browser', { skip: browserSkip }
       await open(page, '/cache', 'Answers are cached');
       assert.doesNotMatch(await textOf(page), /Drop cached answers/);
       await open(page, '/models', 'demo/chat');
-      await open(page, '/configuration', 'It needs the role admin');
+      await open(page, '/configuration', 'This console only shows');
       assert.deepEqual(await axeFaults(page), []);
       const again = await newPage(browser, address);
       await shown(again, 'sign_in_refused');

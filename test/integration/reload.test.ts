@@ -121,7 +121,7 @@ test('a reload that changes keys alone tells relay threads of nothing else, and 
   const before = gateway.output().length;
   await gateway.configure(withKey(more));
   await eventually('the new key is known everywhere', async () => !(await statuses(more)).has(401));
-  assert.match(gateway.output().slice(before), /"onlyKeys":true/);
+  await eventually('the log says so', () => /"onlyKeys":true/.test(gateway.output().slice(before)));
   await gateway.configure(withKey());
   await eventually('it is known nowhere', async () => !(await statuses(more)).has(200));
   assert.deepEqual(await statuses(KEY), new Set([200]));

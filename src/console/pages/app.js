@@ -1,6 +1,6 @@
 // The shell: who is signed in, where one is, and the page that belongs to the address.
 import { call, html, readAddress, SessionContext, to, useAction, useSessionForCalls } from './core.js';
-import { useCallback, useContext, useEffect, useRef, useState } from './lib/hooks.js';
+import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from './lib/hooks.js';
 import { render } from './lib/preact.js';
 import { Fault, Field } from './parts.js';
 
@@ -124,7 +124,8 @@ function Shell({ onLeft }) {
   const session = useContext(SessionContext);
   const [address, setAddress] = useState(readAddress);
   const [isOpen, setOpen] = useState(false);
-  useEffect(() => {
+  // At once: whoever presses a link as soon as it is there is heard.
+  useLayoutEffect(() => {
     const changed = () => {
       setAddress(readAddress());
       setOpen(false);
