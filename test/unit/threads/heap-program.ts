@@ -2,7 +2,8 @@
  * A process of its own, since V8's flags are the process's. Starts a thread through which, on a small heap, 1.6 GB of
  * memory outside of it come and go; prints how often all of its heap was collected, and for how many MiB its young
  * generation had room at the beginning. `steady`: the thread is started after keepHeapSteady. `collected`: and begins after
- * collectWhenIdle has done its work; MiB resident of its young generation then.
+ * collectWhenIdle has done its work; MiB resident of its young generation then. `rested`: a function is compiled, and nobody
+ * calls it while collectWhenIdle does its work; whether it is compiled still.
  */
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics } from 'node:v8';
@@ -12,6 +13,25 @@ import { collectWhenIdle, keepHeapSteady } from '../../../src/threads/steady-hea
 const TURNS = 1_000;
 const CHUNKS = 100;
 const CHUNK_BYTES = 16_384;
+
+/** Exported, so that it lives on when nothing makes one. */
+export class Shape {
+  readonly #size: number;
+  readonly twice: number;
+
+  constructor(size: number) {
+    this.#size = size;
+    this.twice = 2 * size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+}
+
+function lengthOf(shape: Shape): number {
+  return shape.size + shape.twice;
+}
 
 if (isMainThread) {
   const how = process.argv[2] ?? '';
@@ -47,5 +67,16 @@ if (isMainThread) {
       majors = 0;
       turn();
     }, 2_000);
+  } else if (process.argv[2] === 'rested') {
+    // V8's flag --allow-natives-syntax. 16: the function is optimized (OptimizationStatus::kOptimized).
+    const statusOf = new Function('f', 'return %GetOptimizationStatus(f)');
+    const isCompiled = (): boolean => (Number(statusOf(lengthOf)) & 16) !== 0;
+    let served = 0;
+    collectWhenIdle(() => served);
+    for (let i = 0; i < 1_000_000; i += 1) served += lengthOf(new Shape(i)) > 0 ? 1 : 0;
+    setTimeout(() => {
+      const wasCompiled = isCompiled();
+      setTimeout(() => console.log(JSON.stringify({ majors, wasCompiled, isCompiled: isCompiled() })), 3_500);
+    }, 300);
   } else turn();
 }

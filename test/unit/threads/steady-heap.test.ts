@@ -6,13 +6,19 @@ import { promisify } from 'node:util';
 
 const PROGRAM = fileURLToPath(new URL('heap-program.ts', import.meta.url));
 
+interface Rest {
+  readonly majors: number;
+  readonly wasCompiled: boolean;
+  readonly isCompiled: boolean;
+}
+
 interface Heap {
   readonly majors: number;
   readonly youngMib: number;
   readonly residentMib: number;
 }
 
-async function run(how: 'steady' | 'collected' | 'as V8 has it', ...flags: string[]): Promise<Heap> {
+async function run<T = Heap>(how: 'steady' | 'collected' | 'rested' | 'as V8 has it', ...flags: string[]): Promise<T> {
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, PROGRAM, how], { timeout: 60_000 });
   return JSON.parse(stdout);
 }
@@ -30,6 +36,11 @@ test('the garbage of a start is given back to the system, and the heap is as ste
   assert.ok(residentMib < 4, `${residentMib} MiB of the young generation are resident`);
   assert.ok(majors <= 1, `${majors} collections of all`);
   assert.ok(youngMib >= 16, `${youngMib} MiB`);
+});
+
+test('a rest in which all is collected forgets nothing that was compiled', async () => {
+  const rest = await run<Rest>('rested', '--allow-natives-syntax');
+  assert.deepEqual({ ...rest, majors: rest.majors > 0 }, { majors: true, wasCompiled: true, isCompiled: true });
 });
 
 test('a V8 flag of the command line stays as it was given', async () => {
