@@ -14,12 +14,8 @@ import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
-import { createLimits } from '../limits/limits.ts';
-import { TokenForecast } from '../limits/token-forecast.ts';
-import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import { dialects as allDialects, PASSED_AT } from '../plugs.ts';
-import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
@@ -47,7 +43,7 @@ import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
 import { Shadows } from './shadows.ts';
-import { type Lasting, makeSnapshot } from './snapshot.ts';
+import { lastingOf, makeSnapshot, toolLimits } from './snapshot.ts';
 import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
 import { threadCache } from './thread-cache.ts';
@@ -58,9 +54,6 @@ import { warmUp } from './warm-up.ts';
 const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
-
-/** No tool is a target; what it costs is told with the call. */
-const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
 type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
@@ -113,16 +106,14 @@ const counts = new MemoryCounters(data.counts, data.thread);
 const redis = { data, send, settings: () => snapshot.settings };
 const redisCounts = await openCountsInRedis(redis, counts);
 const tokens = new Map(data.tokens.map((token) => [token.id, token]));
-const lasting: Lasting = {
+const lasting = lastingOf(data, {
   counters: redisCounts ?? counts,
   now: () => counts.clock.now(),
-  forecast: new TokenForecast(),
   tokens,
-  health: new HealthMemory(() => counts.clock.now(), data.health),
   guardHttp: pooledClient(pools),
   guardElsewhere: tasks.guards,
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
-};
+});
 let { configuration } = data;
 let snapshot = makeSnapshot(configuration, lasting);
 const ledgerRoom = new LedgerRoom(records, () => snapshot.settings.ledger, data.journal?.full ?? false);
@@ -182,7 +173,7 @@ const pipeline: PipelineOptions = {
   }),
 };
 
-/** Of one thread alone. */
+/** Probes are made in one thread alone. */
 const probes =
   data.thread === 0
     ? new TargetProbes({
@@ -196,7 +187,7 @@ probes?.reconfigure(server.routing);
 
 const mcp = new McpGate({
   configuration: data.configuration,
-  limits: (configuration) => createLimits(toolRules(configuration), { ...lasting, price: () => NO_TOOL_PRICE }),
+  limits: (configuration) => toolLimits(configuration, lasting),
   pipeline,
   keyOf: ({ headers }) => {
     const { authorization, xApiKey, apiKey } = headers as RequestHead;

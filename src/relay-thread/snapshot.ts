@@ -5,6 +5,8 @@ import { guardCode } from '../guardrails/guard-code.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
+import { TokenForecast } from '../limits/token-forecast.ts';
+import { toolRules } from '../limits/tool-rules.ts';
 import type { Snapshot } from '../pipeline/pipeline-options.ts';
 import { guardCredential, openAccounts } from '../plugs.ts';
 import { CacheRules } from '../policy/cache-rules.ts';
@@ -16,7 +18,8 @@ import type { Tokens } from '../providers/credential.ts';
 import type { Target } from '../providers/provider.ts';
 import { bodyPolicy } from '../request-log/body-policy.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
-import type { HealthMemory } from '../routing/place.ts';
+import { HealthMemory } from '../routing/place.ts';
+import type { RelayThreadData } from '../threads/messages.ts';
 import { catalogueHas, catalogueModels, loadCatalogue, usePriceList } from '../usage/price-catalogue.ts';
 import { compilePrice, type Price } from '../usage/price-table.ts';
 
@@ -31,6 +34,22 @@ export interface Lasting extends Omit<LimitsOptions, 'price'> {
   readonly guardHttp: HttpClient;
   /** Where local guards read long texts. */
   readonly guardElsewhere: Elsewhere;
+}
+
+/** With what a thread remembers of the usage and the health of targets. */
+export function lastingOf({ health }: RelayThreadData, others: Omit<Lasting, 'forecast' | 'health'>): Lasting {
+  return { ...others, forecast: new TokenForecast(), health: new HealthMemory(others.now, health) };
+}
+
+/** No tool is a target; what it costs is told with the call. */
+const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
+
+/** The limits of tool calls. */
+export function toolLimits(
+  configuration: Parameters<typeof toolRules>[0],
+  lasting: Lasting,
+): ReturnType<typeof createLimits> {
+  return createLimits(toolRules(configuration), { ...lasting, price: () => NO_TOOL_PRICE });
 }
 
 /** Everything that follows from one configuration. */
