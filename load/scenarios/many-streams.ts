@@ -44,7 +44,7 @@ export const slowStreams: Scenario = streamsAtOnce({
 
 function streamsAtOnce(load: Load): Scenario {
   const { paceMs, rampMs } = load;
-  /** Of each stream. */
+  /** How many events each stream has. */
   const chunks = (settings: Settings) => Math.ceil((rampMs + (settings.durationMs ?? load.openMs)) / paceMs);
   const model = (settings: Settings) => `mock-paced-${paceMs}ms-${chunks(settings)}`;
   return {

@@ -5,7 +5,7 @@ import type { StoredAnswer } from './stored-answer.ts';
 
 /** A power of two. */
 const PLACES = 1_024;
-/** Of bodies and answers together, over all places. */
+/** All bodies and answers that are remembered take at most so much. */
 const MAX_BYTES = 8_388_608;
 /** So that one request cannot drive out all others. */
 const MAX_BYTES_EACH = MAX_BYTES / 64;

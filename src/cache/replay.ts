@@ -302,7 +302,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
   }
 }
 
-/** Of milliseconds, without the cost of toFixed. */
+/** Milliseconds with one decimal digit, without the cost of toFixed. */
 function withOneDigit(ms: number): string {
   const tenths = Math.max(0, Math.round(10 * ms));
   return `${Math.floor(tenths / 10)}.${tenths % 10}`;

@@ -26,7 +26,7 @@ export class StoredAnswer implements AnswerSource {
     this.#isPaced = replay === 'paced' && answer.about.stream;
   }
 
-  /** Of the memory that it holds. */
+  /** How much memory it holds. */
   get bytes(): number {
     return this.#answer.bytes.buffer.byteLength;
   }

@@ -43,7 +43,7 @@ export function boundaryOf(contentType: string | undefined): string | undefined 
   return boundary;
 }
 
-/** Of which ASCII is ASCII. In any other a text says one thing to us, and another to whoever decodes it. */
+/** Charsets that write ASCII as ASCII. In any other charset we would read another text than whoever decodes it. */
 const CHARSET = /^(?:utf-?8|(?:us-)?ascii|iso-8859-\d{1,2}|latin-?1|windows-125\d)$/i;
 
 function isAsciiIn(charset: string | undefined): boolean {

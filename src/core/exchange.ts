@@ -13,7 +13,7 @@ export interface Principal {
   readonly metadata: Readonly<Record<string, string>>;
   /** Of a token that is good at these addresses alone (RFC 8707); undefined: everywhere. */
   readonly audiences?: readonly string[];
-  /** Of a token for MCP that the gateway gave (mcp/protocol/scopes.ts); undefined: all that its subject may. */
+  /** The scopes of an MCP token that the gateway issued (mcp/protocol/scopes.ts); undefined: all that its subject may. */
   readonly scopes?: readonly string[];
 }
 

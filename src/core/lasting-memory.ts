@@ -1,4 +1,4 @@
-/** Of one page. Smaller pieces share it, so a page lives as long as the longest-lived of a few dozen. */
+/** The size of one page. Smaller pieces share it, so a page lives as long as the longest-lived of a few dozen. */
 const PAGE_BYTES = 16_384;
 /** Larger ones have memory of their own. */
 const MAX_SHARED_BYTES = 4_096;

@@ -59,7 +59,7 @@ export class NumberMap<T> {
     return this.entries().map(([, value]) => value);
   }
 
-  /** Of the key, or the free one where it would stand. */
+  /** The place of the key, or the free one where it would stand. */
   #placeOf(key: number): number {
     const keys = this.#keys;
     const last = keys.length - 1;

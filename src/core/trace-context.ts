@@ -44,7 +44,7 @@ export function ownIdBytes(exchangeId: string, into: Uint8Array): void {
   writeWord(spanWord(1), into, TRACE_BYTES + 4);
 }
 
-/** Of one attempt, counted from 1: `into` gets 8 bytes. */
+/** The span id of one attempt, counted from 1: `into` gets 8 bytes. */
 export function attemptIdBytes(exchangeId: string, attempt: number, into: Uint8Array): void {
   digest(exchangeId);
   const salt = Math.imul(attempt, ATTEMPT);
@@ -68,7 +68,7 @@ export function shareOf(traceId: string): number {
 
 const SPAN = 0x5bd1_e995;
 const ATTEMPT = 0x27d4_eb2f;
-/** Of the digest made last. */
+/** One half of a span id, from the digest made last. */
 const words = new Uint32Array(4);
 const TRACE_BYTES = 16;
 const SPAN_BYTES = 8;
@@ -86,7 +86,7 @@ function writeOwn(exchangeId: string): void {
   writeDigits(spanWord(1), SPAN_AT + 8);
 }
 
-/** Of the digest made last. */
+/** One half of a span id, from the digest made last. */
 function spanWord(half: 0 | 1): number {
   return half === 0 ? scrambled(words[0]! ^ SPAN) : scrambled(words[1]! + SPAN);
 }

@@ -78,7 +78,7 @@ export interface ExpectedStream {
   readonly choices: number;
   /** Whether the event that only tells usage is for the client, or was asked for by the gateway and is taken out. */
   readonly usageEvent: 'keep' | 'take-out';
-  /** Of the target; absent: nothing is remembered behind the end of the stream. */
+  /** What the target's earlier streams taught; absent: nothing is remembered behind the end of the stream. */
   readonly lessons?: StreamLessons;
 }
 

@@ -7,7 +7,7 @@ import type { HookPlan } from './plan.ts';
 /** Unless the settings say otherwise: some sentences, and one of them again. */
 const WINDOW_CHARACTERS = 400;
 const OVERLAP_CHARACTERS = 100;
-/** Of a longer text a repetition is asked about once more. */
+/** A longer text is not remembered: where it is repeated, the service is asked once more. */
 const MAX_BEFORE_CHARACTERS = 1_048_576;
 const SENTENCE_END = /[.!?\u3002\uff01\uff1f\n]["')\]]?\s*$/;
 

@@ -19,7 +19,7 @@ const REMEMBERED_MS = 60_000;
 /** An exchange counts for the hour in which it ended, and is written seconds later. */
 const CLOSED_AFTER_MS = 3_600_000;
 const MAX_ROWS_OF_ONE = 5_000;
-/** Of all, about 10 MB. */
+/** The rows of all entries, about 10 MB. */
 const MAX_ROWS = 20_000;
 
 const remembered = new WeakMap<Database, Map<string, Remembered>>();

@@ -26,7 +26,7 @@ export class RefusalTally {
   readonly #options: RefusalTallyOptions;
   readonly #entries = new CheckAllowance(ENTRIES.perSecond, ENTRIES.atOnce, performance.now());
   readonly #groups = new Map<string, Group>();
-  /** Of those that have no group. */
+  /** Refusals that no group counts. */
   #untold = 0;
   #round: NodeJS.Timeout | undefined;
 

@@ -124,7 +124,7 @@ const oauth = new OAuthFront({ registry, issuer, flow, connections, person, rows
 let nextQuestion = 1;
 const calls = new Map<string, { server: string; outcome: 'ok' | 'error'; count: number; ms: number }>();
 let told = '';
-/** Of each relay thread. */
+/** The requests under way of each relay thread. */
 const answering = new Set<NumberMap<PortReply>>();
 let answered = 0;
 const ticking = setInterval(tick, TICK_MS);

@@ -13,7 +13,7 @@ interface FailedAttempt {
   readonly ms: number;
 }
 
-/** Of the span that all others of an exchange stand below. */
+/** The ids of the span that all others of an exchange stand below. */
 interface Above {
   readonly traceId: Buffer;
   readonly spanId: Buffer;

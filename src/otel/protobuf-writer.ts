@@ -18,7 +18,7 @@ const TWO_32 = 2 ** 32;
 const MAX_KEYS = 1_024;
 const keys = new Map<string, Buffer>();
 
-/** Of a number of eight bytes, little-endian on every machine that Node runs on. */
+/** One double and its eight bytes, little-endian on every machine that Node runs on. */
 const EIGHT = new Uint8Array(8);
 const DOUBLE = new Float64Array(EIGHT.buffer);
 const INTEGER = new BigUint64Array(EIGHT.buffer);
@@ -322,7 +322,7 @@ export class ProtobufWriter {
   }
 }
 
-/** Of a whole number up to 2^53. */
+/** How many bytes the varint of a whole number up to 2^53 takes. */
 function varintBytes(value: number): number {
   let bytes = 1;
   for (let limit = 0x80; value >= limit; limit *= 128) bytes += 1;

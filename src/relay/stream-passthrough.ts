@@ -235,7 +235,7 @@ export class StreamPassthrough implements RelayMode {
   }
 }
 
-/** Of the targets that have streamed. */
+/** What the streams of each target taught. */
 const lessons = new WeakMap<Target, StreamLessons>();
 
 function lessonsOf(target: Target): StreamLessons {

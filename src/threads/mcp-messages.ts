@@ -44,7 +44,7 @@ export interface McpCaller {
   readonly base?: string | undefined;
   /** By server: which of several accounts is meant (`x-sluice-mcp-accounts`). */
   readonly accounts?: Readonly<Record<string, string>>;
-  /** Of a token that is good for a part alone, and where the metadata of its resource are. */
+  /** The scopes of a token that is good for a part alone, and the address of its resource metadata. */
   readonly scope?: { readonly names: readonly string[]; readonly metadataUrl: string };
 }
 

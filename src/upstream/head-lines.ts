@@ -11,7 +11,7 @@ export interface HeadLine {
   /** In lower case. */
   readonly name: string;
   readonly value: string;
-  /** Of the whole line, its end included. */
+  /** The whole line, its end included. */
   readonly bytes: DataView;
   /** Up to and with the colon. */
   readonly nameBytes: number;

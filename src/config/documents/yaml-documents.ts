@@ -144,7 +144,7 @@ function convert(
   }
 }
 
-/** Of every map within a node, in one pass. Throws a RangeError where it is nested too deep. */
+/** Checks the keys of every map within a node, in one pass. Throws a RangeError where it is nested too deep. */
 function repeatedKeys(root: unknown): YAMLError[] {
   const { isMap, isScalar, isSeq, YAMLParseError } = yaml();
   const found: YAMLError[] = [];

@@ -27,7 +27,7 @@ const NAMES = [...FILTERS, ...MORE_FILTERS].map(([name]) => name);
 const PAGE_ROWS = 50;
 /** Between two looks further back, so that a search that finds little leaves the ledger its time. */
 const LOOK_PAUSE_MS = 100;
-/** Of one question of an export, and of all of it: a page holds it in memory. */
+/** The rows that an export asks for at once, and those of a whole export: the browser holds it in memory. */
 const EXPORT_ROWS = 500;
 const MAX_EXPORT = 100_000;
 

@@ -65,7 +65,7 @@ function ofPart(part: unknown, kind: TextKind, about: Pick<TextSlot, 'role' | 'r
   if (!isObject(part)) return;
   add(slots, slotAt(part, 'text', { kind, ...about, ...repeated(part) }));
   add(slots, slotAt(part, 'refusal', { kind, ...about }));
-  // Of a command of a shell, and what a text quotes.
+  // What a shell command wrote, and what a text quotes.
   for (const key of ['stdout', 'stderr']) add(slots, slotAt(part, key, { kind, ...about }));
   quotesBelow(part, 'annotations', { kind: 'text', ...roleOf(about) }, slots);
 }

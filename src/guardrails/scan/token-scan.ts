@@ -92,7 +92,7 @@ export class TokenScan implements TextScan {
     let state = this.#state;
     if (!state.quiet || this.decided !== this.#base + this.#window.length) return false;
     for (let at = start; at < end; at += 1) {
-      // Of what is no ASCII there is none, nor of what was never met.
+      // The automaton has no next state for bytes beyond ASCII, nor for those that it never met.
       const next = state.next[bytes[at]!];
       if (next === undefined || next.accepts.length > 0) return false;
       state = next;

@@ -226,7 +226,7 @@ const MAX_EARLY = 100;
 
 async function discovered(served: Served, context: CallContext): Promise<JsonObject> {
   const { capabilities: all, instructions } = await served.info(context);
-  // Of the older era, whose clients ask for them by another way.
+  // Tasks of the older era; clients of this one ask for theirs by another way.
   const { tasks: _tasks, ...capabilities } = all;
   return {
     supportedVersions: ALL_VERSIONS,

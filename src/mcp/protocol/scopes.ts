@@ -5,7 +5,7 @@ export type Reach = 'read' | 'all';
 
 /** What a token is good for, seen from one address. */
 export interface ScopeGrant {
-  /** Of the server at hand; undefined: only what lies behind it, if anything. */
+  /** What the token may do at this server; undefined: only what lies behind it, if anything. */
   readonly here: Reach | undefined;
   /** By server; `*` stands for all. */
   readonly servers: ReadonlyMap<string, Reach>;

@@ -18,7 +18,7 @@ export const LEGACY_TASK_METHODS: ReadonlySet<string> = new Set([
   'tasks/cancel',
 ]);
 
-/** Of the legacy era: what a server may be asked for, as it says at the start of a session. */
+/** The task capabilities that a server declares at the start of a session, in the legacy era. */
 export const LEGACY_TASK_ABILITIES: JsonObject = { list: {}, cancel: {}, requests: { tools: { call: {} } } };
 
 /** Key of `_meta` that says which task a message of the legacy era is about. */

@@ -38,7 +38,7 @@ const TASK_WANTED: ReadonlySet<number> = new Set([METHOD_NOT_FOUND, INVALID_REQU
  */
 export class LeafTasks {
   readonly #parts: TaskParts;
-  /** Of the legacy era, by subject and by the id of the server: the tool. */
+  /** The tool of each task of the legacy era, by subject and by the server's id of the task. */
   readonly #given = new GenerationCache<Map<string, string>>(MAX_SUBJECTS);
 
   constructor(parts: TaskParts) {
@@ -51,7 +51,7 @@ export class LeafTasks {
     return task?.server === this.#parts.server && subjects.has(task.subject) ? task.tool : undefined;
   }
 
-  /** Of the modern era: which tasks a subscription is about, by the ids of the server, with those of the client. */
+  /** Which tasks a subscription of the modern era is about, by the ids of the server, with those of the client. */
   async subscribed(context: CallContext, taskIds: readonly string[]): Promise<Map<string, string>> {
     const found = new Map<string, string>();
     for (const taskId of taskIds) {

@@ -6,7 +6,7 @@ import { INVALID_PARAMS, RpcError } from '../protocol/json-rpc.ts';
 export interface OperationBody {
   readonly contentType: string;
   readonly required: boolean;
-  /** Of a form: by name, where its document says something of the field. */
+  /** The fields of a form by name, where its document says something of them. */
   readonly fields: ReadonlyMap<string, FormField>;
   /** The whole body is a file. */
   readonly isFile: boolean;
@@ -149,7 +149,7 @@ function formSchema(schema: JsonObject, encodings: JsonObject, fields: Map<strin
   };
 }
 
-/** Of 3.1, where the schema of a file may say nothing at all. */
+/** Whether it is a file as OpenAPI 3.1 writes one, whose schema may be empty. */
 function isFileType(property: JsonObject, type: string | undefined): boolean {
   return type !== undefined && property['type'] === undefined && !/json|^text\//i.test(type);
 }

@@ -100,7 +100,7 @@ export abstract class Peer implements LinkOwner {
   readonly listeners = new Set<{ wanted: Wanted; notify: CallHooks['notify'] }>();
   /** An old server asks beside all calls: whoever listens as the client itself. */
   onAsk: CallHooks['ask'] | undefined;
-  /** Of calls that were answered with a task, by the number of the call. */
+  /** The tasks that calls were answered with, by the number of the call. */
   readonly #tokensOfTasks = new Map<number, unknown>();
   #nextId: number;
   closed = false;

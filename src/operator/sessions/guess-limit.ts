@@ -5,7 +5,7 @@ import type { RemoteSides } from './remote-sides.ts';
 /** Of one address: ten at once, then ten a minute. Of all together: a hundred at once, then five a second. */
 const OF_ADDRESS = { perSecond: 1 / 6, atOnce: 10 };
 const OF_ALL = { perSecond: 5, atOnce: 100 };
-/** Of an address that has not failed for a minute, whatever others did. */
+/** What an address may try that has not failed for a minute, whatever others did. */
 const OF_UNSUSPECTED = { perSecond: 1 / 60, atOnce: 1 };
 
 /**
