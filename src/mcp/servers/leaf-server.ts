@@ -1,40 +1,18 @@
-import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { type JsonObject, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
-import type { McpSettings } from '../../config/server/mcp.ts';
-import { GenerationCache } from '../../core/generation-cache.ts';
-import type { Log } from '../../core/log.ts';
 import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
-import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
-import { scopeBehind } from '../protocol/scopes.ts';
-import { LEGACY_TASK_METHODS, runsTasks, TASK_METHODS, withoutExecution } from '../protocol/tasks.ts';
+import { METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { LEGACY_TASK_METHODS, TASK_METHODS } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
 import { LeafTasks } from './leaf-tasks.ts';
+import { LeafTools } from './leaf-tools.ts';
 import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
-import type { TaskIds } from './task-ids.ts';
-import { identityOf, type ToolPins } from './tool-pins.ts';
-import { listIn, requireScope, ToolPolicy, unknownTool } from './tool-policy.ts';
-
-/** What all servers of the thread share. */
-export interface ServerHost {
-  readonly log: Log;
-  settings(): McpSettings;
-  readonly pins: ToolPins;
-  readonly tasks: TaskIds;
-  /** Takes a place among the sessions with servers; false: there is none, although idle ones were closed. */
-  admit(peer: Peer): boolean;
-}
-
-export interface Opened {
-  readonly peer: Peer;
-  /** Callers with the same key share the peer. */
-  readonly key: string;
-}
-
-const MAX_LISTS = 1_000;
+import type { Opened, ServerHost } from './server-host.ts';
+import { ToolPolicy } from './tool-policy.ts';
 
 /** A server of its own, remote or a process: one peer for each authorization context. */
 export abstract class LeafServer implements Served {
@@ -44,25 +22,30 @@ export abstract class LeafServer implements Served {
   readonly host: ServerHost;
   readonly policy: ToolPolicy;
   readonly peers = new Map<string, Peer>();
-  readonly #identity: string;
-  readonly #lists = new GenerationCache<{ untilMs: number; tools: readonly unknown[] }>(MAX_LISTS);
+  readonly #tools: LeafTools;
   readonly #tasks: LeafTasks;
   #status: ServerHealth['status'] = 'unknown';
   #reason: string | undefined;
-  #tools: readonly string[] | undefined;
 
   constructor(base: McpRemote | McpStdio, tools: readonly McpToolSetting[], host: ServerHost) {
-    this.#identity = identityOf(base);
     this.name = base.name;
     this.description = base.description;
     this.host = host;
     this.policy = new ToolPolicy(base, tools);
+    this.#tools = new LeafTools({
+      base,
+      host,
+      policy: this.policy,
+      opened: (context) => this.#opened(context),
+      told: (error) => this.#told(error),
+      page: (context, params) => this.#askPeer(context, 'tools/list', params, NO_HOOKS, never).result,
+    });
     this.#tasks = new LeafTasks({
       server: base.name,
       ids: host.tasks,
-      check: (context, tool) => this.#checkTool(context, tool),
+      check: (context, tool) => this.#tools.check(context, tool),
       ask: (...asked) => this.#askPeer(...asked),
-      mustBeTask: (context, tool) => this.#mustBeTask(context, tool),
+      mustBeTask: (context, tool) => this.#tools.mustBeTask(context, tool),
       bounds: () => host.settings(),
     });
   }
@@ -118,12 +101,12 @@ export abstract class LeafServer implements Served {
       };
     }
     const prepares = NAMED[method] !== undefined && this.mayPrepare();
-    const checks = method === 'tools/call' && !this.#mayCallAtOnce(context, stringOf(params['name']) ?? '');
+    const checks = method === 'tools/call' && !this.#tools.mayCallAtOnce(context, stringOf(params['name']) ?? '');
     // The usual call waits for nothing: each promise on its way is a tenth of what the gateway itself takes for it.
     if (!prepares && !checks) return this.#ask(context, method, params, hooks, never);
     return lateCall(async (cancelled) => {
       if (prepares) await this.prepare(context, hooks, cancelled);
-      if (checks) await this.#checkTool(context, stringOf(params['name']) ?? '');
+      if (checks) await this.#tools.check(context, stringOf(params['name']) ?? '');
       return this.#ask(context, method, params, hooks, cancelled);
     });
   }
@@ -139,7 +122,7 @@ export abstract class LeafServer implements Served {
     if (method === 'tools/call') return this.#tasks.callTool(context, params, hooks, cancelled);
     const heard = this.#tasks.heard(context, hooks);
     if (method !== 'tools/list') return this.#askPeer(context, method, params, heard, cancelled);
-    return this.#askPeer(context, method, params, heard, cancelled, (result) => this.#shownIn(result, context));
+    return this.#askPeer(context, method, params, heard, cancelled, (result) => this.#tools.shownIn(result, context));
   }
 
   toolOfTask(params: JsonObject, context: Pick<CallContext, 'subjects'>): string | undefined {
@@ -152,7 +135,7 @@ export abstract class LeafServer implements Served {
     const named = this.#tasks.heard(context, { ...NO_HOOKS, notify });
     let tasks = new Map<string, string>();
     const heard: CallHooks['notify'] = (method, params) => {
-      if (method === 'notifications/tools/list_changed') this.#lists.clear();
+      if (method === 'notifications/tools/list_changed') this.#tools.forgetLists();
       if (method !== 'notifications/tasks') named.notify(method, params);
       else {
         const taskId = tasks.get(String(params['taskId']));
@@ -180,8 +163,8 @@ export abstract class LeafServer implements Served {
   }
 
   /** All that the caller may see, of all pages; at most `mcp.max_tools`. */
-  async tools(context: CallContext): Promise<JsonObject[]> {
-    return this.#shown(await this.#listed(context), context);
+  tools(context: CallContext): Promise<JsonObject[]> {
+    return this.#tools.shownTo(context);
   }
 
   health(): ServerHealth {
@@ -191,7 +174,7 @@ export abstract class LeafServer implements Served {
       sessions: this.peers.size,
       ...(this.#reason !== undefined && { reason: this.#reason }),
       ...(era !== undefined && { era }),
-      ...(this.#tools && { tools: this.#tools }),
+      ...(this.#tools.seen && { tools: this.#tools.seen }),
       changedTools: this.host.pins.changed(this.name),
     };
   }
@@ -229,35 +212,6 @@ export abstract class LeafServer implements Served {
     const heard = this.#tasks.heard(context, asked);
     peer.onAsk = (method, params) => heard.ask(method, params);
     session.onEnd(() => this.drop(key, peer));
-  }
-
-  async #listed(context: CallContext): Promise<readonly unknown[]> {
-    const { maxTools, listTtlMs } = this.host.settings();
-    let key: string;
-    try {
-      ({ key } = await this.#opened(context));
-    } catch (error) {
-      throw this.#told(error);
-    }
-    const now = performance.now();
-    let known = this.#lists.get(key);
-    if (known === undefined || now >= known.untilMs) {
-      const tools = await this.#everyPage(context, maxTools);
-      known = { untilMs: now + listTtlMs, tools };
-      this.#lists.set(key, known);
-      this.#tools = namesOf(tools);
-    }
-    return known.tools;
-  }
-
-  /** Asked of a call that failed: a server without tasks is not asked what it lists. */
-  async #mustBeTask(context: CallContext, name: string): Promise<boolean> {
-    const { peer } = await this.#opened(context);
-    if (peer.era !== 'legacy' || !runsTasks((await peer.ready()).capabilities)) return false;
-    return (await this.#listed(context)).some((each) => {
-      const tool = objectOf(each);
-      return tool?.['name'] === name && objectOf(tool['execution'])?.['taskSupport'] === 'required';
-    });
   }
 
   /** A second time where the credential was refused and there is another by now. */
@@ -330,83 +284,6 @@ export abstract class LeafServer implements Served {
     return scopes && this.lacking(context, scopes);
   }
 
-  /** Its name alone allows it, and nothing else is looked at. */
-  #mayCallAtOnce(context: CallContext, name: string): boolean {
-    return this.#isAllowedByName(context, name) && this.#isWhollyInScope(context);
-  }
-
-  #isAllowedByName(context: CallContext, name: string): boolean {
-    return this.host.settings().onChangedTool === 'warn' && this.policy.allows(name, undefined, context);
-  }
-
-  async #checkTool(context: CallContext, name: string): Promise<void> {
-    if (this.#mayCallAtOnce(context, name)) return;
-    await this.#checkAccess(context, name);
-    if (this.#isWhollyInScope(context)) return;
-    const tools = await this.tools(context);
-    requireScope(
-      context,
-      this.name,
-      tools.find((tool) => tool['name'] === name),
-    );
-  }
-
-  /** Whatever tool of it is called. */
-  #isWhollyInScope({ scope }: CallContext): boolean {
-    return !scope || scopeBehind(scope, this.name).here === 'all';
-  }
-
-  async #checkAccess(context: CallContext, name: string): Promise<void> {
-    if (this.#isAllowedByName(context, name)) return;
-    const { policy } = this;
-    const mayCall = policy.allows(name, undefined, context);
-    // With `refuse` what the server says of its tools now must be known, too.
-    const tools = policy.needsAnnotations || mayCall ? await this.tools(context) : [];
-    if (this.#isRefused(name) && policy.allows(name, undefined, context)) throw changedTool(this.name, name);
-    if (mayCall || tools.some((tool) => tool['name'] === name)) return;
-    throw unknownTool(name);
-  }
-
-  #isRefused(name: string): boolean {
-    return this.host.settings().onChangedTool === 'refuse' && this.host.pins.isChanged(this.name, name);
-  }
-
-  #shownIn(result: JsonObject, context: CallContext): JsonObject {
-    const { maxTools } = this.host.settings();
-    const tools = listIn(result, 'tools').slice(0, maxTools);
-    this.host.pins.saw(this.name, this.#identity, tools);
-    // A client that asks for lists itself goes page by page: what is on one of them is added to what was seen.
-    this.#tools = [...new Set([...(this.#tools ?? []), ...namesOf(tools)])].slice(0, maxTools);
-    return { ...result, tools: this.#shown(tools, context) };
-  }
-
-  #shown(tools: readonly unknown[], context: CallContext): JsonObject[] {
-    const shown = this.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(String(name)));
-    // How clients of the older era ask for a task is nothing to those of the newer one.
-    return context.session ? shown : shown.map(withoutExecution);
-  }
-
-  async #everyPage(context: CallContext, maxTools: number): Promise<unknown[]> {
-    const tools: unknown[] = [];
-    let cursor: string | undefined;
-    do {
-      const params = cursor === undefined ? {} : { cursor };
-      const { result } = this.#askPeer(context, 'tools/list', params, NO_HOOKS, never);
-      const page = await result;
-      const found = listIn(page, 'tools');
-      tools.push(...found);
-      const next = stringOf(page['nextCursor']);
-      // A server that goes round in a circle, or gives empty pages for ever.
-      cursor = next !== cursor && found.length > 0 ? next : undefined;
-    } while (cursor !== undefined && tools.length < maxTools);
-    if (tools.length > maxTools || cursor !== undefined) {
-      this.host.log.warn({ server: this.name, maxTools }, 'an MCP server lists more tools than it may');
-    }
-    const kept = tools.slice(0, maxTools);
-    this.host.pins.saw(this.name, this.#identity, kept);
-    return kept;
-  }
-
   #isUp(): void {
     this.#status = 'up';
     this.#reason = undefined;
@@ -440,12 +317,6 @@ function asItIs(result: JsonObject): JsonObject {
   return result;
 }
 
-/** Said to whoever may use the tool: it is there, and why it is not called. */
-function changedTool(server: string, tool: string): RpcError {
-  const message = `The tool \`${tool.slice(0, 128)}\` of \`${server}\` is not what it was when it was approved; an administrator must look at it.`;
-  return new RpcError(INVALID_PARAMS, message, { code: 'mcp_tool_changed' });
-}
-
 function rejected(error: RpcError): Promise<JsonObject> {
   const result = Promise.reject<JsonObject>(error);
   result.catch(() => undefined);
@@ -459,8 +330,4 @@ export function ownerOf(context: CallContext): string {
 
 function keyIsOf(key: string, context: CallContext): boolean {
   return key.includes(digestOf([context.subject])) || key === 'all';
-}
-
-function namesOf(tools: readonly unknown[]): string[] {
-  return tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
 }

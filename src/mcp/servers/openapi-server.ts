@@ -7,10 +7,10 @@ import type { Credentials } from '../upstream/credentials.ts';
 import { HttpCall, type HttpContext, placeOf, wholeAnswer } from '../upstream/http-call.ts';
 import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo } from '../upstream/peer.ts';
-import type { ServerHost } from './leaf-server.ts';
 import { sentBody, spread, textOf } from './openapi-body.ts';
 import { type OperationTool, toolsOf } from './openapi-document.ts';
 import type { CallContext, Served, ServerHealth } from './served.ts';
+import type { ServerHost } from './server-host.ts';
 import { requireScope, ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** An API with an OpenAPI document: each operation that the manifest names is a tool. */

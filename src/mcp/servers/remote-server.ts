@@ -9,8 +9,9 @@ import { LegacyPeer } from '../upstream/legacy-peer.ts';
 import { ModernPeer } from '../upstream/modern-peer.ts';
 import type { CallHooks, ClientFacts, Peer } from '../upstream/peer.ts';
 import { SseLink } from '../upstream/sse-link.ts';
-import { LeafServer, type Opened, ownerOf, type ServerHost } from './leaf-server.ts';
+import { LeafServer, ownerOf } from './leaf-server.ts';
 import type { CallContext } from './served.ts';
+import type { Opened, ServerHost } from './server-host.ts';
 
 type Speech = 'modern' | 'streamable-http' | 'sse';
 

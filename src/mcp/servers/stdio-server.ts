@@ -6,8 +6,9 @@ import { LegacyPeer } from '../upstream/legacy-peer.ts';
 import { ModernPeer } from '../upstream/modern-peer.ts';
 import type { Peer } from '../upstream/peer.ts';
 import { StdioLink } from '../upstream/stdio-link.ts';
-import { LeafServer, type Opened, type ServerHost } from './leaf-server.ts';
+import { LeafServer } from './leaf-server.ts';
 import type { CallContext } from './served.ts';
+import type { Opened, ServerHost } from './server-host.ts';
 
 /** How many processes there may be, over all servers. */
 export interface ChildPlaces {
