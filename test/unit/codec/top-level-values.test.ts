@@ -43,3 +43,29 @@ test('values of the last bytes are given that stand from a key on to the end of 
   assert.equal(end('usage":{"a":1}}'), undefined, 'its quote may be escaped');
   assert.equal(end('{"error":1}'), undefined);
 });
+
+test('the end of an object tells the same, be it parsed because it is short or searched because it is long', () => {
+  const beginnings = ['{"text":"\\"usage\\":1","usage":', '{"a":{"b":[{"usage":', '["usage":', '{"x":"usage","usage":'];
+  const values = [
+    '{"a":1}',
+    'null',
+    '"te\\u0078t"',
+    '-1.5e3',
+    '{"a":NaN}',
+    '{"a":01}',
+    '[1,{"error":2}]',
+    '{"__proto__":1}',
+    'ü',
+  ];
+  const ends = ['}', ',"error":{"c":"ü"}}', '}]}}', '}}', '', '} \n', '}x', ',}', ',"error":"\ud83d\ude00"}'];
+  for (const beginning of beginnings) {
+    for (const value of values) {
+      for (const end of ends) {
+        const short = Buffer.from(beginning + value + end);
+        const long = Buffer.from(beginning + value + ' '.repeat(2_000) + end);
+        const told = [short, long].map((bytes) => valuesOfEnd(bytes, keys, USAGE) ?? topLevelValues(bytes, keys));
+        assert.deepEqual(told[0], told[1], short.toString());
+      }
+    }
+  }
+});
