@@ -45,47 +45,51 @@ export interface GuardedForm {
 
 export const NO_WORDS: GuardedEvent = { slots: [], ends: [] };
 
+type AboutSlot = Omit<TextSlot, 'holder' | 'key'>;
+
 /** A slot where the value is a string that is not empty. */
-export function slotAt(holder: unknown, key: string, about: Omit<TextSlot, 'holder' | 'key'>): TextSlot | undefined {
+export function slotAt(holder: unknown, key: string, about: AboutSlot): TextSlot | undefined {
   if (!isHolder(holder)) return undefined;
   const text = holder[key];
   return typeof text === 'string' && text !== '' ? { holder, key, ...about } : undefined;
 }
 
-/** Slots of all strings below a value, keys not included. */
-export function slotsBelow(
-  holder: unknown,
-  key: string,
-  about: Omit<TextSlot, 'holder' | 'key'>,
-  into: TextSlot[],
-): void {
-  if (!isHolder(holder)) return;
-  const value = holder[key];
-  if (typeof value === 'string') {
-    if (value !== '') into.push({ holder, key, ...about });
-  } else if (isHolder(value)) for (const each of Object.keys(value)) slotsBelow(value, each, about, into);
+/** Which strings below a value are words. */
+interface Below {
+  enters(key: string): boolean;
+  takes(text: string, holder: Readonly<Record<string, unknown>>, key: string): boolean;
 }
+
+const EVERYTHING: Below = { enters: () => true, takes: () => true };
 
 /** Names, and what is sealed: no words of anybody. */
 const NO_WORDS_KEY = /^(?:type|id|signature|media_type|encrypted_.*|.*_id)$/;
+
+const QUOTES: Below = {
+  enters: (key) => !NO_WORDS_KEY.test(key),
+  takes: (text, holder, key) => !text.startsWith('data:') && !(key === 'data' && holder['type'] === 'base64'),
+};
+
+/** Slots of all strings below a value, keys not included. */
+export function slotsBelow(holder: unknown, key: string, about: AboutSlot, into: TextSlot[]): void {
+  collect(holder, key, about, into, EVERYTHING);
+}
 
 /**
  * As `slotsBelow`, of what quotes words or tells what a tool of the provider's found: names of kinds and ids, what is sealed,
  * and media within are left out.
  */
-export function quotesBelow(
-  holder: unknown,
-  key: string,
-  about: Omit<TextSlot, 'holder' | 'key'>,
-  into: TextSlot[],
-): void {
+export function quotesBelow(holder: unknown, key: string, about: AboutSlot, into: TextSlot[]): void {
+  collect(holder, key, about, into, QUOTES);
+}
+
+function collect(holder: unknown, key: string, about: AboutSlot, into: TextSlot[], below: Below): void {
   if (!isHolder(holder)) return;
   const value = holder[key];
   if (typeof value === 'string') {
-    const isMedia = value.startsWith('data:') || (key === 'data' && holder['type'] === 'base64');
-    if (value !== '' && !isMedia) into.push({ holder, key, ...about });
+    if (value !== '' && below.takes(value, holder, key)) into.push({ holder, key, ...about });
   } else if (isHolder(value)) {
-    for (const each of Object.keys(value)) if (!NO_WORDS_KEY.test(each)) quotesBelow(value, each, about, into);
+    for (const each of Object.keys(value)) if (below.enters(each)) collect(value, each, about, into, below);
   }
 }
 
