@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { CallToolResultSchema, TaskStatusNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { guardOfResults } from '../support/guards-of-results.ts';
 import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 import { remote } from '../support/mcp-servers.ts';
 import { type LegacyTaskServer, legacyTaskServer } from '../support/task-server.ts';
@@ -41,34 +42,7 @@ before(async () => {
   gateway = await startGateway({ keys, manifests });
   guarded = await startGateway({
     keys,
-    manifests: [
-      ...manifests,
-      {
-        type: 'provider-account/guardrail-config-group',
-        name: 'g',
-        integrations: [
-          {
-            type: 'integration/guardrail-config/regex',
-            name: 'out',
-            operation: 'mutate',
-            config: { custom_patterns: [{ pattern: 'report', redaction_text: '[GONE]' }] },
-          },
-        ],
-      },
-      {
-        type: 'gateway-guardrails-config',
-        rules: [
-          {
-            id: 'tools',
-            when: {},
-            llm_input_guardrails: [],
-            llm_output_guardrails: [],
-            mcp_tool_pre_invoke_guardrails: [],
-            mcp_tool_post_invoke_guardrails: ['g/out'],
-          },
-        ],
-      },
-    ],
+    manifests: [...manifests, ...guardOfResults('report')],
   });
 });
 after(async () => {

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { guardOfResults } from '../support/guards-of-results.ts';
 import { legacyClient, textOf } from '../support/mcp-clients.ts';
 import { remote } from '../support/mcp-servers.ts';
 
@@ -127,34 +128,7 @@ before(async () => {
   gateway = await startGateway({ keys, manifests });
   guarded = await startGateway({
     keys,
-    manifests: [
-      ...manifests,
-      {
-        type: 'provider-account/guardrail-config-group',
-        name: 'g',
-        integrations: [
-          {
-            type: 'integration/guardrail-config/regex',
-            name: 'out',
-            operation: 'mutate',
-            config: { custom_patterns: [{ pattern: 'long', redaction_text: '[GONE]' }] },
-          },
-        ],
-      },
-      {
-        type: 'gateway-guardrails-config',
-        rules: [
-          {
-            id: 'tools',
-            when: {},
-            llm_input_guardrails: [],
-            llm_output_guardrails: [],
-            mcp_tool_pre_invoke_guardrails: [],
-            mcp_tool_post_invoke_guardrails: ['g/out'],
-          },
-        ],
-      },
-    ],
+    manifests: [...manifests, ...guardOfResults('long')],
   });
 });
 after(async () => {
