@@ -48,6 +48,7 @@ export const sluiceServer = manifestKind({
     checkOidc('console', server, first.manifest, context);
     checkOidc('mcp', server, first.manifest, context);
     checkConsole(server, first.manifest, context);
+    checkAdminKey(server, first.manifest, context);
   },
   /** Undefined where it has a fault. */
   part: ([first], context): { server: ServerSettings | undefined } => ({
@@ -101,6 +102,16 @@ function checkConsole({ console: { oidc }, operator }: ServerSettings, manifest:
   if (operator.adminKey !== undefined) return;
   const message = 'without `operator.admin_key` nobody signs in to the console by an identity provider';
   warn(context.report, manifest, ['console', 'oidc'], { message });
+}
+
+/** Wrong keys are counted and told, but a right one is let in however many were wrong before it. */
+const MIN_ADMIN_KEY_CHARACTERS = 16;
+
+function checkAdminKey({ operator: { adminKey } }: ServerSettings, manifest: Manifest, context: KindContext): void {
+  if (adminKey === undefined || adminKey.length >= MIN_ADMIN_KEY_CHARACTERS) return;
+  const message = `this key has fewer than ${MIN_ADMIN_KEY_CHARACTERS} characters, and can be guessed`;
+  const remedy = 'take a random one, as `openssl rand -base64 24` makes it';
+  warn(context.report, manifest, ['operator', 'admin_key'], { message, remedy });
 }
 
 function checkPrices({ manifest, value }: Written<WrittenServer>, report: Report): void {

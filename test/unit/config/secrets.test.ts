@@ -138,3 +138,11 @@ test('exactly one of key and key_sha256 says what a key is', (t) => {
   assert.match(faultFor(`, key: k, key_sha256: ${'a'.repeat(64)}`), /found both/);
   assert.match(faultFor(`, key_sha256: ${'g'.repeat(64)}`), /64 hexadecimal digits/);
 });
+
+test('an admin key that can be guessed is a warning that does not show it', (t) => {
+  const warningsOf = (key: string) =>
+    loadText(t, 'type: sluice/server\noperator: {admin_key: "${env:K}"}\n', { K: key }).warnings.join();
+  assert.match(warningsOf('hunter2'), /operator\.admin_key: .*fewer than 16 characters/);
+  assert.doesNotMatch(warningsOf('hunter2'), /hunter2/);
+  assert.equal(warningsOf('0123456789abcdef'), '');
+});
