@@ -1,9 +1,9 @@
 const CR = 0x0d;
 const LF = 0x0a;
 const SEMICOLON = 0x3b;
-/** Of data in one chunk. */
+/** The bytes of data in one chunk. */
 const MAX_CHUNK_BYTES = 0xffff_ffff;
-/** Of its size, with the zeros that some put before it. */
+/** The digits of its size, with the zeros that some put before it. */
 const MAX_SIZE_DIGITS = 32;
 /** Of extensions in one chunk's line, and of the lines behind the last chunk. */
 const MAX_FRAMING_BYTES = 16_384;

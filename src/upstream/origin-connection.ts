@@ -45,7 +45,7 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
   restsUntil = 0;
   readonly #access: OriginAccess;
   readonly #keeper: ConnectionKeeper;
-  /** Of requests that go through undici; undefined: none has. */
+  /** Watches the requests that go through undici; undefined: none has. */
   #heads: UnaskedContinue | undefined;
   #http: HttpConnection | undefined;
   #client: Client | undefined;
