@@ -1,9 +1,10 @@
 /**
  * Formats and lints every source file by Biome, as WebAssembly: its native packages differ from platform to platform and
  * not every registry holds all of them, so a lock file with them does not install everywhere. `--write` rewrites files.
+ * Files that are named as arguments are the only ones that are read, from wherever the command is called.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Biome } from '@biomejs/js-api/nodejs';
 
@@ -11,13 +12,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const FOLDERS = ['src', 'bench', 'load', 'test', 'scripts'];
 const LEFT_OUT = /(?:^|\/)(?:node_modules|results|\.peers|fixtures)(?:\/|$)/;
 const write = process.argv.includes('--write');
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 
 const biome = new Biome();
 const { projectKey } = biome.openProject(root);
 biome.applyConfiguration(projectKey, JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')));
 
 let faults = 0;
-for (const file of FOLDERS.flatMap(sourceFiles)) {
+for (const file of named.length > 0 ? named.map((file) => resolve(file)) : FOLDERS.flatMap(sourceFiles)) {
   const filePath = relative(root, file);
   const before = readFileSync(file, 'utf8');
   const linted = biome.lintContent(projectKey, before, write ? { filePath, fixFileMode: 'safeFixes' } : { filePath });
