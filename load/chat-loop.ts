@@ -15,7 +15,7 @@ export interface ChatLoop {
   readonly model: string;
   readonly body: 'whole' | 'stream';
   readonly warmUpRequests: number;
-  /** Of a round, where the command line says neither requests nor a duration. */
+  /** The requests of a round, where the command line says neither requests nor a duration. */
   readonly roundRequests: number;
   /** Sent with every request, whichever gateway is measured. */
   readonly headers?: Record<string, string>;

@@ -4,7 +4,7 @@ import type { Subject } from './peers/peer.ts';
 
 const QUESTION = 'Tell me in a few sentences how a sluice gate keeps a mill pond at its level through a dry summer. ';
 
-/** Of a single request outside of any measurement, answered without pace. */
+/** The deadline of a single request outside of any measurement, answered without pace. */
 const FETCH_MS = 10_000;
 
 export type ChatOptions = {

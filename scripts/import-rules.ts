@@ -46,7 +46,10 @@ const DEPTHS: Record<string, number> = {
 };
 const TOP = 8;
 
-/** Of these folders others see the files beside the subfolders only, above all this one; subfolders do not see each other. */
+/**
+ * Others see of these folders the files beside the subfolders only, above all this one; subfolders do not see each
+ * other.
+ */
 const INTERFACES: Record<string, string> = {
   dialects: 'dialects/dialect.ts',
   providers: 'providers/provider.ts',

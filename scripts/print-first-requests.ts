@@ -135,7 +135,7 @@ function ask(url: string, agent: Agent): Promise<number> {
   });
 }
 
-/** Of all threads that live; the ticks of /proc/PID/stat are too coarse. */
+/** The CPU time of all threads that live; the ticks of /proc/PID/stat are too coarse. */
 function cpuMs({ pid }: ChildProcess): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {

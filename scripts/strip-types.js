@@ -1,7 +1,7 @@
 /**
- * For a gateway that runs from its sources (`npm start`): strips the types of all of src/ once for all of its threads, and
- * keeps the result for the next start. Node's own stripper is loaded anew in each thread that runs a .ts file: it takes a
- * third of the start, and 30 MB in each thread for as long as the thread lives.
+ * A gateway that runs from its sources (`npm start`) loads this: it strips the types of all of src/ once for all its
+ * threads, and keeps the result for the next start. Node's own stripper is loaded anew in each thread that runs a .ts
+ * file: it takes a third of the start, and 30 MB in each thread for as long as the thread lives.
  *
  * It is given with --import, which threads inherit, and is no .ts file, because that would have to be stripped. The first
  * start strips in a thread that ends then; what is not stripped here, for whatever reason, is left to Node. The result
@@ -49,7 +49,7 @@ const LEFT = 2;
 const LANGUAGES = '/node_modules/zod/v4/locales/index.js';
 /** A start must not hang if the stripping thread was killed. */
 const MAX_WAIT_MS = 10_000;
-/** Of the line before the kept text: a fingerprint, and a number for each file. */
+/** The line before the kept text has a fingerprint, and a number for each file; it is no longer than this. */
 const MAX_HEAD_BYTES = 65_536;
 
 if (workerData?.[KEY]) {

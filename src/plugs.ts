@@ -14,7 +14,7 @@ import type { GuardCredentials, Probe, ProviderAccount, ProviderPlug, WellKnown,
 /** What has to be known of a vendor before a configuration names it. A test holds each row against its plug. */
 interface Vendor {
   readonly type: string;
-  /** Of environment variables that make an account where nothing is configured; each list makes one. */
+  /** Environment variables that make an account where nothing is configured; each list makes one. */
   readonly variables: readonly (readonly string[])[];
   readonly passedAt: readonly string[];
   readonly guards: readonly GuardKind[];
@@ -108,7 +108,7 @@ function vendorOf(type: string): Vendor | undefined {
   return OWN_FOLDER.get(type) ?? hosts().find((each) => each.type === type);
 }
 
-/** Of every vendor; loads the code of all. For documentation and tests. */
+/** The plugs of all vendors; this loads the code of all. Documentation and tests ask for them. */
 export function allPlugs(): ProviderPlug[] {
   return all().map(({ plug }) => plug());
 }
@@ -287,7 +287,7 @@ export function guardCredential(guard: GuardConfig, tokens: Tokens): Credential 
   return guardPlugOf(guard.kind)?.open(guard, tokens);
 }
 
-/** Of the vendor whose service such guards are. */
+/** The plug of the vendor whose service such guards are. */
 export function guardPlugOf(kind: GuardKind): GuardCredentials | undefined {
   return [...OWN_FOLDER.values()].find(({ guards }) => guards.includes(kind))?.plug().guards;
 }

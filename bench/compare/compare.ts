@@ -6,7 +6,7 @@ import { type Ratio, ratioOf } from './ratio.ts';
 import { openRevision } from './revision-tree.ts';
 
 export interface CompareOptions {
-  /** Of the repository; its `bench/` measures both sides. */
+  /** The root of the repository; its `bench/` measures both sides. */
   readonly root: string;
   readonly revisions: readonly [a: string, b: string];
   readonly subjects: readonly string[];

@@ -5,7 +5,7 @@ import type { BenchSubject } from './subject.ts';
 
 const ENDING = '.bench.ts';
 
-/** For the person at the terminal: a name that is none, an option that does not exist. */
+/** A fault of the person at the terminal: a name that is none, an option that does not exist. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -77,7 +77,7 @@ function consume(result: unknown): void {
   consumed = result;
 }
 
-/** For whoever wonders; and so that `consumed` is read. */
+/** The result of the last run, so that `consumed` is read. */
 export function lastResult(): unknown {
   return consumed;
 }

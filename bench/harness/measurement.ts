@@ -8,7 +8,7 @@ export const subjectMeasurement = z.object({
       name: z.string(),
       medianNs: z.number(),
       meanNs: z.number(),
-      /** Of the samples; a sample is the mean of a batch that takes SAMPLE_NS at least. */
+      /** The 99th percentile of the samples; a sample is the mean of a batch that takes SAMPLE_NS at least. */
       p99Ns: z.number(),
       /** 95% confidence interval of the mean, ± percent. */
       marginPercent: z.number(),

@@ -42,7 +42,7 @@ export type PeerContext = {
   mockUrl: string;
   /** Mock model names the run will use. */
   models: readonly string[];
-  /** For configuration, data and logs; removed at the end of the run. */
+  /** The folder of configuration, data and logs; it is removed at the end of the run. */
   folder: string;
   threads: number;
 };

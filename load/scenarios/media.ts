@@ -14,7 +14,7 @@ type Media = {
   path: string;
   model: string;
   connections: number;
-  /** Of one round; absent: as many as its time allows. */
+  /** The requests of one round; absent: as many as its time allows. */
   requests?: number;
   /** Content type and body, with the model as the subject calls it. */
   form(model: string): { contentType: string; body: string };

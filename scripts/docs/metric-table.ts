@@ -224,7 +224,7 @@ async function traffic(url: string): Promise<void> {
   await callTool(url);
 }
 
-/** Of a server that fails. */
+/** Calls a tool of a server that fails. */
 async function callTool(url: string): Promise<void> {
   const version = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
   const _meta = { ...version, 'io.modelcontextprotocol/clientCapabilities': {} };

@@ -159,7 +159,7 @@ export class AlertSender {
   }
 }
 
-/** For people, without a secret: of an address that may be one, its host. */
+/** What people are shown of a recipient, without a secret: where an address may be one, its host. */
 function recipientOf(target: HttpTarget, index: number): string {
   if (target.type === 'slack-bot') return target.channels[index] ?? '';
   return URL.canParse(target.url) ? new URL(target.url).host : '';

@@ -87,7 +87,7 @@ const CONSEQUENCE: Record<BudgetRule['mode'], (spent: boolean) => string> = {
   audit: () => 'It is watched and not enforced.',
 };
 
-/** Of a threshold the title names the limit. */
+/** The title of an alert names the limit where a threshold was reached. */
 function spentOf(alert: BudgetAlert, percent: number | null): string {
   const limit = alert.threshold === 'refuses' ? ` of ${amountOf(alert, alert.limit)}` : '';
   return `${amountOf(alert, alert.spent)}${limit}${percent === null ? '' : ` (${percent}%)`}`;

@@ -27,9 +27,9 @@ export interface AcceptedKey {
   /** Milliseconds since the Unix epoch; Infinity where it never expires. */
   readonly expiresAtMs: number;
   readonly from: 'configured' | 'issued' | 'outside' | 'access';
-  /** Of an outside token: its issuer's key, whose withdrawal ends it. */
+  /** An outside token has the key of its issuer, whose withdrawal ends it. */
   readonly signedBy?: string;
-  /** Of a token of ours: the key that signed it, whose grace may end before the token does. */
+  /** A token of ours has the key that signed it, whose grace may end before the token does. */
   readonly signer?: Signer;
 }
 

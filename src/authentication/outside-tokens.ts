@@ -61,7 +61,7 @@ export interface OutsideTokensOptions {
   onUnknownKey(provider: string): void;
 }
 
-/** Of which providers tokens may be meant for single addresses of MCP, which begin with `base`. */
+/** The providers whose tokens may be meant for single addresses of MCP, which begin with `base`. */
 export interface TokenResources {
   readonly base: string;
   readonly providers: readonly string[];

@@ -5,7 +5,7 @@ import type { LineResult } from '../store/result-block.ts';
 import type { CollectedAnswer } from './collected-answer.ts';
 import type { LinePace } from './line-pace.ts';
 
-/** For whom the lines of a batch are run, as it was kept with the batch. */
+/** The caller for whom the lines of a batch are run, as it was kept with the batch. */
 export interface BatchCaller {
   readonly principal: Principal;
   /** The `x-tfy-metadata` header of the request that created the batch; each line is run with it. */

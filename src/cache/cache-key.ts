@@ -16,7 +16,7 @@ export interface CacheKey {
   readonly words: AnswerKey;
   /** The same as text. */
   readonly text: string;
-  /** Of its namespace, whoever asks. */
+  /** The space of its namespace, whoever asks. */
   readonly space: readonly [number, number];
 }
 
@@ -38,8 +38,8 @@ export function canonicalBody(body: Buffer, form: CachedForm): string | undefine
 }
 
 /**
- * Of everything that changes the answer, so that equal keys may get equal bytes; of the principal, unless its rule shares.
- * `body`: canonical.
+ * The key holds everything that changes the answer, so that equal keys may get equal bytes, and the principal unless
+ * its rule shares. `body`: canonical.
  */
 export function keyOf(request: KeyedRequest, body: string): CacheKey {
   const digest = hash('sha256', `${JSON.stringify(surroundingsOf(request))}\n${body}`, 'buffer');

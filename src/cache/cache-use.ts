@@ -227,7 +227,7 @@ export class CacheUse {
     return this.status === 'hit' || this.status === 'joined';
   }
 
-  /** For the record. */
+  /** What the record says of the cache. */
   get json(): string {
     const { settings, rule } = this.#request;
     const source = this.#source;

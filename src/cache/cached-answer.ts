@@ -12,7 +12,7 @@ export interface AnswerAbout {
   readonly storedAt: number;
   readonly expiresAt: number;
   readonly namespace: string;
-  /** Of the exchange that it was the answer to. */
+  /** The id of the exchange that got this answer first. */
   readonly exchange: string;
   /** What it cost; undefined: nobody knows. */
   readonly nanoUsd: number | undefined;

@@ -23,7 +23,7 @@ export interface AnswerSource {
   readonly contentType: string | undefined;
   readonly isStream: boolean;
   readonly target: string;
-  /** Of the exchange that it was, or is, the answer to. */
+  /** The id of the exchange that got, or is getting, this answer first. */
   readonly exchange: string;
   /** How many pieces there are now. */
   readonly pieces: number;

@@ -51,7 +51,7 @@ class RecordedAnswer extends AnswerFilter {
     this.host.fail(error);
   }
 
-  /** Of one that was ended early nobody gets a copy. */
+  /** An answer that was ended early is given to nobody else. */
   override shorten(ending: Buffer, shortened: Shortened): void {
     this.#flight.left();
     this.host.shorten(ending, shortened);

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 
 const FIRST_BYTES = 4_096;
 
-/** Of an answer: what a client of its form gets, and where its pieces end. */
+/** The bytes of an answer: what a client of its form gets, and where its pieces end. */
 export interface RecordedBytes {
   readonly bytes: Buffer;
   /** Behind each piece; a piece of a stream holds whole events. */

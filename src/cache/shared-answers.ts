@@ -45,7 +45,7 @@ const MAX_SLOTS = 1_048_576;
 export type AnswerKey = Int32Array;
 
 export interface AnswerSlot {
-  /** Of the entry with its head. */
+  /** The size of the entry with its head. */
   readonly bytes: number;
   readonly space: readonly [number, number];
   readonly endsAtSeconds: number;

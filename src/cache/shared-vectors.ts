@@ -36,12 +36,12 @@ export type FamilyKey = Int32Array;
 export interface VectorEntry {
   readonly family: FamilyKey;
   readonly answer: AnswerKey;
-  /** Of its namespace. */
+  /** The space of its namespace. */
   readonly space: readonly [number, number];
   /** Since the Unix epoch. */
   readonly endsAtSeconds: number;
   readonly literals: LiteralDigests;
-  /** Of length 1. */
+  /** A vector of length 1. */
   readonly vector: Float32Array;
 }
 
@@ -70,7 +70,7 @@ export interface LikeAnswers {
 
 export interface VectorBounds {
   readonly maxEntries: number;
-  /** Of the vectors alone. */
+  /** The bound of the vectors alone. */
   readonly maxBytes: number;
 }
 
@@ -273,7 +273,7 @@ function product(numbers: Float32Array, at: number, vector: Float32Array): numbe
   return a + b + c + d;
 }
 
-/** Of length 1; undefined: it has none, or a number of it is not finite. */
+/** The vector, scaled to length 1; undefined: it has no length, or a number of it is not finite. */
 export function unitVector(numbers: readonly number[]): Float32Array | undefined {
   let sum = 0;
   for (const each of numbers) sum += each * each;

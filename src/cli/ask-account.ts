@@ -28,7 +28,7 @@ export interface Said {
 }
 
 export interface Finding {
-  /** For the table. */
+  /** The text that the table shows. */
   readonly credential: string;
   readonly models: string;
   readonly faults: Said[];
@@ -156,7 +156,7 @@ async function get(
   }
 }
 
-/** Of several addresses that failed there is a code and no words. */
+/** The reason of a failure; where several addresses failed there is a code and no words. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message || ('code' in error ? String(error.code) : error.name);

@@ -14,7 +14,7 @@ export interface OnlineContext {
   openAccounts(configuration: Configuration, tokens: Tokens): readonly ProviderAccount[];
   tokenSources(configuration: Configuration): readonly TokenSource[];
   probeOf(accountType: string): Probe | undefined;
-  /** For one answer; 10 seconds by default. */
+  /** The longest wait for one answer; 10 seconds by default. */
   readonly timeoutMs?: number;
 }
 

@@ -39,7 +39,7 @@ interface AskedFile {
   readonly before: string;
   /** As it would stand in the file. */
   readonly text: string;
-  /** Of what stands there now. */
+  /** The version of what stands there now. */
   readonly version: string;
 }
 

@@ -83,7 +83,7 @@ const authorizedSubjects = restricting(optionalKey(z.array(subjectPattern)), ['u
   'Who may use this model; absent: whoever may use the account.',
 );
 
-/** Of whom it is; says nothing here. */
+/** `owned_by` names a person or team; it has no effect here. */
 export const ownedBy = optionalKey(
   z.object({
     account: optionalKey(text(256)).describe('Says nothing here.'),

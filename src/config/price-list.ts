@@ -109,7 +109,7 @@ export function readPriceList(bytes: Buffer): PriceList | string {
 
 function firstIssue({ issues }: z.core.$ZodError): string {
   let [issue] = issues;
-  // Of a union the member that got furthest says most.
+  // The member of a union that got furthest says most.
   while (issue?.code === 'invalid_union') {
     const [deepest] = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a));
     const inner: z.core.$ZodIssue | undefined = deepest?.[0];
@@ -123,7 +123,7 @@ function depthOf(errors: readonly z.core.$ZodIssue[]): number {
   return Math.max(0, ...errors.map(({ path }) => path.length));
 }
 
-/** Of SPKI, before the 32 bytes of the key. */
+/** The bytes of SPKI that stand before the 32 bytes of the key. */
 const ED25519_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const RAW_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;

@@ -63,7 +63,7 @@ const LIBRARIES: Readonly<
   'lib/preact.js': { of: 'preact' },
   'lib/hooks.js': { of: 'preact/hooks', edit: (text) => text.replaceAll(/from\s*"preact"/g, 'from"./preact.js"') },
   'lib/htm.js': { of: 'htm' },
-  // Of uPlot the minified form alone is small; it is a script that leaves its one name behind.
+  // The minified form of uPlot is the only small one; it is a script that leaves its one name behind.
   'lib/uplot.js': { of: 'uplot', file: 'uPlot.iife.min.js', edit: (text) => `${text}\nexport default uPlot;\n` },
   'lib/uplot.css': { of: 'uplot', file: 'uPlot.min.css' },
 };

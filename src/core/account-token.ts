@@ -3,7 +3,7 @@
  * Plain data, since it crosses threads. A secret: never logged.
  */
 export interface AccountToken {
-  /** Of its source. */
+  /** The id of the token's source. */
   readonly id: string;
   /** By the source's own names: `{token}` of OAuth, `{accessKeyId, secretAccessKey, sessionToken}` of AWS. */
   readonly values: Readonly<Record<string, string>>;

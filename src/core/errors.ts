@@ -36,7 +36,7 @@ export interface ErrorContext {
   upstreamCode?: string;
   /** The status that the provider refused our credential with. */
   upstreamStatus?: number;
-  /** For log and receipt, never for the client: what a provider said of our credential, without its secrets. */
+  /** What log and receipt say and the client never sees: a provider's words on our credential, without its secrets. */
   operatorDetail?: string;
   /** Milliseconds or undefined; becomes `retryHeaders` on our own refusals. */
   retryAfterMs?: number;
@@ -50,7 +50,7 @@ export interface ErrorContext {
   providerWords?: true;
   /** What stands beside `error` in its body, in the forms of OpenAI: what guardrails found, never what they read. */
   beside?: Readonly<Record<string, unknown>>;
-  /** Of the request of JSON-RPC that it answers. */
+  /** The id of the JSON-RPC request that this error answers. */
   rpcId?: string | number;
   /** What was thrown; for the log only. */
   cause?: unknown;

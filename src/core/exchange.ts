@@ -11,7 +11,7 @@ export interface Principal {
   /** Model patterns (`account/*`); undefined: all models. */
   readonly models: readonly string[] | undefined;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Of a token that is good at these addresses alone (RFC 8707); undefined: everywhere. */
+  /** The addresses at which alone the token is good (RFC 8707); undefined: everywhere. */
   readonly audiences?: readonly string[];
   /** The scopes of an MCP token that the gateway issued (mcp/protocol/scopes.ts); undefined: all that its subject may. */
   readonly scopes?: readonly string[];
@@ -21,7 +21,7 @@ export interface Principal {
 export interface HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
-  /** Of a browser. */
+  /** The origin that a browser sends. */
   origin?: string | undefined;
   readonly host?: string | undefined;
   traceparent: string | undefined;
@@ -126,7 +126,7 @@ export interface ResponseSink {
   write(chunk: Uint8Array): boolean;
   /** Called once each time the waiting bytes fall to the low watermark after `write` returned false. */
   onDrained: (() => void) | undefined;
-  /** Of an answer to HEAD: the length of the body that is not sent, where it is known. */
+  /** The length of the body that an answer to HEAD leaves out, where it is known. */
   declaredBytes?: number | undefined;
   end(chunk?: Uint8Array): void;
   /** Ends without the terminating chunk, after what was written has left, so that no client takes it for a whole answer. */
@@ -153,7 +153,7 @@ export interface Exchange {
   readonly headers: HeadersOfInterest;
   /** The whole body, owned by the exchange: valid until it ends. */
   body: Buffer;
-  /** Of a route whose body streams; else undefined. */
+  /** The body as it arrives, where the route streams it; else undefined. */
   readonly arriving: ArrivingBody | undefined;
   /** In the place of `body`; closed with the exchange. */
   spooled?: SpooledBody | undefined;

@@ -31,7 +31,7 @@ export interface LocalRequest {
   readonly body: Buffer;
   /** Default: POST. */
   readonly method?: string;
-  /** Of the client's exchange, where its record is the only one. Default: one of its own. */
+  /** The id of the client's exchange, where its record is the only one. Default: an id of its own. */
   readonly id?: string;
   /** A label for records. Default: the id of the exchange. */
   readonly requestId?: string;

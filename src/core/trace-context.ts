@@ -21,9 +21,9 @@ export function parseTraceparent(text: string | undefined): TraceParent | undefi
 }
 
 export interface OwnIds {
-  /** Of a trace that begins here. */
+  /** The id of a trace that begins here. */
   readonly traceId: string;
-  /** Of the exchange's own span. */
+  /** The id of the exchange's own span. */
   readonly spanId: string;
 }
 

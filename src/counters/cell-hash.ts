@@ -6,7 +6,7 @@
 export class CellHash {
   readonly #key0: number;
   readonly #key1: number;
-  /** Of the text that was hashed last. */
+  /** The upper half of the hash of the last text. */
   high = 0;
   low = 0;
 

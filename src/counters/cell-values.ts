@@ -36,7 +36,7 @@ export class CellValues {
   /** Asked about the end of an exchange, which may lie in the period before: it must not push the others' bounds away. */
   readonly #endedPeriods = PERIODS.map((period) => new CurrentPeriod(period));
 
-  /** Of the question at hand: said once, since each number that is passed on is a small object. */
+  /** The time of the question at hand: it is said once, since each number that is passed on is a small object. */
   #nowMs = 0;
   #wallMs = 0;
 
@@ -96,7 +96,7 @@ export class CellValues {
     return values[at + SHAPE]! > 0 ? values[at + SUM]! : this.settled(place) + values[at + HELD]!;
   }
 
-  /** Of a sliding cell with what is held, since both lie in the same buckets. */
+  /** What a sliding cell has settled, with what is held, since both lie in the same buckets. */
   settled(place: number): number {
     const at = place * VALUES_PER_CELL;
     return this.#values[at + SHAPE] === OPEN_SHAPE ? 0 : this.#values[at + SUM]!;
@@ -232,7 +232,7 @@ export class CellValues {
 
 /** Less is only how two threads read the clock, one before midnight and one after it. */
 const SET_BACK_MS = 60_000;
-/** For what may end at any time. */
+/** The retry time of a limit whose room may come back at any time. */
 const OPEN_RETRY_MS = 1_000;
 
 /** The bounds of a period, worked out again only when time has left them. */

@@ -46,7 +46,7 @@ export interface Reservation {
 export interface Refusal {
   /** Index of the first leg that did not fit; -1: the engine is away and the configuration says closed. */
   readonly refusedLeg: number;
-  /** Of that leg, settled and held. */
+  /** What that leg has used, settled and held. */
   readonly used: number;
   /** When as much as was asked for will fit, if nothing else comes; for `open` cells one second. */
   readonly retryAfterMs: number;

@@ -124,7 +124,7 @@ export class MemoryCounters implements Counters {
     slots.free(head, last);
   }
 
-  /** Of MemoryReservation alone. */
+  /** Only MemoryReservation calls this. */
   settle(legs: readonly Leg[], head: number, actual: readonly number[], endedAtMs: number): void {
     const slots = this.#slots;
     const cells = this.#cells;
@@ -150,7 +150,7 @@ export class MemoryCounters implements Counters {
     this.#locks.unlock(locks);
   }
 
-  /** Of MemoryReservation alone. */
+  /** Only MemoryReservation calls this. */
   over(head: number): void {
     const slots = this.#slots;
     const cells = this.#cells;
@@ -167,7 +167,7 @@ export class MemoryCounters implements Counters {
     this.#locks.unlock(locks);
   }
 
-  /** Of MemoryReservation alone. */
+  /** Only MemoryReservation calls this. */
   extend(legs: readonly Leg[], head: number, leg: number, more: number, nowMs: number): boolean {
     const slots = this.#slots;
     const cells = this.#cells;

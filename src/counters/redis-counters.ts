@@ -16,7 +16,7 @@ export interface MachineCounters extends Counters {
 
 export interface RedisCountersOptions {
   readonly url: string;
-  /** Of this gateway among all. */
+  /** The id of this gateway among all. */
   readonly gatewayId: string;
   readonly thread: number;
   /** Relay threads of this gateway: they divide its leases. */
@@ -27,7 +27,7 @@ export interface RedisCountersOptions {
   readonly budgetTruth: BudgetTruth;
   readonly onAway: (reason: string) => void;
   readonly onBack: () => void;
-  /** For tests: the time instead of Redis' own. */
+  /** The time that tests set instead of Redis' own. */
   readonly now?: () => number;
 }
 
@@ -141,7 +141,7 @@ export class RedisCounters implements Counters {
     return this.#machine.read(cell, nowMs);
   }
 
-  /** Of RedisReservation alone. */
+  /** Only RedisReservation calls this. */
   over({ legs, amounts }: RedisReservation): void {
     for (let index = 0; index < legs.length; index += 1) {
       const { cell } = legs[index]!;
@@ -151,7 +151,7 @@ export class RedisCounters implements Counters {
     }
   }
 
-  /** Of RedisReservation alone. */
+  /** Only RedisReservation calls this. */
   settled(reservation: RedisReservation, actual: readonly number[], endedAtMs: number): void {
     const { index } = reservation;
     reservation.index = -1;
@@ -164,8 +164,8 @@ export class RedisCounters implements Counters {
   }
 
   /**
-   * Of RedisReservation alone. There is no time to ask: it is held, and where Redis answers that it was beyond the
-   * limit, it was the last one. So a stream goes beyond by at most what it asks for within one round trip.
+   * Only RedisReservation calls this. There is no time to ask: it is held, and where Redis answers that it was beyond
+   * the limit, it was the last one. So a stream goes beyond by at most what it asks for within one round trip.
    */
   extend(reservation: RedisReservation, leg: number, more: number, nowMs: number): boolean {
     const { legs, amounts, takenAt, onMachine } = reservation;

@@ -7,7 +7,10 @@
 export const OWNER_LIFE_MS = 10_000;
 /** A ledger must outlive the longest period that may still hold what is written in it. */
 export const LEDGER_LIFE_MS = 100 * 86_400_000;
-/** Of one dead owner, cells that one beat gives back: a step of a script must stay short for all who wait behind it. */
+/**
+ * The cells that one beat gives back for one dead owner: a step of a script must stay short for all who wait behind
+ * it.
+ */
 const SWEPT_CELLS = 500;
 
 /** ARGV[1]: the owner; ARGV[2]: the time, 0 for that of Redis. */

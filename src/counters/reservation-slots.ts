@@ -102,7 +102,7 @@ export class ReservationSlots {
     this.#lines[this.#line + OPEN]! += change;
   }
 
-  /** Of a dead thread: every slot it may have left in use, and then it is as new. */
+  /** Gives back every slot that a dead thread may have left in use; then it is as new. */
   clear(giveBack: (slot: number) => void): void {
     const used = Atomics.load(this.#lines, this.#line + SLOTS_EVER_USED);
     for (let slot = this.#first; slot < this.#first + used; slot += 1) {

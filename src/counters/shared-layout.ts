@@ -70,7 +70,7 @@ export class SharedLayout {
   readonly buffer: SharedArrayBuffer;
   readonly threads: number;
   readonly stripes: number;
-  /** Of each thread. */
+  /** The slots of each thread. */
   readonly slots: number;
   readonly hashKeys: readonly [number, number];
   readonly header: Int32Array;

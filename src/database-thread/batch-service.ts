@@ -55,7 +55,7 @@ class Closing extends Error {}
 export class BatchService {
   readonly #options: BatchServiceOptions;
   readonly #now: () => number;
-  /** Of batches whose files only this gateway reads. */
+  /** The place of batches whose files only this gateway reads. */
   readonly #place: string;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Number.POSITIVE_INFINITY;

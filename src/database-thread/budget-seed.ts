@@ -9,7 +9,7 @@ import type { Database } from '../store/database.ts';
 export interface BudgetSeedOptions {
   readonly database: Database;
   readonly server: ServerSettings;
-  /** Of the configuration in force. */
+  /** The budgets of the configuration in force. */
   readonly budgets: () => readonly BudgetRule[];
   readonly log: Log;
 }
@@ -23,7 +23,7 @@ export interface BudgetSeed {
   close(): Promise<void> | void;
 }
 
-/** For limits that are counted in memory. */
+/** Limits that are counted in memory need no seed. */
 const NO_SEED: BudgetSeed = { start: async () => {}, push() {}, close() {} };
 
 /** The Redis client is loaded only where it is used: it is a third of all modules that a start could load. */

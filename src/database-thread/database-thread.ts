@@ -39,7 +39,7 @@ import { ResponseService } from './response-service.ts';
  * issued, and what the admin API asks of them. The main thread asks it and never waits.
  */
 
-/** For what batches, files and kept answers are asking the database when the gateway ends. */
+/** The longest wait for questions of batches, files and kept answers to the database when the gateway ends. */
 const SERVICES_CLOSE_MS = 3_000;
 /** How far behind GET /metrics may be. */
 const STATE_MS = 500;

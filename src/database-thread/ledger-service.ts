@@ -25,7 +25,7 @@ export interface LedgerServiceOptions {
   /** What budgets spent is brought there, too. */
   readonly seed: Pick<BudgetSeed, 'push'>;
   readonly registry: MetricRegistry;
-  /** For alerts. */
+  /** The client that sends alerts. */
   readonly http: HttpClient;
   readonly log: Log;
   /** The journal is full, or has room again. */
@@ -48,7 +48,7 @@ export interface LedgerService {
   close(): Promise<void>;
 }
 
-/** For `ledger.enabled: false`, and until the ledger is open. */
+/** The service while `ledger.enabled` is false, and until the ledger is open. */
 export const NO_LEDGER: LedgerService = {
   journalFolder: undefined,
   fullReason: undefined,

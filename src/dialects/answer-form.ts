@@ -30,7 +30,7 @@ export interface AnswerForm {
   eventsOfBytes?(): ByteEventWriter;
   /** A whole stream as one answer, for a client that asked for none; absent: this form has no such way. */
   toWhole?(events: Buffer): OrError<Buffer>;
-  /** For answers that hold vectors. Absent: this form has none. */
+  /** How answers hold vectors. Absent: this form has none. */
   readonly vectors?: VectorForm;
 }
 

@@ -9,7 +9,7 @@ export interface DialectDocument {
   readonly summary: string;
   readonly description: string;
   readonly operationId: string;
-  /** Of its further routes, whose operations need ids of their own: pattern → id. */
+  /** The ids of further routes' operations, which need ids of their own: pattern → id. */
   readonly otherIds?: Readonly<Record<string, string>>;
   readonly tag: { readonly name: string; readonly description: string };
   readonly request: OpenApiContent;

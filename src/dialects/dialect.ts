@@ -65,7 +65,7 @@ export interface Dialect extends ApiForm {
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): OrError<Buffer | Buffer[]>;
-  /** Of a form whose files are large. Absent: all bodies are collected. */
+  /** How a form with large files is read as it arrives. Absent: all bodies are collected. */
   readonly uploads?: UploadForm;
   /** As `splice`, of a body of so many bytes that is on the disk: its stretches, and bytes of ours in between. */
   pieces?(peeked: PeekedRequest, edits: SpliceEdits, length: number): (Buffer | BodyStretch)[];
@@ -78,7 +78,7 @@ export interface Dialect extends ApiForm {
   /** How its clients read the list of models; absent: as those of OpenAI do. */
   readonly modelList?: ModelListForm;
   /**
-   * Of a target that has no such endpoint the gateway answers itself, with an estimate of the tokens of the prompt. Absent:
+   * The gateway's own answer for a target without such an endpoint: an estimate of the tokens of the prompt. Absent:
    * then the target does not serve it.
    */
   readonly fromEstimate?: (inputTokens: number) => Buffer;
@@ -94,8 +94,8 @@ export interface Dialect extends ApiForm {
   /** Where its words stand, for guardrails. Absent: it has none that they could read. */
   readonly guarded?: GuardedForm;
   /**
-   * Of a request that is a form: its texts by their names, as `guarded.request` reads them; `overridden` sets them to others.
-   * Undefined: the request is JSON. Absent: each is.
+   * The texts of a request that is a form, by their names, as `guarded.request` reads them; `overridden` sets them to
+   * others. Undefined: the request is JSON. Absent: each is.
    */
   formTexts?(peeked: PeekedRequest): OrError<Record<string, unknown>> | undefined;
   /** Absent: its answers are not kept. */
@@ -186,7 +186,7 @@ export interface DialectTranslation {
   /** The values of a request that its answer repeats: `AnswerContext.repeats`. Absent: it repeats none. */
   repeated?(body: Buffer, peeked: PeekedRequest): JsonObject;
   /**
-   * Of a request that was read whole as it came, all but its files: those stay where they are, and `toRequest` of the wire
+   * A request that was read whole as it came, all but its files: those stay where they are, and `toRequest` of the wire
    * names them by their places. Undefined: it is for `toInference`. Absent: each request is.
    */
   fromForm?(peeked: PeekedRequest, model: string): OrError<NeutralRequest> | undefined;
@@ -295,7 +295,7 @@ export interface PeekedRequest {
   promptBytes?: number | undefined;
   /** What it says of itself that is metadata of the request, where no header says the same. */
   metadata?: Readonly<Record<string, string>> | undefined;
-  /** Of a form whose answers are kept, so that a later request can go on from them. */
+  /** How answers of this form are kept, so that a later request can go on from them. */
   state?: ConversationState | undefined;
 }
 

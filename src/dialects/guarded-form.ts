@@ -8,7 +8,7 @@ export interface TextSlot {
   readonly holder: Record<string, unknown>;
   readonly key: string;
   readonly kind: TextKind;
-  /** Of a request: who says it, as `user`. */
+  /** Who says it in a request, as `user`. */
   readonly role?: string;
   /** The text that it goes on with, of events and of parts of a whole answer; absent: it is whole by itself. */
   readonly channel?: string;
@@ -21,14 +21,14 @@ export interface GuardedEvent {
   readonly slots: readonly TextSlot[];
   /** Beginnings of the names of channels that are over behind it. */
   readonly ends: readonly string[];
-  /** Of an event with words: what differs in each and means nothing. A text that hides their length; the key of its number. */
+  /** What differs in each event with words and means nothing: a text that hides their length; the key of its number. */
   readonly meaningless?: { readonly padding?: string | undefined; readonly counter?: string | undefined };
   /** Something was taken out of it that tells words which other events have: it is written anew. */
   readonly isStripped?: boolean;
 }
 
 export interface GuardedStream {
-  /** Of one event, parsed. */
+  /** Reads one parsed event. */
   read(event: JsonObject): GuardedEvent;
 }
 

@@ -47,7 +47,10 @@ function readStream(sample: Buffer, totalBytes: number, words: AnswerWords, foun
   found.restBytes = Math.max(0, totalBytes - start);
 }
 
-/** Of a whole answer the beginning: the strings of content in it, of which the last one may go on past the sample. */
+/**
+ * Reads the beginning of a whole answer: the strings of content in it, of which the last one may go on past the
+ * sample.
+ */
 function readBeginning(sample: Buffer, totalBytes: number, { keys, callKey }: AnswerWords, found: AnswerText): void {
   const raw = sample.toString('utf8');
   const opening = new RegExp(`"(${keys.join('|')})"\\s*:\\s*"`, 'g');

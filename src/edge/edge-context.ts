@@ -32,7 +32,7 @@ export interface EdgeContext {
   tooLarge(detail?: string): GatewayError;
   fileTooLarge(): GatewayError;
   refused(exchange: Exchange, error: GatewayError): void;
-  /** For the record of a refusal, as ExchangeRecord.clientJson. */
+  /** What the record of a refusal says of the client, as ExchangeRecord.clientJson. */
   clientJson(head: RequestHead, side: RemoteSide): string;
   onLeft(): void;
 }

@@ -28,7 +28,7 @@ import { type Handshake, type SocketRoute, WebSockets } from './web-sockets.ts';
 export interface EdgeOptions extends HeadAnswerOptions {
   readonly settings: ServerSettings;
   readonly routes: RouteTable;
-  /** Of GET routes that may be upgraded to a WebSocket. */
+  /** The GET routes that may be upgraded to a WebSocket. */
   readonly sockets?: readonly SocketRoute[];
   /** Names of client headers that some provider takes, in lower case. */
   readonly forwardable: readonly string[];
@@ -38,7 +38,7 @@ export interface EdgeOptions extends HeadAnswerOptions {
 }
 
 const RETRY_AFTER_MS = 1000;
-/** For an error event to leave after the drain deadline. */
+/** The time that an error event has to leave after the drain deadline. */
 const CUT_GRACE_MS = 500;
 
 /** Sockets ↔ exchanges, for one relay thread: the only door to uWebSockets.js. */
@@ -92,7 +92,7 @@ export class Edge implements EdgeContext {
     });
   }
 
-  /** For exchanges that begin from now on. */
+  /** Exchanges that begin from now on use these settings. */
   reconfigure(settings: ServerSettings, forwardable: readonly string[]): void {
     this.settings = settings;
     this.#cors = makeCors(settings.cors);
@@ -296,7 +296,7 @@ export class Edge implements EdgeContext {
   }
 }
 
-/** Of a route that bounds it by itself. */
+/** The error of a route that bounds its body by itself. */
 function bodyTooLarge(maxBytes: number): GatewayError {
   return new GatewayError('body_too_large', { detail: `At most ${maxBytes} bytes are taken here.` });
 }

@@ -70,7 +70,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   }
 
   /**
-   * For an answer that may be given in the very turn of its request, in the addon's own cork of this socket: it leaves in
+   * An answer that may be given in the very turn of its request, in the addon's own cork of this socket, leaves in
    * the next. Answers of providers come in later turns anyway.
    */
   waitForNextTurn(): void {
@@ -260,7 +260,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     if (!this.#response.write(body)) this.#block();
   }
 
-  /** Of an answer with a declared length the addon takes what the kernel takes, and asks for the rest. */
+  /** The addon takes as much of an answer with a declared length as the kernel takes, and asks for the rest. */
   #writeWhole(whole: Uint8Array, offset: number): void {
     // The addon reads its other return value before or after the write, as its compiler orders it.
     const [all] = this.#response.tryEnd(whole.subarray(offset), whole.length);

@@ -26,7 +26,7 @@ export interface Route {
   readonly passesHead?: true;
   /** Where a request names an account whose provider it is for, it is not for this route. */
   readonly yieldsToProvider?: true;
-  /** Of a body that somebody without a key may send; absent: `limits.max_body_bytes` alone. */
+  /** The largest body that somebody without a key may send; absent: `limits.max_body_bytes` alone. */
   readonly maxBodyBytes?: number;
   /** `www-authenticate` of a 401, in the place of `Bearer`. */
   challenge?(head: HeadersOfInterest): string | undefined;

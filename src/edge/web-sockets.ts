@@ -5,7 +5,7 @@ import type { RequestTaker } from './client-connections.ts';
 /** A client's WebSocket. What is done with it after its end does nothing. */
 export interface ClientSocket {
   readonly principal: Principal;
-  /** Of the request that opened it. */
+  /** The headers of the request that opened it. */
   readonly headers: HeadersOfInterest;
   /** One text message. False: more waits than the high watermark, until `drained`. */
   send(text: string): boolean;

@@ -46,7 +46,7 @@ export class BatchLines {
   readonly #bounds: LineBounds;
   readonly #ids = new Set<string>();
   #number = 1;
-  /** Of the line that is not whole yet. */
+  /** The pieces of the line that is not whole yet. */
   #pieces: Buffer[] = [];
   #bytes = 0;
   /** The line at hand has its fault already. */

@@ -82,7 +82,7 @@ export class DiskBlobs implements BlobStore {
     return guarded(() => namesIn(join(this.#folder, this.#incomingName)));
   }
 
-  /** Of one that is whole and not published. */
+  /** Opens a blob that is whole and not published. */
   openIncoming(id: string): Promise<BlobReader> {
     return guarded(async () => {
       const handle = await open(this.#incoming(id), 'r');

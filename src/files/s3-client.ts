@@ -3,13 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HttpAnswer, HttpClient } from '../core/http-client.ts';
 import { BlobFault } from './blob-store.ts';
 
-/** Of `s3://ACCESS_KEY_ID:SECRET@bucket/prefix?region=…&endpoint=…`; keys that are left out come from where AWS's SDKs look. */
+/**
+ * The parts of `s3://ACCESS_KEY_ID:SECRET@bucket/prefix?region=…&endpoint=…`; keys that are left out come from where
+ * AWS's SDKs look.
+ */
 export interface S3Address {
   readonly bucket: string;
   /** Without slashes at its ends; may be empty. */
   readonly prefix: string;
   readonly region: string;
-  /** Of a host that is not AWS: the bucket then stands in the path. */
+  /** The address of a host that is not AWS: the bucket then stands in the path. */
   readonly endpoint: string | undefined;
   readonly keys: S3Keys | undefined;
 }

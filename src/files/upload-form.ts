@@ -49,7 +49,7 @@ export class UploadForm {
     return this.#part === 'file';
   }
 
-  /** Of a part that is no file; the bytes may be changed afterwards. */
+  /** Takes a part that is no file; its bytes may be changed afterwards. */
   text(bytes: Buffer): GatewayError | undefined {
     if (this.#part === 'ignored') return undefined;
     this.#bytes += bytes.length;

@@ -41,7 +41,7 @@ export class EventWords {
   /** UTF-16 units. */
   #kept = 0;
   readonly #familiar = new FamiliarText();
-  /** Of the event that is familiar. */
+  /** The channel of the event that is familiar. */
   #familiarChannel: StreamChannel | undefined;
   readonly #ends = new EventEnds();
   /** The unfinished event at the end of what was written. */

@@ -9,7 +9,7 @@ import type { Recogniser } from './scan/recogniser.ts';
 export interface GuardText {
   readonly text: string;
   readonly kind: TextKind;
-  /** Of a request: who says it. */
+  /** Who says it, in a request. */
   readonly role?: string | undefined;
 }
 
@@ -73,7 +73,7 @@ export interface Guard {
   readonly pseudonyms?: true;
   /** It asks nobody: it answers before a model is called, not beside the call. */
   readonly isLocal?: true;
-  /** Of a local one that judges by nothing but texts, which may be read in another thread. */
+  /** Checks nothing but texts, which a local guard may read in another thread. */
   checkTexts?(texts: readonly Pick<GuardText, 'text'>[]): Verdict;
   /** `signal` fires when nobody waits any more. */
   check?(question: GuardQuestion, signal: AbortSignal): Verdict | Promise<Verdict>;

@@ -12,7 +12,7 @@ export interface StreamChannel {
   before: string | undefined;
   /** What they made of it, before any of it was let go. */
   instead: string | undefined;
-  /** Of `said`: what was asked about in a window before. */
+  /** How much of `said` was asked about in a window before. */
   asked: number;
 }
 

@@ -14,7 +14,10 @@ import { sqlGuard } from './guards/sql-guard.ts';
 /** What guards need to ask others. */
 export interface GuardMeans {
   readonly http: HttpClient;
-  /** Of a guard that is a service of a cloud; undefined: it says itself who asks. Throws where it has none. */
+  /**
+   * The credential of a guard that is a service of a cloud; undefined: it says itself who asks. Throws where it has
+   * none.
+   */
   credentialOf(config: GuardConfig): Credential | undefined;
 }
 

@@ -76,7 +76,7 @@ export class GuardSession {
     return this.plan.hooks[name];
   }
 
-  /** For the record; undefined: no guard was asked. */
+  /** What the record says of the guards; undefined: no guard was asked. */
   get json(): string | undefined {
     return this.results.length > 0 ? JSON.stringify(this.results) : undefined;
   }
@@ -87,7 +87,7 @@ export class GuardSession {
     for (const call of this.#closing.splice(0)) call();
   }
 
-  /** Of what is held as long as it is guarded. */
+  /** Calls back when what is held as long as it is guarded may go. */
   whenClosed(call: () => void): void {
     this.#closing.push(call);
   }
@@ -252,7 +252,7 @@ function objectionOf({ guard: { config }, errorMessage }: PlannedGuard, verdict:
   return { guardrail: config.name, result, message: verdict.message ?? '', errorMessage };
 }
 
-/** Of what came in a stream nothing but texts can be changed: what a guard takes out beside them must not pass. */
+/** Nothing but texts can be changed of what came in a stream: what a guard takes out beside them must not pass. */
 function followed(verdict: Verdict, subject: GuardSubject): Verdict {
   if (verdict.result !== 'mutated' || verdict.replaced === undefined || subject.replace) return verdict;
   return { result: 'failed', message: 'It changed more than texts, and that cannot be done here.' };

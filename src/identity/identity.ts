@@ -122,7 +122,7 @@ export class Identity {
     return rotated;
   }
 
-  /** For a client of MCP. */
+  /** Signs an access token that a client of MCP gets. */
   async signAccessToken(claims: AccessTokenClaims): Promise<string> {
     return mintAccessToken(claims, await this.#currentKey());
   }

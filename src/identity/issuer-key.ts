@@ -59,7 +59,7 @@ function publicKeyOf(key: JsonWebKeyInput['key']): KeyObject | undefined {
   try {
     return createPublicKey({ key, format: 'jwk' });
   } catch {
-    // Of a kind that is not known here, or damaged: as good as not there.
+    // A key of a kind that is not known here, or a damaged one, is as good as not there.
     return undefined;
   }
 }

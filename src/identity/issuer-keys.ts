@@ -4,7 +4,10 @@ import type { Log } from '../core/log.ts';
 import type { IssuerKey, IssuerKeySet } from '../threads/identity-messages.ts';
 import type { FetchedKeySet } from './fetch-key-set.ts';
 
-/** Of the time an answer may be used, so that new keys are here before the old ones are too old. */
+/**
+ * The part of an answer's life after which it is fetched again, so that new keys are here before the old ones are too
+ * old.
+ */
 const AHEAD = 0.8;
 /** After a failure: soon, then ever more rarely. What is known stays in force meanwhile. */
 const RETRY_MS = { first: 1000, longest: 60_000 };

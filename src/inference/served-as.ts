@@ -20,7 +20,7 @@ export const SERVED_TERMS = {
   speed: { column: 'speed', standard: new Set(['standard']) },
   /** https://platform.claude.com/docs/en/build-with-claude/data-residency */
   inferenceGeo: { column: 'inference_geo', standard: new Set(['global', 'not_available']) },
-  /** Of images that are billed by the piece; what is billed by tokens is not billed by these. */
+  /** The size counts for images that are billed by the piece, and not for those that are billed by tokens. */
   imageSize: { column: 'image_size', standard: new Set(['auto']), ofImages: true },
   imageQuality: { column: 'image_quality', standard: new Set(['auto']), ofImages: true },
 } as const satisfies Record<string, Term>;
@@ -69,7 +69,7 @@ export function servedAfter(before: ServedAs | undefined, later: ServedAs): Serv
 export interface TermMultiplier {
   readonly term: Multiplying;
   readonly values: readonly string[];
-  /** Of the provider's own model ids; absent: all. */
+  /** The provider's own model ids that are meant; absent: all. */
   readonly models?: RegExp;
   readonly factor: number;
   /** Where the provider says so. */

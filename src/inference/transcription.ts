@@ -9,7 +9,7 @@ export interface TranscriptionRequest {
   /** The provider's model id, not the client's. */
   readonly model: string;
   readonly audio: FilePart;
-  /** Of the client's form; it stands nowhere in the audio. */
+  /** The boundary of the client's form; it stands nowhere in the audio. */
   readonly boundary: string;
   /** ISO 639-1, as the client wrote it. */
   readonly language: string | undefined;

@@ -23,8 +23,8 @@ export interface Usage extends Counts {
 type Counts = { [Name in NumberCounter]?: number };
 
 /**
- * Of one exchange: more than any context holds. Ledger and budgets add whole nano-dollars up, which are exact to 2^53: a
- * provider that says thousands of millions each time would have them there after a few hundred answers.
+ * The most tokens of one exchange: more than any context holds. Ledger and budgets add whole nano-dollars, exact to
+ * 2^53: a provider that says thousands of millions each time would have them there after a few hundred answers.
  */
 const MAX_COUNT = 2 ** 24;
 /** Seven weeks of audio. */

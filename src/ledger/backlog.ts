@@ -29,7 +29,7 @@ export interface LedgerBatch {
   /** Something of it was left over from an earlier run: the database may have it. */
   replayed: boolean;
   readonly parts: { readonly segment: Segment; readonly bytes: number }[];
-  /** Of each provisional record that is settled by this batch. */
+  /** The segments of provisional records that this batch settles. */
   readonly settled: Segment[];
   readonly onCommitted: (() => void)[];
   oldestAtMs: number;

@@ -35,7 +35,7 @@ const EVERY_MS = 2_000;
 export class BudgetSpending {
   readonly #options: BudgetSpendingOptions;
   #budgets: readonly BudgetRule[];
-  /** Of others, as far as it was added, by the cell's name. */
+  /** What was added so far of others' spending, by the cell's name. */
   readonly #added = new Map<string, { periodStart: number; endsAt: number; spent: number }>();
   #timer: NodeJS.Timeout | undefined;
   #faulty = false;
@@ -100,7 +100,7 @@ export class BudgetSpending {
       counters.add(cell, spent - before, now);
       this.#added.set(cell.name, { periodStart, endsAt: periodEnd(period, periodStart), spent });
     }
-    // Of a budget that a reload took away too: its cell may still be there when it comes back.
+    // Budgets that a reload took away are among them: their cells may still be there when they come back.
     for (const [name, { endsAt }] of this.#added) if (endsAt <= now) this.#added.delete(name);
   }
 

@@ -24,7 +24,7 @@ export interface BudgetWindowsOptions {
   onCharged(charges: readonly BudgetCharge[]): void;
 }
 
-/** Of the parameters that a database takes in one statement. */
+/** The groups that fit one query: a database takes so many parameters in one statement. */
 const GROUPS_PER_QUERY = 500;
 /** Longer than the longest period and its predecessor; older windows serve nothing but curiosity. */
 const KEPT_MS = 400 * 86_400_000;

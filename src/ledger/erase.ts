@@ -19,7 +19,7 @@ export interface Person {
 }
 
 export interface Erasure {
-  /** Of keys of the subject that still work. Where there is one, nothing was erased. */
+  /** The keys of the subject that still work. Where there is one, nothing was erased. */
   readonly workingKeys: readonly string[];
   /** What stands in the place of the subject now; undefined: none was to be erased. */
   readonly subject: string | undefined;
@@ -141,7 +141,7 @@ async function seriesOf(database: Database, { subject, metadata }: Person): Prom
 }
 
 interface TextOf {
-  /** Of its row; ascending. */
+  /** The key of its row; ascending. */
   readonly key: string;
   readonly text: string | null;
 }

@@ -16,7 +16,7 @@ import type { JournalPlace } from '../threads/messages.ts';
 import { FRAME_HEAD_BYTES, MAGIC, writeFrameHead } from './journal-format.ts';
 
 export interface JournalWriterOptions {
-  /** Of this run of the gateway; there already. */
+  /** The folder of this run of the gateway; it is there already. */
   readonly folder: string;
   readonly thread: number;
   /** No more frames will be put into this segment, which ends at `end`. */
@@ -54,7 +54,7 @@ class Segment {
 
 /** Room is reserved in steps of so much: 15 to 20 µs each, for some 200 records. */
 const STEP = Buffer.alloc(64 * 1024);
-/** For one exchange: a provisional record and a final one, each in a frame of its own with all its texts. */
+/** The room for one exchange: a provisional record and a final one, each in a frame of its own with all its texts. */
 const EXCHANGE_BYTES = 2048;
 /** Beyond what is open, so that not each exchange that begins asks the disk. */
 const SPARE_BYTES = 32 * 1024;

@@ -44,7 +44,7 @@ export type Series = Readonly<LedgerSeriesTable>;
 
 /** Beyond it all are forgotten and made again as they come: a bound against metadata that is never the same. */
 const MOST_KNOWN = 20_000;
-/** Of one subject; its models, outcomes and rules. */
+/** The most models, outcomes and rules of one subject that are compared. */
 const MOST_COMPARED = 256;
 
 /** The texts of a record, once per combination: rows name them by their hash. */

@@ -3,7 +3,10 @@ import type { RecordView } from '../telemetry/exchange-record.ts';
 
 /** Who keeps sums beside the rows (budgets do) and must never differ from them. */
 export interface LedgerHook {
-  /** For one try to write one batch. Many a try is dropped and made anew: nothing else may change before `committed`. */
+  /**
+   * Begins one try to write one batch. Many a try is dropped and made anew: nothing else may change before
+   * `committed`.
+   */
   begin(): LedgerSums;
 }
 

@@ -131,7 +131,7 @@ async function gatewayOf(database: Database, position: number): Promise<string |
   return chain?.gateway ?? null;
 }
 
-/** Of the frame before it, or the anchor where retention took that one; empty before the first. */
+/** The hash of the frame before it, or the anchor where retention took that one; empty before the first. */
 async function hashBefore(database: Database, position: number): Promise<string | null> {
   const before = await database.query
     .selectFrom('ledger_frames')

@@ -54,12 +54,12 @@ export class RecordSender {
   readonly #framesTaken: () => number;
   /** In the journal if it can be written, and not sent yet. */
   #unsent: LedgerFrame[] = [];
-  /** Of those that belong into no journal. */
+  /** Unsent records that belong into no journal. */
   #unsentOthers: Uint8Array<ArrayBuffer>[] = [];
   /** Records in these two. */
   #unsentRecords = 0;
   #unsentLedgered = 0;
-  /** Of these the records in no journal. */
+  /** How many of these records are in no journal. */
   #unsentUnwritten = 0;
   /** Segments that were closed, and not told yet. */
   #closed: { segment: string; end: number }[] = [];
@@ -156,7 +156,7 @@ export class RecordSender {
     this.#sendClosed();
   }
 
-  /** For the end of the thread. */
+  /** The thread ends: what is unsent leaves. */
   close(): void {
     this.#ledgered.flush();
     this.#others.flush();

@@ -39,9 +39,9 @@ export interface UsageAdditions {
 
 class SeriesSums {
   readonly usage: UsageTable;
-  /** Of what has no column, by counter. */
+  /** Sums that have no column, by counter. */
   counters: Map<CounterName, number> | undefined;
-  /** Of each of LATENCY_COLUMNS. */
+  /** The sums of each of LATENCY_COLUMNS. */
   readonly latencies = new Float64Array(LATENCY_COLUMNS.length);
 
   constructor(series: string, startsAtMs: number) {

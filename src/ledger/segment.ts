@@ -8,7 +8,7 @@ export class Segment {
   readonly thread: number | undefined;
   /** Frames up to here are known of. */
   knownEnd = MAGIC.length;
-  /** Of the whole segment; undefined: it still grows. */
+  /** The length of the whole segment; undefined: it still grows. */
   end: number | undefined;
   /** Bytes of frames whose records are committed. */
   committedBytes = 0;

@@ -44,7 +44,9 @@ export interface UsageReport {
   readonly untilMs: number;
   readonly sumsOf: 'hours' | 'days';
   readonly rows: readonly UsageRow[];
-  /** Of all exchanges, each once: rows by team may add up to more, since who is in two teams counts for both. */
+  /**
+   * The sums of all exchanges, each once: rows by team may add up to more, since who is in two teams counts for both.
+   */
   readonly total: UsageSums;
   readonly latencies: number[] | undefined;
 }
@@ -110,7 +112,7 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
   };
 }
 
-/** Of a series that is not known nobody can tell whose it is. Undefined: nothing is hidden. */
+/** Nobody can tell whose a series is that is not known. Undefined: nothing is hidden. */
 function hiddenOf(
   series: ReadonlyMap<string, LedgerSeriesTable>,
   { sees }: UsageQuery,
@@ -205,7 +207,7 @@ async function sumsBySeries(database: Database, span: Span): Promise<UsageTable[
   return summed.map((row) => ({ ...NO_KEYS, ...row }));
 }
 
-/** Of what was not kept apart. */
+/** The keys of what was not kept apart. */
 const NO_KEYS = { series: '', starts_at: 0 };
 const LATENCIES_OF = { usage_hourly: 'usage_latencies_hourly', usage_daily: 'usage_latencies_daily' } as const;
 const COUNTERS_OF = { usage_hourly: 'usage_counters_hourly', usage_daily: 'usage_counters_daily' } as const;

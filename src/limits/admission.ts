@@ -14,7 +14,7 @@ export interface AdmissionRequest {
   readonly names?: readonly string[] | undefined;
   /** The target that is tried: its price is the forecast of the request's cost. Undefined: a tool. */
   readonly target: Target | undefined;
-  /** Of a tool, integer nano-dollars; absent: no price is known. */
+  /** The cost of a tool, integer nano-dollars; absent: no price is known. */
   readonly costNanoUsd?: number | undefined;
   readonly bodyBytes: number;
   /** `max_tokens`, of each choice; undefined where the client set none. */
@@ -60,7 +60,7 @@ export interface AdmissionOutcome {
 
 /** What a stream may still use before it is cut. */
 export interface Allowance {
-  /** Of the budget that asks for it. */
+  /** The id of the budget that asks for it. */
   readonly budgetId: string;
   /** The forecast of the prompt: billed where a stream is cut before its provider counted. */
   readonly inputTokens: number;

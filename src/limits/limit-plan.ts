@@ -6,7 +6,9 @@ import { groupFor, type LimitLeg, type LimitRule, metadataKeyOf, metadataValue, 
 import { RuleIndex } from './rule-index.ts';
 import type { ModelForecast, TokenForecast } from './token-forecast.ts';
 
-/** Of one caller: clients choose models, where an account lists none, and values of metadata. */
+/**
+ * The plans that are kept for one caller: clients choose models, where an account lists none, and values of metadata.
+ */
 const PLANS_PER_CALLER = 128;
 const SELECTIONS_PER_CALLER = 512;
 const NONE: readonly string[] = [];

@@ -16,7 +16,7 @@ export interface LimitLeg extends Leg {
   /** As written: `requests_per_minute`. */
   readonly unit: string;
   readonly group: string;
-  /** Of a budget; undefined: a rate limit has none. */
+  /** The period of a budget; undefined: a rate limit has none. */
   readonly period: BudgetPeriod | undefined;
 }
 

@@ -13,7 +13,7 @@ export interface StreamAllowanceOptions {
   readonly cuts: readonly number[];
   readonly held: readonly number[];
   readonly inputTokens: number;
-  /** Of the prompt with so many output tokens; undefined: no price is known. */
+  /** The cost of the prompt with so many output tokens; undefined: no price is known. */
   costNanoUsd(outputTokens: number): number | undefined;
   now(): number;
 }

@@ -69,7 +69,7 @@ export class ModelForecast {
     // Not every provider gives as many choices as it is asked for.
     if (isCount(outputTokens) && choices === 1) {
       this.#answers += 1;
-      // Of one answer alone nobody knows: twice as much is held.
+      // One answer alone says nothing of how they spread: twice as much is held.
       const away = this.#answers === 1 ? outputTokens : Math.abs(outputTokens - this.#outputTokens);
       this.#deviation += weight(this.#answers) * (away - this.#deviation);
       this.#outputTokens += weight(this.#answers) * (outputTokens - this.#outputTokens);

@@ -6,7 +6,7 @@ import type { TokenSource } from '../providers/credential.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type { MainService } from './main-service.ts';
 
-/** Of a token's life, so that the next one is here before it ends. */
+/** The part of a token's life after which it is renewed, so that the next one is here before it ends. */
 const AHEAD = 0.8;
 /** After a failure: soon, then ever more rarely. */
 const RETRY_MS = { first: 1_000, longest: 60_000 };

@@ -51,7 +51,7 @@ export class AuditTrail implements MainService {
     else this.#refusals.add(by, entry);
   }
 
-  /** Of the console. */
+  /** The console tells of its sessions. */
   told({ action, actor, by, role }: SessionEvent): void {
     const isIn = action === 'sign-in';
     const place = { path: '/console/session', outcome: 'done', status: isIn ? 200 : 204 };

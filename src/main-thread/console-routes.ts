@@ -12,7 +12,7 @@ export interface ConsoleRouteSources {
   /** In force at the time of the call. */
   readonly configuration: () => Configuration;
   readonly tokens: () => readonly AccountToken[];
-  /** Of clients: the one that was found free. */
+  /** The port of clients: the one that was found free. */
   readonly port: number;
   readonly source: ConfigurationSource;
   /** In which files of the configuration are read and checked. */

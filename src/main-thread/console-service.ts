@@ -34,7 +34,7 @@ export class ConsoleService implements MainService {
   #sessions: Sessions | undefined;
   #ring: Promise<KeyRing> | undefined;
   #known: KeyRing | undefined;
-  /** Of one configuration; each is forgotten with its principal. */
+  /** The standings under one configuration; each is forgotten with its principal. */
   #standings = new WeakMap<Principal, Standing>();
 
   constructor(options: ConsoleServiceOptions) {
@@ -46,7 +46,7 @@ export class ConsoleService implements MainService {
     return this.#door;
   }
 
-  /** Of keys, as relay threads hear it. */
+  /** Keys change, as relay threads hear it too. */
   heard(message: IdentityMessage): void {
     if (message.type === 'keys') this.#known?.setIssued(message.news);
     else this.#known?.setIssuerKeys(message.set);

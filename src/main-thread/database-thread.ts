@@ -31,13 +31,13 @@ export interface DatabaseThreadOptions {
   readonly counters: SharedArrayBuffer;
   readonly counts: SharedArrayBuffer;
   readonly registry: MetricRegistry;
-  /** For the lines of that thread, too. */
+  /** The log, which that thread's lines go into too. */
   readonly log: Log;
   /** The journal is full, or has room again. */
   readonly onFull: (full: boolean) => void;
-  /** For one relay thread, if it is there. */
+  /** Tells one relay thread, if it is there. */
   readonly tell: (thread: number, message: FileAnswerMessage | BatchAnswerMessage | ResponseAnswerMessage) => void;
-  /** For every relay thread. */
+  /** Tells every relay thread. */
   readonly onIdentity: (message: IdentityMessage) => void;
   readonly onBatchWork: (message: BatchWorkMessage) => void;
 }
@@ -54,7 +54,7 @@ const ADMIN_MS = 10_000;
 const BIRTH_MS = 60_000;
 /** Longer than the ledger waits for its database at its end. */
 const CLOSE_MS = 30_000;
-/** For the thread to be gone, once all is closed. */
+/** The longest wait for the thread to be gone, once all is closed. */
 const EXIT_MS = 1_000;
 /** Messages with records on their way. What is in the journal is read from there later; what is not is sent all the same. */
 const MAX_UNDERWAY = 64;
@@ -111,7 +111,7 @@ export class DatabaseThread implements MainService {
     return opened;
   }
 
-  /** For a relay thread that is born now; undefined: there is no ledger. */
+  /** What a relay thread that is born now is given; undefined: there is no ledger. */
   get journal(): RelayThreadData['journal'] {
     const folder = this.#journalFolder;
     return folder === undefined ? undefined : { folder, full: this.#full };
@@ -175,7 +175,7 @@ export class DatabaseThread implements MainService {
     }
   }
 
-  /** Of the request log. Rejects where they cannot be kept. */
+  /** Keeps rows of the request log. Rejects where they cannot be kept. */
   async keepBodies(rows: readonly RequestBodiesRow[]): Promise<void> {
     await this.#ask({ kind: 'keep-bodies', rows }, ADMIN_MS);
   }

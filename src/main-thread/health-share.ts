@@ -12,7 +12,7 @@ import type { MainService } from './main-service.ts';
 const PERMIT_MS = 5_000;
 /** A permit is taken for over so long before Redis does. */
 const MARGIN_MS = 500;
-/** Of requests that met a target while it was out: older ones want no probe of it any more. */
+/** How long a request that met a target while it was out counts: older ones want no probe of it any more. */
 const WANTED_WITHIN_MS = 2_000;
 /** Changes and wishes of one question; the next tells the rest. */
 const MAX_TOLD = 500;

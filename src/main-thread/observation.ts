@@ -82,7 +82,7 @@ export class Observation implements MainService {
   }
 }
 
-/** Of a provisional record nobody is told: the one that counts follows. */
+/** The records that count: nobody is told of a provisional one, which the final one follows. */
 function* finalRecords(frames: readonly RecordFrame[]): Generator<RecordView> {
   for (const frame of frames) for (const record of frame) if (!record.pending) yield record;
 }

@@ -41,13 +41,16 @@ export interface OpenGatewayOptions {
   readonly relayThreads: RelayThreads;
   /** It loads its code, too. */
   readonly database: DatabaseThread;
-  /** Of the thread of MCP, which begins with its first request. */
+  /** The entry of the MCP thread, which begins with its first request. */
   readonly mcpEntry: URL;
-  /** Of the thread that exports by OTLP, where one is configured. */
+  /** The entry of the thread that exports by OTLP, where one is configured. */
   readonly otelEntry: URL;
-  /** Of the thread of the request log, which begins with the first bodies that are kept. */
+  /** The entry of the request log's thread, which begins with the first bodies that are kept. */
   readonly requestLogEntry: URL;
-  /** Of the thread that reads files of the configuration for the console, begun by the first that is looked at. */
+  /**
+   * The entry of the thread that reads files of the configuration for the console, begun by the first that is looked
+   * at.
+   */
   readonly configEntry: URL;
 }
 

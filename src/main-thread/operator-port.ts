@@ -21,7 +21,7 @@ export interface OperatorPortOptions {
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
   readonly targets: TargetHealth;
-  /** Of the admin API, that this thread answers itself. */
+  /** The routes of the admin API, that this thread answers itself. */
   readonly routes: readonly AdminRoute[];
   readonly console: ConsoleOptions;
   /** Without an admin key: what opens the console once. Undefined: nothing does. */
@@ -44,7 +44,7 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
     ...targetRoutes(options.targets),
     ...options.routes,
   ];
-  // For the document, too. Without a key nothing is loaded before somebody signs in.
+  // The document needs it too. Without a key nothing is loaded before somebody signs in.
   const known = adminKey === undefined ? undefined : await made();
   const routes = async () => known ?? made();
   const hasAdmin = adminKey !== undefined || hasConsole;

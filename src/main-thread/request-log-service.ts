@@ -34,7 +34,7 @@ export class RequestLogService implements MainService {
   #worker: Worker | undefined;
   #configuration: Configuration | undefined;
   #counts = NOTHING;
-  /** Of threads that died. */
+  /** The sums of threads that died. */
   #before = NOTHING;
   #dropped = 0;
   /** Bytes that relay threads were not told of yet, by thread: of a worker that dies they wait no more. */

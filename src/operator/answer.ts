@@ -14,7 +14,7 @@ export interface Answer {
 
 export const JSON_TYPE = 'application/json';
 
-/** Of what the request brings nothing more is read. */
+/** Nothing more is read of what the request brings. */
 export const CLOSE = { connection: 'close' };
 
 export function refusal(code: ErrorCode, headers?: Answer['headers']): Answer {

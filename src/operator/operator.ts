@@ -130,7 +130,7 @@ async function answer(
       return await consoleAnswer(request, options.console, path, mark === -1 ? '' : url.slice(mark));
     }
     const route = routes.get(path);
-    // Of a body that comes nothing is read beyond this answer.
+    // Nothing is read beyond this answer of a body that comes.
     const headers = request.method === 'GET' || request.method === 'HEAD' ? {} : CLOSE;
     if (route === undefined) return refusal('path_not_found', headers);
     if (headers === CLOSE) return refusal('method_not_allowed', { ...headers, allow: 'GET, HEAD' });

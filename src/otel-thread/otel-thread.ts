@@ -27,7 +27,7 @@ process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in t
 const version = packageVersion();
 let configuration: OtelConfiguration | undefined;
 let current: OtelExport | undefined;
-/** Of exporters that are closed. */
+/** The counts of exporters that are closed. */
 let before: OtelCounts = { accepted: 0, unsampled: 0, exported: 0, refused: 0, failed: 0, 'queue-full': 0 };
 let taken = 0;
 let told = -1;

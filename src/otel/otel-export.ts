@@ -84,7 +84,7 @@ export class OtelExport {
     return this.#metrics.length > 0;
   }
 
-  /** Of a provisional record nothing is exported: the one that counts follows. */
+  /** A provisional record is not exported: the one that counts follows. */
   add(record: RecordView): void {
     if (record.pending || this.#traces.length === 0) return;
     if (!isSampled(record, this.#settings)) {

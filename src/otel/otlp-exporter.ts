@@ -7,7 +7,10 @@ import { encodeProtobuf } from './protobuf.ts';
 
 /** https://opentelemetry.io/docs/specs/otlp/#failures-1: what may be sent again. */
 const RETRYABLE_STATUS = new Set([429, 502, 503, 504]);
-/** Of gRPC: cancelled, deadline exceeded, aborted, out of range, unavailable, data loss. */
+/**
+ * The statuses of gRPC that allow another try: cancelled, deadline exceeded, aborted, out of range, unavailable, data
+ * loss.
+ */
 const RETRYABLE_GRPC = new Set([1, 4, 10, 11, 14, 15]);
 const RETRY_FIRST_MS = 1000;
 const RETRY_LONGEST_MS = 30_000;

@@ -37,7 +37,7 @@ export function operationOf({ path }: RecordView): { genAi: string; tfy: string;
   return OPERATIONS[path] ?? { genAi: path.split('/').at(-1) || 'request', tfy: 'Model', kind: 'LLM' };
 }
 
-/** Of the span of the exchange: what the client asked, as HTTP and as the product tells it. */
+/** The span of the exchange tells what the client asked, as HTTP and as the product tells it. */
 export function exchangeAttributes(record: RecordView, into: AttributeSink): void {
   into
     .whole('http.response.status_code', record.status)
@@ -107,7 +107,10 @@ function routedBy(routing: unknown): string | undefined {
   return String(rule ?? model);
 }
 
-/** Of the attempt that answered, or failed last. GenAI attributes stand on attempts alone: back ends count each as a call. */
+/**
+ * The attempt that answered, or failed last. GenAI attributes stand on attempts alone: back ends count each as a
+ * call.
+ */
 export function answerAttributes(record: RecordView, names: SpanNames, into: AttributeSink): void {
   const { usage } = record;
   const cost = record.costNanoUsd === undefined ? undefined : record.costNanoUsd / 1e9;
@@ -143,7 +146,7 @@ export function answerAttributes(record: RecordView, names: SpanNames, into: Att
   }
 }
 
-/** Of any attempt. `target`: `account/model`. */
+/** Every attempt has these. `target`: `account/model`. */
 export function targetAttributes(
   record: RecordView,
   target: string | undefined,

@@ -10,7 +10,7 @@ export interface Wish {
   readonly route: Route;
   readonly plan: RoutePlan;
   readonly index: number;
-  /** Of the plan, at that index. */
+  /** The step of the plan at that index. */
   readonly step: Step;
   /** The plan has several targets, each with rules of its own. */
   readonly several: boolean;
@@ -32,7 +32,7 @@ export class AdmissionStage {
   readonly #request: RequestContext;
   readonly #owner: AdmissionOwner;
   #admission: Admission = NOTHING_HELD;
-  /** Of a route with several targets; undefined: there is one. */
+  /** The admissions of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
 
   constructor(request: RequestContext, owner: AdmissionOwner) {

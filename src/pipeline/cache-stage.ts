@@ -72,7 +72,7 @@ export class CacheStage implements ReplayOwner {
     const found = this.#use.find();
     if (found instanceof Promise) {
       found
-        // Of several that waited at the same time, the first asks and the others join it.
+        // The first of several that waited at the same time asks, and the others join it.
         .then((source) => this.#lookedUp(source ?? this.#use.joinable()))
         .catch((cause) => this.#owner.left(new GatewayError('internal_error', { cause })));
     } else this.#lookedUp(found);

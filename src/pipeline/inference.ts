@@ -26,7 +26,7 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   readonly #admission: AdmissionStage;
   /** Undefined: nothing of its bodies is kept. */
   readonly #capture: Capture | undefined;
-  /** Of the guards that apply; undefined: none does. */
+  /** The guards that apply; undefined: none does. */
   #guard: GuardSession | undefined;
   /** Undefined: neither its client nor a rule asks for the cache. */
   #cacheUse: CacheUse | undefined;
@@ -36,7 +36,7 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   /** They see the answer first. */
   #guards: readonly AnswerFilterMaker[] = NO_FILTERS;
   #relaying: Relay | undefined;
-  /** Of guards of the input that run beside the call; undefined: none does. */
+  /** The verdict of guards of the input that run beside the call; undefined: none does. */
   #verdict: PendingVerdict | undefined;
   /** Why it is over before it was sent. */
   #broken: GatewayError | undefined;

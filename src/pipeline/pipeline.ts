@@ -12,7 +12,7 @@ import { NO_FILTERS } from './request-context.ts';
 
 /** What is known of a request beside its exchange, where somebody looked into it before. */
 export interface GivenRequest {
-  /** Of the body as it is now. */
+  /** What was peeked of the body as it is now. */
   readonly peeked: PeekedRequest;
   /** They see the answer last, as its client gets it. Default: none. */
   readonly filters?: readonly AnswerFilterMaker[];

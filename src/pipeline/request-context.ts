@@ -33,7 +33,7 @@ export class RequestContext implements PlanContext {
   readonly dialect: Dialect;
   readonly options: PipelineOptions;
   readonly snapshot: Snapshot;
-  /** Of the body as it is now: guards may change it. */
+  /** What was peeked of the body as it is now: guards may change it. */
   peeked: PeekedRequest;
   readonly client: ClientSettings;
   readonly filters: readonly AnswerFilterMaker[];
@@ -84,7 +84,7 @@ export class RequestContext implements PlanContext {
     return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
   }
 
-  /** Of a route; undefined: the caller may not use it now, or a plan would not ask it. */
+  /** The target of a route; undefined: the caller may not use it now, or a plan would not ask it. */
   targetOf(route: Route, id: string): Target | undefined {
     const target = route.targets.find((each) => each.id === id);
     if (target === undefined || !this.canAsk(target)) return undefined;

@@ -55,7 +55,7 @@ export class AccessRules {
     }
   }
 
-  /** For whoever all of these are; undefined: nothing is closed to anybody. */
+  /** The models for whoever all of these are; undefined: nothing is closed to anybody. */
   modelsOf(subjects: ReadonlySet<string>): ModelMatcher | undefined {
     if (this.#accounts.size === 0) return undefined;
     const decisions = new Map<string, Decision>();

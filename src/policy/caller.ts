@@ -11,9 +11,9 @@ import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
 /** A principal in the light of one configuration: made once for both, so that an exchange only looks things up. */
 export interface Caller {
   readonly principal: Principal;
-  /** Of the key, and by membership in team manifests. */
+  /** The teams of the key, and those by membership in team manifests. */
   readonly teams: readonly string[];
-  /** For records; undefined: none. */
+  /** The teams as records have them; undefined: none. */
   readonly teamsJson: string | undefined;
   /** What rules about subjects are held against: its own subject, `team:<name>` of each team, `team:everyone`, `*`. */
   readonly subjects: ReadonlySet<string>;

@@ -5,7 +5,7 @@ import { canonicalSubject } from '../config/subject.ts';
 import { Membership } from './membership.ts';
 import { compileSubjects } from './subject-match.ts';
 
-/** Of an exchange that somebody may see, or not. */
+/** The facts of an exchange that somebody may see, or not. */
 export interface SeenRequest {
   readonly subject: string | undefined;
   readonly teams: readonly string[];

@@ -28,7 +28,7 @@ export class Membership {
     return joined === undefined ? principal.teams : [...new Set([...principal.teams, ...joined])];
   }
 
-  /** Of a team, a user or a virtual account. */
+  /** The tags of a team, a user or a virtual account. */
   tagsOf(subject: string): Tags | undefined {
     return this.#tagsOf.get(canonicalSubject(subject));
   }

@@ -1,7 +1,7 @@
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Caller } from './caller.ts';
 
-/** Of one request, by key. */
+/** The metadata of one request, by key. */
 export type Metadata = Readonly<Record<string, string>>;
 
 /** What rules see: the header's, overridden by what configuration, team and key say of the caller. */

@@ -6,7 +6,7 @@ import { compilePatterns } from './model-pattern.ts';
 export interface CompiledMatch {
   /** `models`: the names of one model, any of which the rule may name. */
   fits(caller: Caller, models: readonly string[]): boolean;
-  /** Of these names the first that the rule is about. */
+  /** The first of these names that the rule is about. */
   modelOf(models: readonly string[]): string;
   /** Only who is one of these, or is about one of these models, can fit: without a search. Undefined: it may be anybody. */
   readonly only: { readonly subjects: readonly string[] } | { readonly models: readonly string[] } | undefined;

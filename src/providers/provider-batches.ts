@@ -57,7 +57,7 @@ export interface TranslatedBatches extends ReadBatches {
 /** Batches as their provider lists them, the newest first. */
 export interface BatchPage {
   readonly batches: readonly JsonObject[];
-  /** Of the next page; undefined: this is the last one. */
+  /** Where the next page begins; undefined: this is the last one. */
   readonly next: string | undefined;
 }
 

@@ -116,7 +116,7 @@ export interface RawEndpoint {
   readonly weight: number;
   /** 0 is the highest. */
   readonly priority: number;
-  /** Of its answers: the next endpoint is asked then. */
+  /** The statuses of its answers after which the next endpoint is asked. */
   readonly fallbackStatuses: ReadonlySet<number>;
   /** Whether it is asked where another one failed. */
   readonly isFallback: boolean;
@@ -196,7 +196,7 @@ export interface Abilities {
 /** Compiled once for a host and a family of its models. */
 export interface ChatRules {
   readonly parameters: KeyRules | undefined;
-  /** Of each message. */
+  /** The rules of each message. */
   readonly messages: KeyRules | undefined;
   /** Longer ids of tool calls are refused; undefined: nothing is known of a bound. */
   readonly maxToolCallIdCharacters?: number | undefined;
@@ -329,8 +329,8 @@ export interface EventReader {
   /** Whether the wire's own end (`message_stop`, `[DONE]`) was seen: a stream that closes without it was cut. */
   readonly complete: boolean;
   /**
-   * Of a wire without an end of its own: every choice has its finish reason. The stream is whole if HTTP ends cleanly then;
-   * usage may still come before.
+   * Whether a wire without an end of its own has ended: every choice has its finish reason. The stream is whole if HTTP
+   * ends cleanly then; usage may still come before.
    */
   readonly finished?: boolean;
   /**

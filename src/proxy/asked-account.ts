@@ -56,7 +56,7 @@ export function askedAccount(asking: Asking): OrError<ProviderAccount> {
   return maySome(account, caller) ? account : forbidden(caller, `${account.name}/*`);
 }
 
-/** Of an account that lists no models, one may be allowed that only the body names. */
+/** Where an account lists no models, one may be allowed that only the body names. */
 function maySome({ listed }: ProviderAccount, caller: Caller): boolean {
   return listed.length === 0 || listed.some(({ id }) => caller.allows(id));
 }

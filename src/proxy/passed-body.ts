@@ -74,7 +74,7 @@ export class PassedBody implements BodyReceiver {
     this.#owner.bodyFailed(error);
   }
 
-  /** For one attempt: what waits, and all that comes. */
+  /** The body for one attempt: what waits, and all that comes. */
   stream(): Readable {
     this.#wanted = false;
     this.#reader = new Readable({

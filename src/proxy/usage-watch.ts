@@ -23,7 +23,7 @@ export interface WatchOptions {
   readonly form: ApiForm | undefined;
   readonly meter: UsageMeter;
   readonly choices: number;
-  /** Of one event, or of one whole answer. */
+  /** The bound of one event, or of one whole answer. */
   readonly maxBytes: number;
 }
 

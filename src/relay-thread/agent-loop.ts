@@ -25,9 +25,9 @@ import { McpFailure } from './mcp-request.ts';
 export interface AgentOptions {
   readonly pipeline: PipelineOptions;
   readonly mcp: Pick<McpGate, 'ask'>;
-  /** Of chats, in which the model is asked. */
+  /** The dialect of chats, in which the model is asked. */
   readonly dialect: Dialect;
-  /** For metrics; once for each run. */
+  /** Metrics hear of each run once. */
   onRun(run: AgentRun): void;
 }
 

@@ -34,7 +34,7 @@ const common = {
   stream: z.literal(true).default(true),
   iteration_limit: z.int().min(1).max(20).default(5),
   tool_approvals: z.record(z.string(), z.enum(['approve', 'reject'])).default({}),
-  /** Of the whole run; ours. */
+  /** The budget of the whole run, a field of ours. */
   budget: z
     .object({ max_cost_usd: z.number().min(0).optional(), max_total_tokens: z.int().min(0).optional() })
     .default({}),

@@ -20,7 +20,7 @@ export class ResponsesVoice implements AgentVoice {
   readonly #output: object[] = [];
   #message: OpenMessage | undefined;
   #sequence = 0;
-  /** Of the next item. Calls take theirs when their turn is over. */
+  /** The index of the next item. Calls take theirs when their turn is over. */
   #index = 0;
   /** By id of the call: its place, in the order of the calls. One that ended waits for those before it. */
   readonly #open = new Map<string, { readonly index: number; item?: object }>();

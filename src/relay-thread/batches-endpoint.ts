@@ -113,7 +113,7 @@ function newBatch({ endpoints }: BatchRoutes, exchange: Exchange, settings: Serv
   };
 }
 
-/** For batches of a provider, whose body arrives in pieces. */
+/** Reads the request of a provider's batch, whose body arrives in pieces. */
 export async function readBatchRequest(
   exchange: Exchange,
   { endpoints, files }: BatchRoutes,

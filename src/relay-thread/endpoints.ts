@@ -83,7 +83,7 @@ export function ownRoutes(options: EndpointsOptions): Route[] {
   ];
 }
 
-/** Of the form whose answers are made in the background as well. */
+/** The routes of the form whose answers are made in the background as well. */
 function responsesKept({ dialects, responses, errorBody }: EndpointsOptions): Route[] {
   const kept = dialects.find(({ conversation }) => conversation?.background)?.conversation;
   if (kept?.background === undefined) return [];

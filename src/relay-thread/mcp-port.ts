@@ -5,7 +5,7 @@ import { hearMessages } from '../threads/port-messages.ts';
 export interface McpPortOptions {
   /** A port to the thread of MCP is wanted; `connect` is called with it. */
   want(): void;
-  /** Of requests; pages are answered here. */
+  /** Hears of requests; pages are answered here. */
   hear(message: Exclude<FromMcpPort, { type: 'page' }>): void;
   /** The thread of MCP ended: what it was at is lost, and the next request begins another. */
   lost(): void;
@@ -33,7 +33,7 @@ export class McpPort {
     for (const message of this.#waiting.splice(0)) this.tell(message);
   }
 
-  /** Of a request or a page. */
+  /** The id of the next request or page. */
   nextId(): number {
     const id = this.#next;
     this.#next += 1;
@@ -49,7 +49,7 @@ export class McpPort {
     }
   }
 
-  /** Of what was sent: where the thread is gone there is nothing to tell it. */
+  /** Tells the thread of what was sent: where it is gone there is nobody to tell. */
   tell(message: ToMcpPort): void {
     this.#port?.postMessage(message);
   }

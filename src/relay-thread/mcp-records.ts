@@ -12,7 +12,7 @@ import type { NestedCall, OpenMcpRequest } from './open-mcp-request.ts';
 /** As much as records have room for. */
 const MAX_DETAIL = 500;
 
-/** Of a request of MCP that is over. `left`: its client did not wait for the end. */
+/** The record of a request of MCP that is over. `left`: its client did not wait for the end. */
 export function requestRecord(
   open: OpenMcpRequest,
   outcome: McpOutcome,
@@ -47,7 +47,7 @@ export function requestRecord(
   };
 }
 
-/** Of a call that the gateway makes itself, and guards refuse: its own record says who did. */
+/** The record of a call that the gateway makes itself, and guards refuse: it says who did. */
 export function guardedRecord(
   open: OpenMcpRequest,
   guard: GuardSession,

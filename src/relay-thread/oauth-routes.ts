@@ -38,7 +38,7 @@ export interface OAuthRoutesOptions {
   errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
-/** Of forms and registrations: nobody needs a key to send one. */
+/** The largest form or registration: nobody needs a key to send one. */
 const MAX_BODY_BYTES = 65_536;
 const MAX_QUERY = 16_384;
 const RESOURCE = '/.well-known/oauth-protected-resource';

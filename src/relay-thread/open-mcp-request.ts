@@ -26,7 +26,7 @@ export type Asker = { readonly sink: Exchange['sink'] } | Pick<LocalMcpRequest, 
 
 /** A request of MCP until its answer is over. */
 export interface OpenMcpRequest {
-  /** Of its record: that of the exchange, or one of its own where an agent asks. */
+  /** The id of its record: that of the exchange, or one of its own where an agent asks. */
   readonly recordId: string;
   readonly exchange: Exchange;
   readonly asker: Asker;
@@ -45,13 +45,13 @@ export interface OpenMcpRequest {
   costNanoUsd: number | undefined;
   /** Calls that the request makes in turn, by number; undefined: none yet. */
   nested: Map<number, NestedCall> | undefined;
-  /** Of a call of a tool that guards read. */
+  /** The guards of a tool call that guards read. */
   guard?: GuardSession;
   /** The request, parsed, where guards of the answer may want it. */
   request?: JsonObject;
-  /** Of an answer that is a stream, whose events guards read. */
+  /** The stream of an answer whose events guards read. */
   events?: GuardedStream;
-  /** Of a call of a tool whose arguments and result are kept. */
+  /** The bodies of a tool call whose arguments and result are kept. */
   bodies?: KeptCall | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface PromptVectorsOptions {
   readonly limits: () => SemanticCacheLimits;
 }
 
-/** Of a vector of 16,384 numbers with all their digits. */
+/** The bytes of a vector of 16,384 numbers with all their digits. */
 const MAX_ANSWER_BYTES = 524_288;
 
 /** Vectors of texts, from the model that the semantic cache is configured with. */

@@ -24,7 +24,7 @@ export interface LinesForProvider {
   readonly proxy: ProxyOptions;
 }
 
-/** For whoever asks a provider for what it cannot. */
+/** The advice to whoever asks a provider for what it cannot. */
 export const RUN_HERE = 'Without x-tfy-provider-name the gateway runs the batch itself.';
 /** After so many lines others have their turn. */
 const LINES_A_TURN = 64;

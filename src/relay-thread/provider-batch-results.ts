@@ -13,7 +13,7 @@ import { batchWire } from './provider-batch-lines.ts';
 import { targetOf } from './provider-charge.ts';
 import { anyTarget, type ProviderRequests } from './provider-requests.ts';
 
-/** Of whatever was begun elsewhere. */
+/** The endpoint of whatever was begun elsewhere. */
 export const USUAL_ENDPOINT = '/v1/chat/completions';
 
 const LINE_END = Buffer.from('\n');

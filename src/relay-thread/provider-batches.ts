@@ -124,7 +124,7 @@ export class ProviderBatchEndpoint {
     const headers = ['content-type', 'application/json'];
     exchange.pushOwnHeaders(headers, 0);
     exchange.sink.start(200, headers);
-    // Of OpenAI's own form no digit is changed.
+    // No digit of OpenAI's own form is changed.
     exchange.sink.end(answer instanceof GatewayError ? undefined : answer);
     return 200;
   }

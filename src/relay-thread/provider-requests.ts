@@ -22,7 +22,7 @@ export interface ProviderRequest {
 export type TakeLine = (line: Buffer) => boolean;
 
 const LINE_FEED = 0x0a;
-/** Of the words of a failure. */
+/** The bytes of a failure's words. */
 const MAX_FAILURE_BYTES = 65_536;
 const ANYTHING = { advance() {} };
 

@@ -34,7 +34,7 @@ export function proxyRoutes(
   return [...endpoint, ...native];
 }
 
-/** For whatever path is not the gateway's own, of a request that names an account. */
+/** Whatever path is not the gateway's own is a provider's, where the request names an account. */
 export function anyProviderPath(
   options: ProxyOptions,
   batches: ProviderBatchEndpoint,

@@ -129,7 +129,7 @@ class WaitingClient {
     this.#wake = undefined;
   }
 
-  /** For so long, or until the client leaves. */
+  /** Waits for so long, or until the client leaves. */
   async pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);

@@ -110,7 +110,7 @@ function kindOf(first: string): AnswerKind | undefined {
   if (first[0] === '<') return 'html';
   // The length of a frame, which is far below 16 MiB. No text begins so.
   if (first[0] === '\0') return 'frames';
-  // Of a comment the name is empty.
+  // The name of a comment is empty.
   const colon = first.indexOf(':');
   if (colon >= 0) return colon === 0 || FIELDS.includes(first.slice(0, colon)) ? 'events' : 'other';
   return FIELDS.some((field) => field.startsWith(first)) ? undefined : 'other';

@@ -6,7 +6,7 @@ import type { RelayHost } from './relay-mode.ts';
 
 /** What an answer came to that was ended before its provider ended it. */
 export interface Shortened {
-  /** Of what was sent: billed, and told to a client that asked. */
+  /** The usage of what was sent: it is billed, and told to a client that asked. */
   readonly usage: Usage;
   readonly detail: string;
 }

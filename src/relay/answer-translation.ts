@@ -43,7 +43,7 @@ export interface ToldFailure {
   readonly failure: unknown;
   /** The HTTP status that it stands for, where somebody knows. */
   readonly status: number | undefined;
-  /** Of a request that was asked in parts: which of them failed. */
+  /** The part that failed, of a request that was asked in parts. */
   readonly part?: string;
 }
 

@@ -48,7 +48,7 @@ export interface ModeContext {
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
   readonly heavyAnswers: HeavyAnswers;
-  /** Of an answer that was put together from those of several requests. */
+  /** The parts of an answer that was put together from those of several requests. */
   readonly parts: AnswerParts | undefined;
   /** Its signal fires when nobody waits for the answer any more. */
   readonly abandoned: { readonly signal: AbortSignal };

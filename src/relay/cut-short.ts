@@ -34,7 +34,7 @@ class CutShort extends AnswerFilter {
   /** In an event too long to be held: its last bytes are in `#held` and passed on already. */
   #long = false;
   #longBytes = 0;
-  /** Of the events that were read and sent. */
+  /** The tokens of the events that were read and sent. */
   #readTokens = 0;
   #over = false;
 
@@ -121,7 +121,7 @@ class CutShort extends AnswerFilter {
     } else if (passed < bytes.length) this.write(bytes.subarray(passed));
   }
 
-  /** Of events too long to be read. */
+  /** The tokens of events too long to be read. */
   get #longTokens(): number {
     return Math.ceil(this.#longBytes / BYTES_PER_TOKEN);
   }

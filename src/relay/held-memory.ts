@@ -38,7 +38,7 @@ export class HeldMemory {
     this.#counted = 0;
   }
 
-  /** For the error of whoever may not. */
+  /** The setting that the error of whoever may not names. */
   get setting(): string {
     return `limits.max_body_memory_bytes: ${this.#maxBytes}`;
   }

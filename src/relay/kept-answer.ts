@@ -27,7 +27,7 @@ class KeptAnswer extends AnswerFilter {
   readonly #maxBytes: number;
   readonly #form: AnswerForm;
   readonly #keep: (body: Buffer) => Promise<void>;
-  /** Of an answer that is no stream, up to `#maxBytes`. */
+  /** The pieces of an answer that is no stream, up to `#maxBytes`. */
   #pieces: Buffer[] = [];
   #bytes = 0;
   /** What is done when the answer is kept; undefined: nothing waits. */

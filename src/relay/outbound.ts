@@ -40,9 +40,9 @@ export interface AskedRequest {
   /** In the place of the body. */
   readonly spooled?: SpooledBody | undefined;
   readonly peeked: PeekedRequest;
-  /** Of a translated request. */
+  /** The cache marker of a translated request. */
   readonly cacheMarker: CacheMarker | undefined;
-  /** For a translated request that names images or files by address; absent: nothing is fetched. */
+  /** Fetches for a translated request that names images or files by address; absent: nothing is fetched. */
   readonly fetchMedia?: MediaFetcher | undefined;
 }
 

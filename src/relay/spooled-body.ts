@@ -21,7 +21,7 @@ const MAX_WAITING_BYTES = 2_097_152;
  * write, so that the first is free when the last is filled.
  */
 const READ_BLOCKS = 8;
-/** Of base64, in bytes that it is made of. */
+/** The piece that becomes base64 at once, in bytes that it is made of. */
 const BASE64_BYTES = 49_152;
 
 /**

@@ -15,7 +15,7 @@ export interface UnpackedStreamOptions {
 export class UnpackedStream implements RelayMode {
   readonly #o: UnpackedStreamOptions;
   readonly #parser: AwsFrameParser;
-  /** Of one read, so that what came together is written together. */
+  /** The pieces of one read, so that what came together is written together. */
   #pieces: Buffer[] = [];
   #over = false;
 

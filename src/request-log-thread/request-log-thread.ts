@@ -17,7 +17,7 @@ import { sideRequests } from '../upstream/side-requests.ts';
  */
 
 const COUNTS_MS = 500;
-/** Of a configuration that is not in force any more. */
+/** The time after which a configuration that is not in force any more is dropped. */
 const RETIRE_MS = 10_000;
 const KEEP_TRIES = 5;
 const FIRST_PAUSE_MS = 500;

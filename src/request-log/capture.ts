@@ -32,7 +32,7 @@ export class Capture implements SinkTap {
   readonly #exchange: CaptureSource;
   #request: Uint8Array<ArrayBuffer> | undefined;
   #requestBytes = 0;
-  /** Of what was asked, as it was kept; undefined: nothing is. */
+  /** The bytes of what was asked, as it was kept; undefined: nothing is. */
   #askedBytes: number | undefined;
   readonly #room: CaptureRoom;
   readonly #maxBytes: number;

@@ -31,7 +31,7 @@ export function redactorOf(redactions: readonly Redaction[]): TextRedactor | und
 export function hiding(hidden: readonly HiddenText[], redact: TextRedactor | undefined): TextRedactor | undefined {
   if (hidden.length === 0) return redact;
   const instead = new Map(hidden);
-  // Of two that begin at the same place the longer one is meant.
+  // The longer one is meant, of two that begin at the same place.
   const texts = [...instead.keys()].sort((a, b) => b.length - a.length).map(quotePattern);
   const any = new RegExp(texts.join('|'), 'g');
   return (text) => {

@@ -29,7 +29,7 @@ export interface BalancedRouteOptions {
   readonly slug?: string | undefined;
   readonly modelTypes?: readonly ModelType[] | undefined;
   readonly isVirtual?: boolean;
-  /** Of a rule, its id. */
+  /** The id of a rule. */
   readonly rule?: string | undefined;
   readonly routing: RoutingSettings;
   /** Asked when none of those is left, in this order. */

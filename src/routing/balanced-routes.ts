@@ -7,7 +7,7 @@ import { CREDENTIAL_STATUSES } from './retry-policy.ts';
 
 export interface RoutingOptions {
   readonly virtualModels: readonly VirtualModelGroup[];
-  /** Of `gateway-global-settings`; undefined: each kind of route has its default. */
+  /** The retries of `gateway-global-settings`; undefined: each kind of route has its default. */
   readonly retry: RetrySettings | undefined;
   readonly memory: HealthMemory;
   readonly laws: RoutingLimits;

@@ -164,7 +164,7 @@ export class Circuit {
     if (inRow >= consecutiveFailures || manyFail || probed) this.takeOut(now, reason, outMs, probing);
   }
 
-  /** For so long the first time, twice as long each time in a row, at most `maxOutMs`. */
+  /** Takes it out for so long the first time, twice as long each time in a row, at most `maxOutMs`. */
   takeOut(now: number, reason: number, outMs: number, probing: Probing): void {
     const { maxOutMs } = this.#laws;
     if (this.#get(OUT) !== 0 && probing !== 'due') {

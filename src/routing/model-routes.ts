@@ -122,7 +122,7 @@ export class ModelRoutes {
     return [...this.#accounts.values()].filter(({ type }) => types.has(type));
   }
 
-  /** Of all accounts, also of those that list no models. */
+  /** The connections of all accounts, also of those that list no models. */
   *connections(): Iterable<Connection> {
     for (const account of this.#accounts.values()) {
       for (const { connections } of [account, ...(account.others ?? [])]) yield* connections;

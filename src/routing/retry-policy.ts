@@ -28,7 +28,7 @@ export interface AttemptHistory {
   readonly refusedUsage: boolean;
 }
 
-/** Of a step that names none: what tells of the provider rather than of the request. */
+/** The statuses of a step that names none: what tells of the provider rather than of the request. */
 export const DEFAULT_RETRY_STATUSES: ReadonlySet<number> = new Set([429, ...serverErrors()]);
 export const DEFAULT_FALLBACK_STATUSES: ReadonlySet<number> = new Set([
   401,

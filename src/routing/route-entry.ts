@@ -33,14 +33,14 @@ export interface RouteEntryOptions {
   readonly written: RouteTarget;
   /** The same model with each credential of its account; at least one. */
   readonly targets: readonly Target[];
-  /** Of its first candidate among those of the route. */
+  /** The index of its first candidate among those of the route. */
   readonly firstIndex: number;
   /** Behind all others, in order; undefined: it is of the route itself. */
   readonly tail: number | undefined;
   /** Percent of the callers that it is for, before all others; undefined: it is for all. */
   readonly canaryPercent: number | undefined;
   readonly retry: StepRetry;
-  /** Of its route. */
+  /** The description of its route. */
   readonly description: string;
   readonly memory: HealthMemory;
   readonly laws: RoutingLimits;
@@ -54,7 +54,7 @@ export class RouteEntry {
   readonly tail: number | undefined;
   readonly canaryPercent: number | undefined;
   readonly hash: number;
-  /** Of latency-based routing. */
+  /** The favour that latency-based routing shows it. */
   favour = 1;
   /** It takes longer than its `sla_cutoff`. */
   tooSlow = false;

@@ -61,7 +61,10 @@ export interface StepObserver {
 export interface StepOverrides {
   /** Top-level parameters in the client's dialect, set over those of the body; undefined: none. */
   readonly params: Readonly<Record<string, unknown>> | undefined;
-  /** Of the headers that go to the provider; names in lower case. A credential among them takes the place of the target's. */
+  /**
+   * The headers that go to the provider; names in lower case. A credential among them takes the place of the
+   * target's.
+   */
   readonly headers: { readonly remove: readonly string[]; readonly set: Readonly<Record<string, string>> } | undefined;
 }
 
@@ -75,7 +78,7 @@ export interface StepRetry {
   readonly statuses?: ReadonlySet<number> | undefined;
 }
 
-/** Of each attempt at the target, in milliseconds; undefined: the gateway's own timeouts alone hold. */
+/** The waits of each attempt at the target, in milliseconds; undefined: the gateway's own timeouts alone hold. */
 export interface StepWaits {
   readonly attemptMs: number | undefined;
   readonly firstTokenMs: number | undefined;
@@ -93,7 +96,9 @@ export interface RoutePlan {
   step(index: number, blame?: Blamed): Step | undefined;
   /** Whether a second attempt may begin now; a true answer counts it. Absent: it may. */
   mayHedge?(): boolean;
-  /** For `x-tfy-applied-rules`: `"model":"main/chat","type":"weight-based-routing"`; absent: nothing was chosen. */
+  /**
+   * What `x-tfy-applied-rules` says: `"model":"main/chat","type":"weight-based-routing"`; absent: nothing was chosen.
+   */
   readonly description?: string | undefined;
 }
 
@@ -106,7 +111,7 @@ export interface PlanContext {
   /** `user:…` or `virtualaccount:…`. */
   readonly subject: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Of the client, by its name in lower case. */
+  /** The client's header, by its name in lower case. */
   header(name: string): string | undefined;
   /** Whether the caller may use this target, and the target can do what is asked. */
   canAsk(target: Target): boolean;

@@ -182,7 +182,7 @@ function withCounted(result: Outcome, { counted, servedAs }: SettlementOptions):
   if (told?.rare === undefined && isEmpty(counted)) return told;
   const used: Usage = { ...told, rare: { ...counted, ...told?.rare } };
   if (servedAs === undefined) return used;
-  // Of an image no answer tells size and quality, whatever else it tells.
+  // No answer tells size and quality of an image, whatever else it tells.
   const { imageSize, imageQuality } = servedAs;
   const asked = told === undefined ? servedAs : servedAfter({ imageSize, imageQuality }, told.servedAs ?? {});
   return asked === undefined ? used : { ...used, servedAs: asked };

@@ -39,7 +39,7 @@ export class Journeys<T extends Journey> {
     this.#options = options;
   }
 
-  /** For a cookie of the browser that begins it. Undefined: it is longer than a cookie may be. */
+  /** The journey as a cookie of the browser that begins it. Undefined: it is longer than a cookie may be. */
   sealed(journey: T): string | undefined {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, this.#options.key, nonce, { authTagLength: TAG_BYTES });

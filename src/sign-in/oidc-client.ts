@@ -67,7 +67,7 @@ const claimsSchema = z.looseObject({
  */
 export class OidcClient {
   readonly #options: OidcClientOptions;
-  /** Of one issuer; also while it is asked, and for a moment when it could not be. */
+  /** The facts of one issuer; they are here also while it is asked, and for a moment when it could not be. */
   #known: { readonly issuer: string; readonly facts: Promise<OrError<Facts>>; untilMs: number } | undefined;
 
   constructor(options: OidcClientOptions) {

@@ -10,12 +10,12 @@ export interface AuditEntry {
   readonly by: string;
   readonly role: string;
   readonly action: string;
-  /** Of the route. */
+  /** The path of the route. */
   readonly path: string;
   /** `done`, or the code of the error. */
   readonly outcome: string;
   readonly status: number;
-  /** Of what was made or changed. */
+  /** The ids of what was made or changed. */
   readonly ids: readonly string[];
   readonly detail: Readonly<Record<string, string | readonly string[]>>;
 }

@@ -231,7 +231,7 @@ function batchIdOf({ batchId }: PieceProgress): string {
   return batchId;
 }
 
-/** Of a batch that takes results, and how many of them came with this transaction. */
+/** The state of a batch that takes results, and how many of them came with this transaction. */
 interface BatchState {
   readonly status: string;
   readonly expiresAt: number;
@@ -250,7 +250,7 @@ async function statesForResults({ run }: StatementRunner, ids: readonly string[]
   return states;
 }
 
-/** Of one thread of a gateway. */
+/** The keeper is one thread of a gateway. */
 export function keeperOf(gateway: string, thread: number): string {
   return `${gateway}:${thread}`;
 }

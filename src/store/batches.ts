@@ -125,7 +125,7 @@ export async function pageOfBatches(database: Database, filter: BatchFilter): Pr
   return rows.map(batchOf);
 }
 
-/** Of all owners, the newest first. */
+/** The batches of all owners, the newest first. */
 export async function allBatches(
   { query }: Database,
   after: PageEnd | undefined,

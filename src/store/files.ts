@@ -57,7 +57,7 @@ export async function findFile(
   return row && fileOf(row);
 }
 
-/** Of all owners that have not expired, the newest first. */
+/** The files of all owners that have not expired, the newest first. */
 export async function allFiles({ query }: Database, after: PageEnd | undefined, limit: number): Promise<StoredFile[]> {
   const now = Date.now();
   let rows = query

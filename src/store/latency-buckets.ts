@@ -28,12 +28,12 @@ export const LATENCY_COLUMNS: readonly LatencyColumn[] = [
 /** Where the buckets of a latency begin among LATENCY_COLUMNS. */
 export const LATENCY_OFFSETS = { first_content: 0, overhead: FIRST_CONTENT_BOUNDS.length + 1 } as const;
 
-/** Of LATENCY_COLUMNS. */
+/** The bucket among those of LATENCY_COLUMNS. */
 export function firstContentBucket(ms: number): number {
   return bucketIn(FIRST_CONTENT_BOUNDS, ms);
 }
 
-/** Of LATENCY_COLUMNS. */
+/** The bucket among those of LATENCY_COLUMNS. */
 export function overheadBucket(ms: number): number {
   return LATENCY_OFFSETS.overhead + bucketIn(OVERHEAD_BOUNDS, ms);
 }

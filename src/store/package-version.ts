@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Of the package that runs: `1.2.3`. */
+/** The version of the package that runs: `1.2.3`. */
 export function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const version: unknown = Reflect.get(Object(JSON.parse(text)), 'version');

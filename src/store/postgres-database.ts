@@ -39,7 +39,7 @@ async function openPrepared(url: string, waitMs: number, look: Look): Promise<Da
     if (error instanceof DatabaseAbsent) throw error;
     if (error instanceof NewerDatabase) throw new StoreFault(`The database ${addressOf(url)} ${error.message}`, error);
     const remedy = 'Check store.database, that the server runs, and that this user may make tables in it.';
-    // Of one that is away the message names the address already.
+    // The message of a server that is away names the address already.
     const words = error instanceof StoreFault ? error.message : `${addressOf(url)} cannot be used: ${reasonOf(error)}.`;
     throw new StoreFault(`${words} ${remedy}`, error);
   }

@@ -7,19 +7,22 @@ import { DatabaseAway, reasonOf, systemCode } from './store-fault.ts';
 /** The one place that loads pg. What leaves it holds neither user nor password: they stand in no message of ours. */
 
 const MAX_CONNECTIONS = 8;
-/** For a connection, be it a new one or one that another query gives back. */
+/** The longest wait for a connection, be it a new one or one that another query gives back. */
 const CONNECT_MS = 5000;
 /** The server ends the query. If it does not answer at all, we do, this much later. */
 const SILENCE_MS = 2000;
 /** A gateway that stands still in a transaction must not hold its locks against the others. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
 const IDLE_CONNECTION_MS = 30_000;
-/** For the goodbye of a server that may be silent; then its connections are cut, or the process could not end. */
+/**
+ * The longest wait for the goodbye of a server that may be silent; then its connections are cut, or the process could
+ * not end.
+ */
 const CLOSE_MS = 1000;
 
 export interface PostgresOptions {
   readonly url: string;
-  /** For one query. */
+  /** The deadline of one query. */
   readonly statementMs: number;
 }
 

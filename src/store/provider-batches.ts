@@ -68,7 +68,7 @@ export function beginCharge(
   });
 }
 
-/** For whoever began it. `chargedAt`: undefined where it could not be: somebody else may. */
+/** Ends a charge, by whoever began it. `chargedAt`: undefined where it could not be: somebody else may. */
 export async function endCharge(
   { query }: Database,
   { account, id }: Pick<KeptProviderBatch, 'account' | 'id'>,

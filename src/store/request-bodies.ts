@@ -2,7 +2,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Database } from './database-engine.ts';
 import { storableText } from './storable-text.ts';
 
-/** Of a request or an answer, redacted. */
+/** The body of a request or an answer, redacted. */
 export interface KeptBody {
   readonly content_type: string | null;
   /** All that there were, kept or not. */
@@ -11,7 +11,7 @@ export interface KeptBody {
   readonly truncated: boolean;
   /** Undefined: it is no text, was not seen, or is an event stream of which something is to be blacked out. */
   readonly text?: string | undefined;
-  /** Of an event stream: its texts, each put together, by where they stand in its events. */
+  /** The texts of an event stream, each put together, by where they stand in its events. */
   readonly texts?: readonly { readonly at: string; readonly text: string }[] | undefined;
 }
 

@@ -25,7 +25,7 @@ export interface KeptResponse {
 
 /** What a turn goes on from. */
 export interface KeptChain {
-  /** Of its last answer. */
+  /** The target of its last answer. */
   readonly target: string;
   /** Its provider goes on from it by its id. */
   readonly atProvider: boolean;

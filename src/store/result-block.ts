@@ -11,7 +11,10 @@ export interface LineResult {
  * row and a text for each would cost more than running the line (load: batch-10k).
  */
 export interface ResultBlock {
-  /** Of each result: line, 1 where it failed or else 0, bytes. As numbers of a fixed size, which threads copy at once. */
+  /**
+   * Three numbers a result: line, 1 where it failed or else 0, bytes. They have a fixed size, and threads copy them
+   * at once.
+   */
   readonly index: Uint32Array<ArrayBuffer>;
   /** The results, one behind the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;

@@ -78,7 +78,7 @@ export async function retireSigningKey(
   });
 }
 
-/** Of all gateways on the database, sorted by name; of too many those that were seen last. */
+/** The keys of all gateways on the database, sorted by name; of too many those that were seen last. */
 export async function listSigningKeys(database: Database): Promise<VerificationKey[]> {
   const rows = await database.query
     .selectFrom('signing_keys')

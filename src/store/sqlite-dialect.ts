@@ -24,7 +24,7 @@ const UNSYNCED_MS = 250;
 
 export interface SqliteFiles {
   readonly writer: DatabaseSync;
-  /** For queries outside of transactions; undefined: the writer answers them, too. */
+  /** The connection for queries outside of transactions; undefined: the writer answers them, too. */
   readonly reader: DatabaseSync | undefined;
 }
 

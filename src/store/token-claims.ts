@@ -21,7 +21,10 @@ export const tokenClaimsSchema = z.object({
 
 export type TokenClaims = z.infer<typeof tokenClaimsSchema>;
 
-/** Of a token that the gateway gives to a client of MCP: good at one address alone, for whoever signed the client in. */
+/**
+ * The claims of a token that the gateway gives to a client of MCP: good at one address alone, for whoever signed the
+ * client in.
+ */
 export const accessTokenClaimsSchema = z.object({
   /** Base address of the gateway. */
   iss: z.string(),

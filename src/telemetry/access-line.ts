@@ -135,7 +135,7 @@ interface Labels {
 }
 
 const MOST_LABELS = 4_096;
-/** Of one subject. */
+/** The most texts of one subject that are compared. */
 const MOST_COMPARED = 64;
 const LONGEST_TEXT = 300;
 

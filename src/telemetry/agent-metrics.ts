@@ -5,7 +5,7 @@ import type { Labels, MetricRegistry, Sample } from './metric-registry.ts';
 export interface AgentRun {
   readonly durationMs: number;
   readonly reachedLimit: boolean;
-  /** Of each turn of the model. */
+  /** The time of each turn of the model. */
   readonly turnMs: readonly number[];
   readonly calls: readonly { readonly server: string; readonly tool: string; readonly ms: number }[];
   /** Until each server told its tools. */

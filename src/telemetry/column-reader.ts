@@ -5,7 +5,7 @@ import { type FrameColumns, NO_TEXT, NO_USAGE, NUMBER, PENDING, packr } from './
 
 const DOUBLE_BYTES = 8;
 const REFERENCE_BYTES = 2;
-/** Of a record in the oldest frame that may be met. */
+/** The numbers of a record in the oldest frame that may be met. */
 const LEAST_NUMBERS = 21;
 const LEAST_TEXTS = 11;
 

@@ -33,7 +33,7 @@ export interface ExchangeRecord {
   outcome: 'ok' | 'error' | 'client-closed' | 'cut';
   /** Code of ERRORS; undefined where all went well. */
   errorCode?: string;
-  /** For the log only; never a secret, never a body. */
+  /** The detail that the log alone has; never a secret, never a body. */
   errorDetail?: string;
   subject?: string;
   keyId?: string;

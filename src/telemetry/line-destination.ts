@@ -13,7 +13,7 @@ export interface BufferedDestination extends LineDestination {
   /** Lines thrown away because the reader of our output did not keep up. */
   readonly dropped: number;
   /**
-   * For the end of the process: settles when all is written, or gives up after a second in which nothing was read, and
+   * The process ends: this settles when all is written, or gives up after a second in which nothing was read, and
    * after five in all. Without that, a stuck log shipper would hold the exit for ever, since what is left is written
    * while the process ends.
    */
@@ -25,7 +25,7 @@ const ENOUGH_BYTES = 65_536;
 const LONGEST_WAIT_MS = 500;
 const GIVE_UP_MS = 1000;
 const LONGEST_FLUSH_MS = 5000;
-/** Of one system call. */
+/** The most pieces of one system call. */
 const MOST_PIECES = 256;
 /** A pipe that is full says so (EAGAIN): who reads it mostly goes on at once, and else is asked ever more seldom. */
 const FULL_FIRST_MS = 1;

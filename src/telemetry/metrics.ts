@@ -44,7 +44,7 @@ export class Metrics {
     return this.#registry.render();
   }
 
-  /** For parts of the main thread that count for themselves. */
+  /** The registry, for parts of the main thread that count for themselves. */
   get registry(): MetricRegistry {
     return this.#registry;
   }

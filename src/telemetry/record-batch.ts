@@ -27,7 +27,7 @@ export class RecordBatcher {
   /** Full ones, while the receiver is not ready. */
   readonly #frames: WaitingFrame[] = [];
   #inFrames = 0;
-  /** Of the first record of the next frame; milliseconds since the Unix epoch. */
+  /** The end of the first record of the next frame; milliseconds since the Unix epoch. */
   #firstEndedAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #armed = false;

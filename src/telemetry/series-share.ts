@@ -24,7 +24,7 @@ export class SeriesShares<T> {
     return this.#bySubject.get(subject);
   }
 
-  /** For the first series of a caller, right before it is taken. */
+  /** The first series of a caller begins its share, right before it is taken. */
   begin(subject: string): SeriesShare<T> {
     const share: SeriesShare<T> = { byModel: new Map(), held: { models: 0, statuses: 0, failures: 0, metadata: 0 } };
     this.#bySubject.set(subject, share);

@@ -11,7 +11,7 @@ export type BatchQuestion =
   | { readonly kind: 'list'; readonly filter: BatchFilter }
   | { readonly kind: 'find'; readonly id: string; readonly owners: readonly string[] }
   | { readonly kind: 'cancel'; readonly id: string; readonly owners: readonly string[] }
-  /** Of batches that providers run. */
+  /** Providers run these batches. */
   | { readonly kind: 'provider-keep'; readonly batch: KeptProviderBatch }
   | { readonly kind: 'provider-find'; readonly account: string; readonly id: string }
   | { readonly kind: 'begin-charge'; readonly account: string; readonly id: string }
@@ -23,7 +23,7 @@ export type BatchAnswer =
   /** One, or none for `list`. */
   | { readonly kind: 'batches'; readonly batches: readonly StoredBatch[] }
   | { readonly kind: 'absent' }
-  /** Of `create`: why its input is none. Of `cancel`: it has ended. */
+  /** `create` says why its input is none; `cancel`, that it has ended. */
   | { readonly kind: 'unfit'; readonly reason: string }
   | { readonly kind: 'provider-batch'; readonly batch: KeptProviderBatch | undefined }
   /** Whether whoever asks is to charge it. */
@@ -49,7 +49,7 @@ export interface BatchAnswerMessage {
   readonly answer: BatchAnswer;
 }
 
-/** For every relay thread: there are lines that nobody runs. */
+/** Every relay thread hears that there are lines that nobody runs. */
 export interface BatchWorkMessage {
   readonly type: 'batch-work';
 }

@@ -14,7 +14,7 @@ export interface CodeBounds {
   readonly cpuMs: number;
   readonly maxMemoryBytes: number;
   readonly maxCalls: number;
-  /** Of what it gives and prints together, in characters. */
+  /** The bound of what it gives and prints together, in characters. */
   readonly maxOutput: number;
 }
 

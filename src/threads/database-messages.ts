@@ -14,13 +14,13 @@ export interface DatabaseThreadData {
   readonly configuration: KeylessConfiguration;
   /** SharedCounters. */
   readonly counters: SharedArrayBuffer;
-  /** Of rate limits and budgets: counters/memory-counters. */
+  /** The counts of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
   /** One 32-bit number: messages with records that it has taken. */
   readonly taken: SharedArrayBuffer;
 }
 
-/** Of a relay thread, for the ledger, its budgets and identity. */
+/** What a relay thread tells the ledger, its budgets and identity. */
 export type RelayNews =
   | Extract<
       FromRelayThread,
@@ -31,11 +31,11 @@ export type RelayNews =
 export type DatabaseQuestion =
   /** Answered with a list of DescribedRoute. */
   | { kind: 'admin-routes' }
-  /** Of the admin API; answered with an AdminAnswer, or with code and context of an error. */
+  /** The admin API asks; the answer is an AdminAnswer, or code and context of an error. */
   | {
       kind: 'admin';
       method: string;
-      /** Of the route, as `/admin/receipts/:id`. */
+      /** The path of the route, as `/admin/receipts/:id`. */
       path: string;
       parameters: Readonly<Record<string, string>>;
       query: string;
@@ -45,11 +45,11 @@ export type DatabaseQuestion =
     }
   /** What a relay thread that is born now knows of keys; answered with an IdentityState. All that is told later follows it. */
   | { kind: 'birth'; thread: number }
-  /** Of the thread of MCP; answered with a McpRowAnswer. */
+  /** The MCP thread asks; the answer is a McpRowAnswer. */
   | { kind: 'mcp-rows'; question: McpRowQuestion }
-  /** Of the request log; answered when they are written. */
+  /** The request log asks to keep rows; it is answered when they are written. */
   | { kind: 'keep-bodies'; rows: readonly RequestBodiesRow[] }
-  /** For the audit log; answered when they are written. */
+  /** The audit log asks to keep entries; it is answered when they are written. */
   | { kind: 'audit'; entries: readonly DatedAuditEntry[] }
   /** All that relay threads sent is written, or stays in the journal. */
   | { kind: 'close-ledger' }
@@ -62,7 +62,7 @@ export type ToDatabaseThread =
   /** Their buffers are transferred. */
   | { type: 'records'; thread: number; frames: readonly LedgerFrame[] }
   | { type: 'news'; news: RelayNews }
-  /** Of a relay thread, which has its own deadline: to be answered with `for-thread`. */
+  /** A relay thread, which has its own deadline, asks: the answer is `for-thread`. */
   | { type: 'thread-asks'; message: FileQuestionMessage | BatchQuestionMessage | ResponseQuestionMessage }
   | { type: 'thread-died'; thread: number }
   | { type: 'reconfigure'; configuration: KeylessConfiguration }
@@ -85,9 +85,9 @@ export type FromDatabaseThread =
   | { type: 'not-open'; thrown: Thrown }
   | { type: 'answer'; number: number; value: unknown }
   | { type: 'thrown'; number: number; thrown: Thrown }
-  /** For that relay thread. */
+  /** This goes to that relay thread. */
   | { type: 'for-thread'; thread: number; message: FileAnswerMessage | BatchAnswerMessage | ResponseAnswerMessage }
-  /** For every relay thread. */
+  /** This goes to every relay thread. */
   | { type: 'identity'; message: IdentityMessage }
   | BatchWorkMessage
   /** The journal holds all that it may, or less again. */

@@ -4,7 +4,7 @@ import type { McpRowAnswer, McpRowQuestion } from './mcp-row-messages.ts';
 
 /** One HTTP request of a client of MCP: from the relay thread that owns its socket to the thread of MCP. */
 export interface McpRequest {
-  /** Of the relay thread. */
+  /** The number of the relay thread. */
   readonly id: number;
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** Undefined: all servers that the caller may use. */
@@ -50,7 +50,7 @@ export interface McpCaller {
 
 /** A request of a browser, or of a client that wants a token: no part of MCP itself. */
 export interface McpPageRequest {
-  /** Of the relay thread, among its requests. */
+  /** The id that the relay thread gave the request among its own. */
   readonly id: number;
   readonly page:
     | 'register'
@@ -100,7 +100,7 @@ export interface McpPageAnswer {
 /** What is known of a request when it is over, for its record. */
 export interface McpOutcome {
   readonly server?: string;
-  /** Of JSON-RPC. */
+  /** The method of JSON-RPC. */
   readonly rpcMethod?: string;
   readonly tool?: string;
   /** The result is an error of the tool, or the request got one of the protocol. */
@@ -115,7 +115,7 @@ export interface McpOutcome {
 
 /** A call of a tool that is to be held against limits. */
 export interface McpHold {
-  /** Of the request. */
+  /** The number of the request. */
   readonly number: number;
   /** Every name that a rule may mean; the one that the client used first. */
   readonly called: readonly { readonly server: string; readonly tool: string }[];
@@ -252,7 +252,7 @@ export type ToMcpThread =
 
 export type FromMcpThread =
   | { type: 'admin'; number: number; answer: McpAdminAnswer }
-  /** Of the database; to be answered with its number. */
+  /** The database is asked; its answer has the same number. */
   | { type: 'rows'; number: number; question: McpRowQuestion }
   | { type: 'servers'; number: number; servers: readonly McpServerState[] }
   | { type: 'approved'; number: number; approved: readonly string[] }

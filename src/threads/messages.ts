@@ -29,26 +29,26 @@ export interface RelayThreadData {
   readonly thread: number;
   readonly threads: number;
   readonly counters: SharedArrayBuffer;
-  /** Of rate limits and budgets: counters/memory-counters. */
+  /** The counts of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
-  /** Of health and latencies of targets, and tiers of requests: routing/place. */
+  /** Health and latencies of targets, and tiers of requests: routing/place. */
   readonly health: {
     readonly circuits: SharedArrayBuffer;
     readonly latencies: SharedArrayBuffer;
     readonly agreement: SharedArrayBuffer;
     readonly tiers: SharedArrayBuffer;
   };
-  /** Of cached answers: cache/shared-answers. */
+  /** The cached answers: cache/shared-answers. */
   readonly answers: SharedArrayBuffer;
-  /** Of those that are on their way: cache/flight-claims. */
+  /** The claims of answers that are on their way: cache/flight-claims. */
   readonly claims: SharedArrayBuffer;
-  /** Of the questions that they answered: cache/shared-vectors. */
+  /** The vectors of the questions that they answered: cache/shared-vectors. */
   readonly vectors: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Keys were issued when the gateway began: what reads them is loaded before the first comes. */
   readonly hasIssuedKeys: boolean;
-  /** Of accounts whose credentials end. */
+  /** The tokens of accounts whose credentials end. */
   readonly tokens: readonly AccountToken[];
   /** Where its part of the ledger's journal goes; undefined: there is no ledger. */
   readonly journal: { readonly folder: string; readonly full: boolean } | undefined;
@@ -85,7 +85,7 @@ export type ToRelayThread =
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
   | { type: 'ledger-full'; full: boolean }
-  /** Of another relay thread that wants answers which are on their way here; the port is transferred. */
+  /** Another relay thread wants answers which are on their way here; the port is transferred. */
   | { type: 'flight-port'; port: MessagePort }
   /** To the thread of MCP; the port is transferred. */
   | { type: 'mcp'; port: MessagePort }
@@ -119,7 +119,7 @@ export type FromRelayThread =
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   /** A request of MCP is there: a port to its thread is wanted. */
   | { type: 'mcp-wanted'; thread: number }
-  /** For relay thread `to`; the port is transferred. */
+  /** This goes to relay thread `to`; the port is transferred. */
   | { type: 'flight-port-to'; to: number; port: MessagePort }
   /** A run of an agent is over. */
   | { type: 'agent-over'; run: AgentRun }

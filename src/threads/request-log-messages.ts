@@ -3,7 +3,7 @@ import type { Redaction } from '../config/rules/request-log-rules.ts';
 import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 
-/** Of a request or an answer, as far as it was kept. */
+/** The body of a request or an answer, as far as it was kept. */
 export interface CapturedBody {
   readonly contentType: string | undefined;
   /** All that there were. */
@@ -22,18 +22,18 @@ export interface CapturedExchange {
   readonly project: string | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly expiresAt: number;
-  /** Of rules about who asked; those of the server are applied besides. */
+  /** The redactions of rules about who asked; those of the server are applied besides. */
   readonly redact: readonly Redaction[];
   /** What guards put back into the answer for its client alone. */
   readonly hidden: readonly HiddenText[];
   readonly status: number;
   readonly request: CapturedBody;
   readonly response: CapturedBody;
-  /** For webhooks; undefined: there is none, or it was refused before it was sent. */
+  /** The record that webhooks get; undefined: there is none, or it was refused before it was sent. */
   readonly record: ExchangeRecord | undefined;
 }
 
-/** Of a relay thread. The buffers are transferred. */
+/** A relay thread sends what it captured. The buffers are transferred. */
 export interface CapturedMessage {
   readonly type: 'request-log';
   readonly thread: number;
@@ -72,7 +72,7 @@ export interface RequestLogCounts {
 }
 
 export type FromRequestLogThread =
-  /** For the database; to be answered with `kept`. The buffers are transferred. */
+  /** The database is to keep rows, and answers with `kept`. The buffers are transferred. */
   | { readonly type: 'keep'; readonly number: number; readonly rows: readonly RequestBodiesRow[] }
   | { readonly type: 'taken'; readonly thread: number; readonly bytes: number }
   | { readonly type: 'counts'; readonly counts: RequestLogCounts }

@@ -130,8 +130,8 @@ function collectInSteps(): void {
 let collect: unknown = globalThis.gc;
 
 /**
- * For a thread that has just loaded. It stops the thread for 30 to 60 ms, shrinks the young generation, and forgets compiled
- * code, which one that has served pays for with all that it serves next.
+ * A thread that has just loaded calls this. It stops the thread for 30 to 60 ms, shrinks the young generation, and
+ * forgets compiled code, which one that has served pays for with all that it serves next.
  */
 function collectAtOnce(): void {
   // The main thread was there before the flag.

@@ -42,7 +42,7 @@ export class AnswerHead {
   /** Names in lower case; an array where a name came more than once. */
   headers: Record<string, string | string[]> = {};
   framing: Framing = 'none';
-  /** Of the body, where `framing` is `length`. */
+  /** The length of the body, where `framing` is `length`. */
   length = 0;
   /** Whether the provider keeps the connection. */
   keepsAlive = true;
@@ -151,7 +151,7 @@ function endOf(bytes: Buffer, from: number, to: number): number {
   return INCOMPLETE;
 }
 
-/** Of a line that ends somewhere; INVALID: not as lines of HTTP do. */
+/** The end of a line that ends somewhere; INVALID: not as lines of HTTP do. */
 function lineEnd(bytes: Buffer, from: number): number {
   for (let at = from; ; at += 1) {
     const byte = bytes[at]!;

@@ -48,7 +48,7 @@ export class AnswerReader {
   #hasNoBody = false;
   #part = NO_ANSWER;
   #begun = false;
-  /** Of a counted body. */
+  /** The bytes left of a counted body. */
   #left = 0;
   #paused = false;
   /** It goes through bytes: what a call of it resumes, goes on there. */
@@ -82,7 +82,7 @@ export class AnswerReader {
     return this.#taker;
   }
 
-  /** Of the first `length` bytes, which are the connection's again afterwards. False: no more is wanted now. */
+  /** Reads the first `length` bytes, which are the connection's again afterwards. False: no more is wanted now. */
   read(bytes: Buffer, length: number): boolean {
     if (this.#kept !== undefined) {
       const all = Buffer.concat([this.#kept, bytes.subarray(0, length)]);

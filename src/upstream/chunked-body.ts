@@ -5,7 +5,7 @@ const SEMICOLON = 0x3b;
 const MAX_CHUNK_BYTES = 0xffff_ffff;
 /** The digits of its size, with the zeros that some put before it. */
 const MAX_SIZE_DIGITS = 32;
-/** Of extensions in one chunk's line, and of the lines behind the last chunk. */
+/** The bound of extensions in one chunk's line, and of the lines behind the last chunk. */
 const MAX_FRAMING_BYTES = 16_384;
 
 /** What the next byte has to be. */
@@ -135,7 +135,7 @@ export class ChunkedBody {
   }
 }
 
-/** Of a hexadecimal digit; -1. */
+/** The value of a hexadecimal digit; -1: it is none. */
 function digitOf(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;

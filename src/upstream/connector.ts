@@ -27,7 +27,10 @@ export class Connectors {
     if (ca !== undefined) this.#secureContext = createSecureContext({ ca: [...getCACertificates('default'), ca] });
   }
 
-  /** For undici's `connect`. `timeoutMs`: for the connection, the tunnel and TLS each; 0: no limit. */
+  /**
+   * The connector that undici's `connect` takes. `timeoutMs`: for the connection, the tunnel and TLS each; 0: no
+   * limit.
+   */
   to(connection: Connection, timeoutMs: number): Connector {
     const { tls } = connection;
     const proxy = proxyFor(connection, this.#settings);
@@ -73,7 +76,7 @@ export class Connectors {
 const guardedLookup = lookupWithin('not-metadata', 'a metadata address');
 const publicLookup = lookupWithin('public', 'an address that is not public');
 
-/** Of an address, not of a name. */
+/** Judges an address, not a name. */
 export function mayReach(address: string, reach: 'not-metadata' | 'public'): boolean {
   return reach === 'public' ? isPublicAddress(address) : !isMetadataAddress(address);
 }

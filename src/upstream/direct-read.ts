@@ -31,8 +31,9 @@ interface DirectSocket extends Socket {
 }
 
 /**
- * For a connection's options: Node then reads into one buffer of the thread, where it would allocate 64 KB for each read
- * and shrink them to what came (load: chat-whole; a tenth of the CPU of a whole answer went there and into the queue).
+ * The options of a connection with which Node reads into one buffer of the thread, where it would allocate 64 KB for
+ * each read and shrink them to what came (load: chat-whole; a tenth of the CPU of a whole answer went there and into
+ * the queue).
  */
 export const directRead: OnReadOpts = { buffer: received, callback: onRead };
 

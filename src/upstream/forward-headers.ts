@@ -10,7 +10,7 @@ const STREAM_TYPES: Readonly<Record<Framing, string | undefined>> = {
 };
 
 const JSON_TYPE = 'application/json';
-/** Of `Wire.contentType`. */
+/** The value of `Wire.contentType` that takes the client's. */
 const OF_THE_CLIENT = 'of-the-client';
 
 /**

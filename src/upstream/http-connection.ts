@@ -26,7 +26,7 @@ const KEEP_ALIVE_MARGIN_MS = 2_000;
 const MAX_KEEP_ALIVE_MS = 600_000;
 const LENGTH = 'content-length: ';
 const HEAD_END = '\r\n\r\n';
-/** Of the line of the length, and of the empty one. */
+/** The bytes of the length's line, and of the empty one. */
 const MAX_TAIL_BYTES = LENGTH.length + 16 + HEAD_END.length;
 
 /**

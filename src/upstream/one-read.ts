@@ -18,7 +18,7 @@ class OneRead {
   #end = 0;
   #pieces = 0;
 
-  /** Of `memory` what is behind a piece is undici's until it hands that on as well; what is before it is ours. */
+  /** The part of `memory` behind a piece is undici's until it hands that on as well; what is before it is ours. */
   begin(memory: Buffer): void {
     this.#memory = memory;
     this.#buffer = memory.buffer;

@@ -178,7 +178,7 @@ export class OriginPool implements ConnectionKeeper, Swept {
     connection.dispatch(attempt.dispatchOptions(connection), attempt);
   }
 
-  /** For one that waited. What its exchange throws, where it is refused, is not for whoever gave the connection. */
+  /** Serves one that waited. What its exchange throws, where it is refused, is not for whoever gave the connection. */
   #serve(connection: OriginConnection, next: Dispatchable): void {
     try {
       this.#dispatch(connection, next);

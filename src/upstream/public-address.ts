@@ -29,7 +29,7 @@ for (const [network, prefix] of [
 ] as const)
   NOT_PUBLIC.addSubnet(network, prefix, 'ipv4');
 
-/** Of IPv6 all that is routed in public lies in here, and of that some is documentation, or leads to any IPv4. */
+/** All of IPv6 that is routed in public lies in here, and some of that is documentation, or leads to any IPv4. */
 const ROUTED = new BlockList();
 ROUTED.addSubnet('2000::', 3, 'ipv6');
 for (const [network, prefix] of [

@@ -2,7 +2,10 @@
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const PATH = /^[/?][\x21-\x7e\x80-\xff]*$/;
-/** Of the connection, or of a request that expects more than an answer: undici knows what they ask for, or refuses them. */
+/**
+ * Headers of the connection, or of a request that expects more than an answer: undici knows what they ask for, or
+ * refuses them.
+ */
 const UNUSUAL = new Set([
   'connection',
   'keep-alive',

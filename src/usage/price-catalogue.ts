@@ -41,7 +41,7 @@ export const catalogueVersion = madeOnce(() => {
 /** What stands before the library in this thread; undefined: nothing. */
 let priceList: PriceList | undefined;
 
-/** For all prices that are compiled from now on; those compiled before keep theirs. */
+/** All prices that are compiled from now on use this list; those compiled before keep theirs. */
 export function usePriceList(list: PriceList | undefined): void {
   if (list === priceList) return;
   priceList = list;

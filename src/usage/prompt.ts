@@ -4,7 +4,7 @@ export interface Prompt {
   readonly head: Buffer;
   /** Its end, where `head` is not all of it. */
   readonly tail: Buffer | undefined;
-  /** Of the whole body. */
+  /** The bytes of the whole body. */
   readonly bytes: number;
 }
 

@@ -11,7 +11,10 @@ export interface QuickEstimateRequest {
   readonly meter: UsageMeter;
   /** Finds the words in a sample of the answer, where its form is known. */
   readonly answerText: (sample: Buffer, totalBytes: number) => AnswerText | undefined;
-  /** Of a stream: each is a token nearly always, where the network did not put several together; 0: it was none. */
+  /**
+   * The pieces of a stream: each is a token nearly always, where the network did not put several together; 0: it was
+   * none.
+   */
   readonly pieces: number;
 }
 
@@ -21,7 +24,7 @@ export function quickEstimate(request: QuickEstimateRequest): Required<Pick<Usag
   return { inputTokens, outputTokens: Math.max(request.pieces, Math.ceil(answerBytes(request) / BYTES_PER_TOKEN)) };
 }
 
-/** Of text, as far as it is known which of the answer's bytes are that. */
+/** The bytes of text, as far as it is known which of the answer's bytes are that. */
 function answerBytes({ meter, pieces, answerText }: QuickEstimateRequest): number {
   if (meter.translatedCharacters > 0) return meter.translatedCharacters;
   const seen = answerText(meter.sample(), meter.answerBytes);

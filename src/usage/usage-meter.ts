@@ -68,7 +68,7 @@ export class UsageMeter {
   }
 
   /**
-   * For an answer that goes on for long: of events that are nearly alike a seventh is left. `now`: the same for all that one
+   * An answer that goes on for long keeps a seventh of events that are nearly alike. `now`: the same for all that one
    * sweep looks at.
    */
   pack(now: number): void {

@@ -139,7 +139,7 @@ forEachEngine('batches', (engine) => {
     assert.equal(await claimPiece(database, 'g2', lease('g2:0'), NOW), undefined);
     const later = NOW + LEASE_MS;
     assert.equal((await claimPiece(database, 'g1', lease('g1:9', later), later))?.piece, 0);
-    // Of a gateway on another disk nothing is read.
+    // A gateway on another disk has nothing to read here.
     assert.equal(await claimPiece(database, 'g2', lease('g2:0', later), later), undefined);
   });
 

@@ -104,7 +104,7 @@ function sendResults({ content, stop }: Message, messages: Turn[]): void {
 interface PromptParts {
   /** What stands in front of the turns for the model, wherever it stands in the request. */
   readonly head: string;
-  /** Of the request's bytes all up to the end of the last turn, without the marks that the client moves along. */
+  /** All of the request's bytes up to the end of the last turn, without the marks that the client moves along. */
   readonly bytes: string;
 }
 

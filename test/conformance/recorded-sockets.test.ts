@@ -61,7 +61,7 @@ function replayOf({ chat, pieceBytes }: Pick<Case, 'chat' | 'pieceBytes'>): Repl
 }
 
 interface Request {
-  /** For the gateway. */
+  /** What the gateway is sent. */
   readonly sent: string;
   /** What the provider must receive, byte for byte. */
   readonly received: string;

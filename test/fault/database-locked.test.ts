@@ -32,7 +32,7 @@ test('while another process has the SQLite file locked the gateway is live at on
       headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
       ...(body && { body: JSON.stringify(body) }),
     });
-  /** Of probes and scrapes, in milliseconds. */
+  /** The waits of probes and scrapes, in milliseconds. */
   const waits = async (): Promise<number[]> => {
     const found: number[] = [];
     for (const path of Array.from({ length: 50 }, () => ['/livez', '/readyz', '/metrics']).flat()) {

@@ -89,7 +89,7 @@ describe('rate limits over two relay threads', () => {
       });
       await Promise.all(asked);
     }
-    // Of a prompt of about 20 tokens by its bytes 40 were billed; at most 50 were open together.
+    // Each prompt of about 20 tokens by its bytes was billed as 40; at most 50 were open together.
     assert.ok(used <= 20_000 + 50 * 40, `${used} tokens`);
     assert.ok(used >= 20_000 - 100 - 50 * 100, `${used} tokens in ${passed} requests`);
     const response = await ask(gateway, { model: 'p/tokens', messages, max_tokens: 200 });

@@ -72,7 +72,7 @@ interface Attempt {
   readonly others: number;
 }
 
-/** Of one law, at least: where other programs are busy, a better moment is waited for. */
+/** The time that one law has at least: where other programs are busy, a better moment is waited for. */
 const ATTEMPTS_MS = 45_000;
 
 /**

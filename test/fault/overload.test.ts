@@ -42,7 +42,7 @@ test(`exactly max_in_flight of any number of concurrent requests are admitted, o
   assert.match(error.message, new RegExp(`limits\\.max_in_flight: ${MOST}`));
   assert.equal(open.length, MOST, 'no refused one reached the provider');
 
-  // Of a refused one no body byte is waited for.
+  // A refused request has no body byte waited for.
   const early = await RawClient.open(gateway);
   early.send(chatHead(['content-length: 1000000']));
   assert.equal((await early.answer()).status, 503);

@@ -8,7 +8,7 @@ import { type RedisServer, redisSkip, startRedis } from '../support/redis-server
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 
 const TIMEOUT_MS = 150;
-/** For requests that wait on a machine that is busy with other tests. */
+/** The allowance of requests that wait on a machine that is busy with other tests. */
 const SLACK_MS = 400;
 const AWAY = 'Redis (store.counters) is away';
 const BACK = 'Redis (store.counters) is back';

@@ -10,7 +10,10 @@ const LARGE_BYTES = 4_000_000;
 const LARGE = 12;
 const SMALL = 3_000;
 const AT_ONCE = 32;
-/** Of what it held before. A fifth is asked; what the C library keeps in its arenas differs from run to run. */
+/**
+ * The most that it may hold, as a multiple of before. A fifth is asked; what the C library keeps in its arenas
+ * differs from run to run.
+ */
 const MAX_GROWTH = 1.4;
 
 function residentMib({ pid }: RunningGateway): number {

@@ -19,7 +19,7 @@ before(async () => {
   provider = await startProvider(
     byModel({
       m: (_request, response) => sendJson(response, 200, completion('hello')),
-      // Of another dialect, so that the gateway has the whole answer before it tells its length.
+      // The answer has another dialect, so that the gateway has it whole before it tells its length.
       whole: (_request, response) => {
         sendJson(response, 200, {
           id: 'msg_1',

@@ -130,7 +130,7 @@ describe('a failure before the commit point', { concurrency: true }, () => {
     ['not-http', 502, 'upstream_protocol'],
     ['bad-header', 502, 'upstream_protocol'],
     ['huge-head', 502, 'upstream_protocol'],
-    // Of its first event only a part had come: nothing was passed on yet.
+    // Only a part of its first event had come: nothing was passed on yet.
     ['stream-half-chunk', 502, 'upstream_cut'],
     ['events-head-only', 502, 'upstream_cut'],
     ['stream-error-event', 429, '429'],

@@ -41,7 +41,7 @@ before(async () => {
 });
 disposeAfter(() => [gateway, provider]);
 
-/** Of 12 sessions with three turns each: the targets of each. */
+/** The targets of each of 12 sessions with three turns each. */
 async function targetsOf(turn: (session: string) => Promise<Response>): Promise<(string | null)[][]> {
   const sessions: (string | null)[][] = [];
   for (let session = 0; session < 12; session += 1) {

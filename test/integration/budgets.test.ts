@@ -13,7 +13,7 @@ import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from
 import { byModel, gate, givenUp, startEvents } from '../support/scripted-provider.ts';
 
 const usage = { input: 5, output: 7 };
-/** Of an answer, in micro-dollars. */
+/** The cost of an answer, in micro-dollars. */
 const COST = 19_000;
 const keys = ['bob', 'eve', 'rich'].map((name) => ({
   name,

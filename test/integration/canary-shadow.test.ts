@@ -109,7 +109,7 @@ test('a canary that fails before content falls back to the targets of all, and i
   assert.deepEqual([back.status, back.headers.get('x-tfy-resolved-model')], [200, 'old/m']);
   await back.text();
   delete answers['new'];
-  // Of those who are not among its share.
+  // This caller is not among its share.
   const other = await keyOfAnother();
   answers['old'] = (_request, response) => sendJson(response, 500, {});
   const failed = await chat('v/canary', other);

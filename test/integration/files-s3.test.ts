@@ -32,7 +32,7 @@ async function isUnavailable(work: Promise<unknown>): Promise<void> {
   });
 }
 
-/** Of one part, and of several. */
+/** Sizes of one part, and of several. */
 const SIZES = [0, 70_000, 20_000_000];
 
 async function keepsFiles(client: OpenAI): Promise<void> {

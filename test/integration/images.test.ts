@@ -46,7 +46,7 @@ const ANSWERS: Record<string, (response: ServerResponse, request: ReceivedReques
     }),
 };
 
-/** Of JSON, or of a form. */
+/** The model of a body of JSON, or of a form. */
 function modelOf({ headers, body }: ReceivedRequest): string {
   if (headers['content-type'] === 'application/json') return JSON.parse(body.toString()).model;
   return /name="model"\r\n\r\n(.*)\r\n/.exec(body.toString('latin1'))?.[1] ?? '';

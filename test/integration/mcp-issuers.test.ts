@@ -211,7 +211,7 @@ test('a client that opens addresses is asked during a call, and the call goes on
     },
   );
   client.setRequestHandler('elicitation/create', ({ params }) => open(params));
-  // Of all servers: this one alone needs the user, and the others are there without.
+  // All servers are asked for: this one alone needs the user, and the others are there without.
   await client.connect(
     new ModernTransport(new URL(`${gateway.url}/mcp`), {
       requestInit: { headers: { authorization: `Bearer ${KEY}` } },

@@ -108,7 +108,7 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
   it('both gateways take what either signing key of one signed, until its grace ends everywhere', async () => {
     const [old, others] = [await madeByAdmin(one), await madeByAdmin(two)];
     await eventually('the other takes it', async () => (await statusOf(two, old)) === 200, CLUSTER_MS);
-    // Of some seconds, so that the test sees its end.
+    // A grace of some seconds lets the test see its end.
     await command(one, 'keys', 'rotate-signing-key', '--grace', '10s');
     const next = await madeByAdmin(one);
     assert.notEqual(signerOf(next), signerOf(old));

@@ -6,7 +6,7 @@ import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gat
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { vendorAccount } from '../support/scripted-provider.ts';
 
-/** Of every byte, with what a careless reader would take for the end of the form. */
+/** A recording of every byte, with what a careless reader would take for the end of the form. */
 const RECORDING = Buffer.concat([
   Buffer.from('RIFF\r\n--not a boundary\r\n\u0000'),
   Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 31 + (at >> 7)) & 0xff)),
@@ -233,7 +233,7 @@ describe('transcripts of vendors with forms of their own', () => {
       (await transcribed('mistral-ai/voxtral', { response_format: 'vtt' })).transcript,
       `WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n${SENTENCES[0]}\n\n00:00:02.000 --> 00:00:03.500\n${SENTENCES[1]}\n\n`,
     );
-    // Of words alone captions are made, one a sentence.
+    // Where there are words alone, captions are made of them, one a sentence.
     assert.equal(
       (await transcribed('xai/any', { response_format: 'srt' })).transcript,
       `1\n00:00:00,000 --> 00:00:01,400\n${SENTENCES[0]}\n\n2\n00:00:01,500 --> 00:00:03,900\n${SENTENCES[1]}\n\n`,

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** For `skip`: false where certificates can be made. */
+/** The reason to `skip`: false where certificates can be made. */
 export const noOpenssl: string | false = await run('openssl', ['version']).then(
   () => false,
   () => 'no openssl command to make a certificate with',

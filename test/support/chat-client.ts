@@ -106,12 +106,12 @@ export class ChatStream {
     return this.#closed;
   }
 
-  /** Of a `paused` one: to read from by hand. */
+  /** The response of a `paused` client, which is read from by hand. */
   response(): Promise<IncomingMessage> {
     return this.#answered;
   }
 
-  /** Of a `paused` one: reads on from here and throws the bytes away. */
+  /** A `paused` client reads on from here and throws the bytes away. */
   async drain(): Promise<{ bytes: number; ended: 'whole' | 'cut' }> {
     const response = await this.#answered;
     let bytes = 0;

@@ -30,7 +30,7 @@ export interface Instruction {
   readonly value: string;
 }
 
-/** Of a Dockerfile, stage by stage: each begins with its FROM. */
+/** The stages of a Dockerfile: each begins with its FROM. */
 export function stagesOf(dockerfile: string): Instruction[][] {
   const stages: Instruction[][] = [];
   for (const line of dockerfile
@@ -54,7 +54,7 @@ export function execForm(stage: readonly Instruction[], name: string): string[] 
   return z.array(z.string()).parse(JSON.parse(value.slice(value.indexOf('['))));
 }
 
-/** Of a systemd unit: `Service.ExecStart` and the like. */
+/** The settings of a systemd unit: `Service.ExecStart` and the like. */
 export function unitSettings(unit: string): Map<string, string> {
   const settings = new Map<string, string>();
   let section = '';

@@ -30,7 +30,7 @@ export class HeldStreams implements AsyncDisposable {
     return new HeldStreams(provider, open);
   }
 
-  /** For the gateway: its account. */
+  /** The account that the gateway gets. */
   get account(): object {
     return openAccount('p', `${this.#provider.origin}/v1`);
   }

@@ -12,7 +12,7 @@ export const realS3Skip = program === undefined ? 'SLUICE_S3_SERVER names no ver
 
 export interface RealS3 extends AsyncDisposable {
   readonly origin: string;
-  /** Of its one bucket, on the disk. */
+  /** The folder of its one bucket, on the disk. */
   readonly folder: string;
   stop(): Promise<void>;
   start(): Promise<void>;

@@ -10,7 +10,7 @@ const recordingsFolder = join(folder, 'cassettes');
 
 /** The reference product's OpenAPI document, in YAML. */
 export const referenceDocument = join(folder, 'spec/ai-gateway.openapi.yaml');
-/** For `test(…, {skip})`. */
+/** The value of `test(…, {skip})` where the reference document is missing. */
 export const noReferenceDocument: string | false = existsSync(referenceDocument)
   ? false
   : 'the reference document is not there';
@@ -30,7 +30,7 @@ export interface Recording {
   response: { status: number; body?: string; body_base64?: string };
 }
 
-/** For `test(…, {skip})`. */
+/** The value of `test(…, {skip})` where the recordings are missing. */
 export const noRecordings: string | false = existsSync(recordingsFolder) ? false : 'the recordings are not there';
 
 export function recordings(provider: string): Recording[] {

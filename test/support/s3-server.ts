@@ -162,7 +162,7 @@ export async function startS3(): Promise<S3Server> {
   };
 }
 
-/** For `store.blobs`. */
+/** The value of `store.blobs`. */
 export function s3Url({ origin }: Pick<S3Server, 'origin'>): string {
   const { accessKeyId, secretAccessKey } = S3_KEYS;
   const keys = `${accessKeyId}:${encodeURIComponent(secretAccessKey)}`;

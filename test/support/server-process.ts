@@ -114,8 +114,8 @@ async function startOnce(program: ServerProgram): Promise<ChildProcess> {
 const CHOSEN_PORTS = { first: 15_000, count: 16_000 };
 
 /**
- * For a program that cannot be told to find a port itself. No neighbour is given it between now and its start: listeners at
- * 0 get others, and two that choose hardly choose the same of so many.
+ * A program that cannot be told to find a port itself gets this one. No neighbour is given it between now and its
+ * start: listeners at 0 get others, and two that choose hardly choose the same of so many.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
@@ -148,8 +148,8 @@ export function findBinary(name: string, folders: readonly string[] = []): strin
 }
 
 /**
- * For `{ skip: … }`: why a test cannot run on a machine without the program. In the pipeline nothing is skipped: there the
- * test runs, and fails for want of it.
+ * The value of `{ skip: … }`: why a test cannot run on a machine without the program. In the pipeline nothing is
+ * skipped: there the test runs, and fails for want of it.
  */
 export function skipWithout(name: string, binary: string | undefined): string | false {
   if (binary !== undefined || process.env.CI || process.env.SLUICE_CI) return false;

@@ -1,6 +1,7 @@
 /**
- * For processes of tests: each .ts file of this repository is stripped of its types once, and the result is kept for all
- * later processes. Node's own stripper would be loaded in each of the 500, which takes half the time of a small one.
+ * Processes of tests load this: each .ts file of this repository is stripped of its types once, and the result is kept
+ * for all later processes. Node's own stripper would be loaded in each of the 500, which takes half the time of a small
+ * one.
  *
  * It is given with --import, which threads inherit. A gateway has `scripts/strip-types.js`, which reads all of src/ at once.
  */

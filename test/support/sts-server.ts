@@ -55,7 +55,7 @@ function refusal(message: string): string {
 <Code>AccessDenied</Code><Message>${message}</Message></Error><RequestId>1</RequestId></ErrorResponse>`;
 }
 
-/** For a process that is to use it, with keys of its own and nothing else of the surroundings. */
+/** The environment of a process that is to use it, with keys of its own and nothing else of the surroundings. */
 export function stsEnvironment(sts: { origin: string }): Record<string, string> {
   return {
     AWS_ENDPOINT_URL_STS: sts.origin,

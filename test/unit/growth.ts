@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-/** Of the processor, the least of some rounds: a busy neighbour takes the core away, and the caches. */
+/** The time of the processor, the least of some rounds: a busy neighbour takes the core away, and the caches. */
 export function leastMs(run: () => void, rounds = 5): number {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round += 1) {
@@ -17,8 +17,8 @@ function cpuMs(): number {
 }
 
 /**
- * For two runs of which one has four times the bytes: linear is 4, quadratic 16. In one of three tries it must be below
- * 10, since a busy neighbour can only make it worse.
+ * Compares two runs of which one has four times the bytes: linear is 4, quadratic 16. In one of three tries it must be
+ * below 10, since a busy neighbour can only make it worse.
  */
 export function assertLinear(four: () => void, one: () => void, what = ''): void {
   const ratios: string[] = [];

@@ -35,7 +35,7 @@ export function guessesOf(
   return { restrictions: [], others: near.length > 0 ? near : byWords };
 }
 
-/** Of names that share words with a key, those with the fewest more. */
+/** Among the names that share words with a key, those with the fewest more words. */
 function fewestMore(key: string, names: readonly string[]): string[] {
   const more = (name: string): number => Math.abs(wordsOf(name).length - wordsOf(key).length);
   const least = Math.min(...names.map(more));

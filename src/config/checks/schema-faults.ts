@@ -74,7 +74,7 @@ function issueFaults(issue: z.core.$ZodIssue, parsed: Parsed): Fault[] {
   ];
 }
 
-/** Of a union whose members share the type that was found, the member that got furthest says more than all together. */
+/** Where members of a union share the type that was found, the one that got furthest says more than all together. */
 function innerIssues(issue: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
   const deeper = issue.errors.filter((errors) => errors.every((error) => error.path.length > 0) && errors.length > 0);
   return deeper.sort((a, b) => a.length - b.length)[0];

@@ -27,7 +27,7 @@ export interface YamlDocument {
  */
 const maxAliasCount = 1000;
 
-/** Of a document that is no manifest, such as one of OpenAPI. Undefined: it is not one document of YAML. */
+/** The value of a document that is no manifest, such as one of OpenAPI. Undefined: it is not one document of YAML. */
 export function plainYaml(source: string): unknown {
   try {
     return yaml().parse(source, { maxAliasCount, logLevel: 'error' });

@@ -12,12 +12,12 @@ export interface GuardConfig {
   readonly name: string;
   readonly kind: GuardKind;
   readonly operation: 'validate' | 'mutate';
-  /** Of those that mutate the lower goes first. */
+  /** Among guards that mutate the lower priority goes first. */
   readonly priority: number;
   readonly strategy: GuardStrategy;
   readonly config: Readonly<Record<string, unknown>>;
   readonly auth?: Readonly<Record<string, unknown>>;
-  /** Of kinds that look at one side only. */
+  /** Kinds that look at one side only name that side. */
   readonly target?: 'request' | 'response';
   /** Answers that are kept for what is asked again; absent: none is. */
   readonly remember?: { readonly ttlMs: number; readonly maxAnswers: number };
@@ -73,7 +73,10 @@ export interface GuardrailSettings {
   readonly timeoutMs: number;
   /** Guards that only look run beside the call. */
   readonly parallel: boolean;
-  /** Of streams that are judged in windows: how much each has at the least, and how much of the one before it again. */
+  /**
+   * Streams that are judged in windows: how much each window has at the least, and how much of the one before it
+   * again.
+   */
   readonly windowCharacters?: number;
   readonly overlapCharacters?: number;
   /** From here on local guards read texts in other threads. */

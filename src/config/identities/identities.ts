@@ -12,7 +12,7 @@ export interface Identities {
 
 export interface UserIdentity {
   email: string;
-  /** Of its metadata. */
+  /** The tags of a key, from its metadata. */
   tags: Record<string, string>;
   identities: ProviderIdentity[];
 }

@@ -110,7 +110,7 @@ function sideOf(target: unknown): GuardConfig['target'] {
   return target === 'request' || target === 'response' ? target : undefined;
 }
 
-/** Of an integration without `config`: its keys stand beside it, or none is needed. */
+/** An integration without `config`, in the older form: its keys stand beside it, or none is needed. */
 function olderConfig(
   kind: GuardKind,
   written: object,

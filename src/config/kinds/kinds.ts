@@ -184,7 +184,7 @@ export function kindsByName(): Pick<ManifestKind, 'type' | 'schema'>[] {
   }));
 }
 
-/** For documentation and tests. */
+/** Every kind, loaded; documentation and tests ask for all. */
 export function allKinds(): ManifestKind[] {
   return KINDS.map((row): ManifestKind => row.kind());
 }

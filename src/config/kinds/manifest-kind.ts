@@ -57,7 +57,7 @@ export type ConfigurationPart = Partial<Omit<Configuration, 'identities' | 'serv
 export interface KindContext {
   readonly report: Report;
   readonly environment: Environment;
-  /** Of the command line; not checked yet. */
+  /** The overrides that the command line gives; not checked yet. */
   readonly overrides: WrittenOverrides;
   /** The models that there are. */
   readonly models: KnownModels;
@@ -67,7 +67,7 @@ export interface KindContext {
   faultyNames(kind: ManifestKind): readonly string[];
 }
 
-/** For the types of `check` and `part`, which follow from the schema. */
+/** This function gives `check` and `part` their types, which follow from the schema. */
 export function manifestKind<T, P extends ConfigurationPart = ConfigurationPart>(
   kind: ManifestKind<T, P>,
 ): ManifestKind<T, P> {

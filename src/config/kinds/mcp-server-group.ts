@@ -149,7 +149,7 @@ function namesWritten(context: KindContext): string[] {
     ...context.written(mcpServerOpenApi),
     ...context.written(mcpServerStdio),
   ].map(({ value }) => value.name);
-  // Of a faulty one enough is said already.
+  // A faulty server has its faults told already.
   const faulty = [mcpServerRemote, mcpServerVirtual, mcpServerOpenApi, mcpServerStdio].flatMap((kind) =>
     context.faultyNames(kind as ManifestKind),
   );

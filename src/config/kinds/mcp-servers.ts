@@ -25,7 +25,7 @@ import { type KindContext, manifestKind, type Written } from './manifest-kind.ts
 const names = [{ path: 'name', what: 'this name of an MCP server', over: 'mcp servers' }];
 
 const urlError = 'an http:// or https:// address without user name and fragment';
-/** Of an MCP server; a query belongs to some. Addresses that give away the credentials of a machine are refused. */
+/** The URL of an MCP server; some have a query. Addresses that give away the credentials of a machine are refused. */
 export const serverUrl = z
   .string({ error: urlError })
   .refine(isServerUrl, { error: urlError, abort: true })

@@ -96,7 +96,7 @@ function configuredKeys({ keys }: z.output<typeof schema>): ConfiguredKey[] {
   }));
 }
 
-/** Of a key as it is written. Only compared, never shown. */
+/** The digest of a key as it is written. It is only compared, never shown. */
 function digestOf(written: unknown): string | undefined {
   if (typeof written !== 'object' || written === null) return undefined;
   const digest: unknown = Reflect.get(written, 'key_sha256');

@@ -66,7 +66,7 @@ export const virtualModel = manifestKind<VirtualModelGroup, { virtualModels: Vir
   part: (written): { virtualModels: VirtualModelGroup[] } => ({ virtualModels: written.map(({ value }) => value) }),
 });
 
-/** Of all virtual models, slugs too. */
+/** The names of all virtual models, slugs too. */
 export function virtualNames(context: Pick<KindContext, 'written'>): ReadonlySet<string> {
   const models = context.written(virtualModel).flatMap(({ value }) => value.integrations);
   return new Set(models.flatMap(({ name, slug }) => (slug === undefined ? [name] : [name, slug])));

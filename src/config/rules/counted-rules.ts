@@ -27,7 +27,7 @@ export interface BudgetLimit {
 
 /** v1 rules and v2 manifests in one form. */
 export interface BudgetRule {
-  /** Of the rule, or the name of the manifest: unique over all budgets. */
+  /** The id of the rule, or the name of the manifest: unique over all budgets. */
   id: string;
   /** v1: place of its manifest, among whose rules the first match decides; undefined (v2): it decides for itself. */
   list?: number;
@@ -38,7 +38,7 @@ export interface BudgetRule {
   overrides: { values: string[]; limits: BudgetLimit[] }[];
   /** `cut` enforces, and ends a stream that is under way when the budget ends. */
   mode: 'enforce' | 'audit' | 'downgrade' | 'cut';
-  /** Of `downgrade`: the model that is asked instead. */
+  /** `downgrade` names here the model that is asked instead. */
   downgradeTo?: string;
   alerts?: BudgetAlerts;
 }

@@ -46,7 +46,7 @@ export interface DataAccessRule {
   subjects: string[];
   dataKinds: DataKind[];
   scope: 'own' | 'team' | 'all';
-  /** Of the scope `all`: all must hold. */
+  /** The filters of the scope `all`: all must hold. */
   filters: DataCondition[];
 }
 

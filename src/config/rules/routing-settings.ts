@@ -25,7 +25,7 @@ export interface RoutingSettings {
   hedge?: HedgeSettings | undefined;
   canary?: CanarySettings | undefined;
   shadow?: ShadowSettings | undefined;
-  /** Of complexity-based routing; absent: signs in the request tell its tier. */
+  /** The classifier of complexity-based routing; absent: signs in the request tell its tier. */
   classifier?: ClassifierSettings | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface ClassifierSettings {
 
 /** A new target for some callers, always the same ones. */
 export interface CanarySettings {
-  /** Of callers, by their subjects. */
+  /** The share of callers, who are told apart by their subjects. */
   sharePercent: number;
   target: RouteTarget;
 }
@@ -65,7 +65,7 @@ export type ComplexityTier = 'simple' | 'medium' | 'complex';
 
 export interface SessionIdentifier {
   source: 'headers' | 'metadata';
-  /** Of a header in lower case. */
+  /** The name of a header in lower case. */
   key: string;
 }
 

@@ -21,7 +21,7 @@ type Budget = Pick<BudgetRule, 'id' | 'match' | 'downgradeTo' | 'limits' | 'over
  * `modelsAt` is the way from a rule to its list of models.
  */
 
-/** Of a list whose first matching rule decides: `effect` says what becomes of a rule that never is. */
+/** Checks a list whose first matching rule decides: `effect` says what becomes of a rule that never is. */
 export function checkRules(list: readonly Placed<Rule>[], effect: string, context: KindContext): void {
   for (const placed of list) checkMatch(placed, ['when', 'models'], context);
   for (const [index, { rule, manifest, path }] of list.entries()) {
@@ -33,7 +33,7 @@ export function checkRules(list: readonly Placed<Rule>[], effect: string, contex
   }
 }
 
-/** Of one budget, of either form. */
+/** Checks one budget, of either form. */
 export function checkBudget(placed: Placed<Budget>, context: KindContext): void {
   checkDowngradeTarget(placed, context);
   checkAmounts(placed, context.report);

@@ -10,7 +10,7 @@ export interface ConditionValues {
   readonly body_bytes: number;
   /** 0: the client set none. */
   readonly max_output_tokens: number;
-  /** Of the day, UTC. */
+  /** The hour of the day, UTC. */
   readonly hour: number;
 }
 

@@ -41,8 +41,8 @@ export interface ResponseSettings {
   /** False: none is kept. */
   keep: boolean;
   keepMs: number;
-  /** Of one turn: what was asked and answered. A larger one is not kept. */
+  /** The bound of one turn: what was asked and answered. A larger one is not kept. */
   maxBytes: number;
-  /** Of one answer in the background: its events. */
+  /** The bound of the events of one answer in the background. */
   maxEventBytes: number;
 }

@@ -44,7 +44,7 @@ export const prices = optionalKey(
 
 /** Where list prices come from that stand before those of the price library. */
 export interface PriceSettings {
-  /** Of a file, read; of an address, what was fetched last, if anything was. */
+  /** The list as the file has it, or as the address gave it last, if it gave one. */
   list?: PriceList;
   url?: string;
   publicKey?: string;

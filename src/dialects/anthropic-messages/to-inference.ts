@@ -26,7 +26,7 @@ const READ_KEYS: ReadonlySet<string> = new Set([
   'output_config',
   'output_format',
   'cache_control',
-  // Of these another vendor's answer is the same kind of answer without them: how old tool results are cleared away, how
+  // Another vendor's answer is the same kind of answer without these: how old tool results are cleared away, how
   // fast and on which capacity it is served, and what only versions of Anthropic's form mean.
   'context_management',
   'service_tier',

@@ -20,7 +20,7 @@ export function transcriptEvents(answer: Buffer): Buffer {
   const spoken = isArray(segments) ? segments.filter((each) => isObject(each) && each['type'] === SEGMENT) : [];
   return Buffer.concat([
     dataEvent(JSON.stringify({ type: 'transcript.text.delta', delta: text })),
-    // Of `diarized_json`: who said what.
+    // `diarized_json` says who said what.
     ...spoken.map((each) => dataEvent(JSON.stringify(each))),
     dataEvent(JSON.stringify(done)),
     dataEvent('[DONE]'),

@@ -21,7 +21,9 @@ export class CallIndices {
   /** Undefined: no tool was called. */
   #choices: Map<unknown, Calls> | undefined;
 
-  /** For each call of these choices, in order, the index that the client is to see; undefined: they are as they should. */
+  /**
+   * The index that the client is to see for each call of these choices, in order; undefined: they are as they should.
+   */
   of(choices: readonly unknown[]): readonly number[] | undefined {
     const indices: number[] = [];
     let isChanged = false;

@@ -19,7 +19,7 @@ export function followStream(context: AnswerContext): StreamFollower {
 class ChunkFollower implements StreamFollower {
   readonly #context: AnswerContext;
   readonly #choices = new Map<number, Progress>();
-  /** Of the event that was read last: it counts as sent once a further one is read. */
+  /** The choices of the event that was read last: it counts as sent once a further one is read. */
   #unsent: readonly unknown[] = [];
   #head: { id: string; created: number; model: string } | undefined;
   #pieces = 0;
@@ -122,7 +122,7 @@ function chunkOf(event: Buffer): JsonObject | undefined {
   }
 }
 
-/** Of an event with comments, other fields or other line ends. */
+/** The data of an event with comments, other fields or other line ends. */
 function dataOf(text: string): string {
   let data = '';
   for (const line of text.split(/\r\n|\n|\r/)) if (line.startsWith(DATA)) data += line.slice(DATA.length);

@@ -50,7 +50,7 @@ function ofMessage(message: JsonObject, slots: TextSlot[]): void {
   add(slots, slotAt(message['function_call'], 'arguments', { kind: 'arguments', role }));
 }
 
-/** Of a message or a delta. `prefix`: of the channels of a stream; empty: it is whole. */
+/** Reads a message or a delta. `prefix`: that of the channels of a stream; empty: it is whole. */
 function ofTold(told: JsonObject, choice: JsonObject, prefix: string, slots: TextSlot[]): void {
   const repeats = isObject(choice['logprobs'])
     ? { repeats: { holder: mutable(choice), key: 'logprobs', instead: null } }

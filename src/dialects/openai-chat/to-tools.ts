@@ -90,7 +90,7 @@ function allowedTools(reader: RequestReader, choice: JsonObject): AllowedTools {
   return { mode: mode === 'required' ? 'required' : 'auto', names: new Set(names) };
 }
 
-/** Of the functions those that may be called: no other provider has a word for it, so the rest is not offered. */
+/** The functions that may be called: no other provider has a word for it, so the rest is not offered. */
 export function offeredTools(reader: RequestReader, tools: Tool[] | undefined, choice: unknown): Tool[] | undefined {
   const asked = objectOf(choice);
   if (tools === undefined || asked?.['type'] !== 'allowed_tools') return tools;

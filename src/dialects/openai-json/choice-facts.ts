@@ -72,7 +72,7 @@ export function answerIn(text: string): JsonObject | undefined {
  */
 export function failureIn(answer: JsonObject, event: string | undefined): unknown {
   const { error, choices } = answer;
-  // Of an error that is a string the code stands beside it.
+  // An error that is a string has its code beside it.
   if (error) return typeof error === 'string' ? answer : error;
   if (event === 'error' || answer['object'] === 'error' || answer['type'] === 'error') return answer;
   if (!isArray(choices)) return FAILURE_WORDS.some((name) => saysAnything(answer[name])) ? answer : undefined;

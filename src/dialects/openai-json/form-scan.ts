@@ -31,7 +31,7 @@ export class FormScan implements BodyScan {
     this.#scan = boundary === undefined ? undefined : new MultipartScan(boundary, wanted);
   }
 
-  /** Of all values that are no files. */
+  /** The bytes of all values that are no files. */
   get textBytes(): number {
     return this.#scan?.textBytes ?? 0;
   }

@@ -23,7 +23,7 @@ export const told = (description: string) => ({ ...text, description }) as const
 export const oneOf = (...values: string[]) => ({ ...text, enum: values }) as const;
 export const file = (description: string) => ({ ...text, format: 'binary', description }) as const;
 
-/** Of the document's own schemas. */
+/** A reference to one of the document's own schemas. */
 export const named = (name: string): OpenApiPart => ({ $ref: `#/components/schemas/${name}` });
 export const json = (schema: OpenApiPart): OpenApiContent => ({ 'application/json': { schema } });
 export const form = (required: readonly string[], properties: OpenApiPart): OpenApiContent => ({

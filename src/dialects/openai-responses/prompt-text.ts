@@ -8,7 +8,7 @@ import {
   TOOLS_TOKENS,
 } from '../../inference/sampled-text.ts';
 
-/** Of a parsed request for a response: its instructions, its items, its tools and its schema. */
+/** The texts of a parsed request for a response: its instructions, its items, its tools and its schema. */
 export function promptText(body: unknown): PromptText {
   const texts: string[] = [];
   let extraTokens = ANSWER_TOKENS;

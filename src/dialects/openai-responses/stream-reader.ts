@@ -5,7 +5,7 @@ import { topLevelRange, topLevelValues } from '../../codec/top-level-values.ts';
 import type { UsageListener } from '../answer-form.ts';
 import { type EventForm, type EventPlace, EventReader } from '../event-reader.ts';
 
-/** Of a larger event (a whole response, an image) only the small values are looked at. */
+/** Events beyond this size (a whole response, an image) have only their small values looked at. */
 const LARGE_BYTES = 16_384;
 const OPEN_BRACE = 0x7b;
 const eventKeys = new PeekKeys(['type', 'error', 'message', 'code']);

@@ -32,7 +32,7 @@ const READ_KEYS: ReadonlySet<string> = new Set([
   'background',
   'conversation',
   'previous_response_id',
-  // Of tools that the provider runs, of caches at OpenAI, and what its clients say of themselves.
+  // These are about tools that the provider runs, caches at OpenAI, and what its clients say of themselves.
   'max_tool_calls',
   'prompt_cache_options',
   'client_metadata',

@@ -67,7 +67,7 @@ function productRequest(
       config,
       context: { user, metadata: exchange.metadata },
     },
-    // Of the older form: a client's fault stands for a refusal.
+    // In the older form a client's fault stands for a refusal.
     verdictStatuses: [400, 403, 422],
     read: (answer, status) => productVerdict(answer, status, question),
   };

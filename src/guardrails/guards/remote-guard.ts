@@ -18,7 +18,7 @@ export interface RemoteRequest {
   readonly pieces?: readonly TextPiece[];
   /** What its answer says, or what has to be asked then. Throws where it is not understood, with words for people. */
   read?(answer: JsonObject, status: number): Verdict | Asked;
-  /** Of a service whose answers are lists. */
+  /** Reads the answer of a service that answers with lists. */
   readList?(answer: readonly unknown[]): Verdict;
   /** Statuses beside 2xx that are an answer and no failure. */
   readonly verdictStatuses?: readonly number[];

@@ -49,7 +49,7 @@ export function batchesOf(pieces: readonly TextPiece[], { maxPieces, maxCharacte
 /** What one of several requests was about, and what it came to. */
 export interface PieceVerdict {
   readonly pieces: readonly TextPiece[];
-  /** Of `mutated`: as many texts as pieces. */
+  /** The verdict; with `mutated` it has as many texts as there are pieces. */
   readonly verdict: Verdict;
 }
 

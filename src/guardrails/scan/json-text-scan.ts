@@ -27,7 +27,7 @@ export class JsonTextScan implements TextScan {
   #begun = false;
   #at = 0;
   #unit: Unit | undefined;
-  /** Of an escape that has not come whole: without its backslash. */
+  /** The part of an escape that has not come whole: without its backslash. */
   #escape: string | undefined;
   #escapeStart = 0;
   #found: Found[] = [];
@@ -145,7 +145,7 @@ export class JsonTextScan implements TextScan {
   }
 }
 
-/** For a text of this kind. */
+/** A scan for texts of this kind. */
 export function newScan(set: RecogniserSet, kind: TextKind): TextScan {
   return kind === 'arguments' ? new JsonTextScan(set) : new TokenScan(set);
 }

@@ -42,7 +42,7 @@ export class LiveAutomaton {
   readonly start: LiveState;
   readonly #recognisers: readonly Recogniser[];
   readonly #programs: readonly Program[];
-  /** Of thread numbers, which count through all programs: where each program begins. */
+  /** Where each program begins among the thread numbers, which count through all programs. */
   readonly #offsets: readonly number[];
   readonly #begin: readonly Begin[];
   #states = new Map<string, LiveState>();
@@ -121,7 +121,7 @@ export class LiveAutomaton {
     }
   }
 
-  /** Of all ways into a pattern: behind a `\b` those that have one in front, from each branch. */
+  /** All ways into a pattern: behind a `\b` those that have one in front, from each branch. */
   #beginsOf(index: number, start: number): Begin[] {
     const { inst } = this.#programs[index]!;
     const free = new Set<number>();

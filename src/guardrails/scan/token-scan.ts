@@ -267,7 +267,7 @@ class Candidate {
       const start = matcher.start();
       let end = matcher.end();
       if (end - start > maxCharacters) {
-        // Of one that is too long counts what fits.
+        // A match that is too long counts as far as it fits.
         const bounded = pattern.matcher(text.slice(0, start + maxCharacters));
         if (!bounded.find(start) || bounded.start() !== start) continue;
         end = bounded.end();

@@ -10,7 +10,7 @@ export interface AnswerStreamOptions {
   readonly takesEvents: boolean;
   readonly headers: readonly string[];
   readonly keepAliveMs: number;
-  /** Of the legacy era: what was sent is kept, so that the stream can be taken up again. */
+  /** The log of the legacy era: what was sent is kept, so that the stream can be taken up again. */
   readonly log: EventLog | undefined;
 }
 

@@ -4,7 +4,7 @@ import type { CodeOutcome, FromCodeThread, ToCodeThread } from '../../threads/co
 import type { Call } from '../upstream/peer.ts';
 
 export interface CodeRunsOptions {
-  /** Of the thread that runs code (code-thread/); begun with the first run. */
+  /** The entry of the thread that runs code (code-thread/); it is begun with the first run. */
   readonly entry: URL;
   settings(): McpSettings;
 }
@@ -64,7 +64,7 @@ export class CodeRuns {
       return idle.worker;
     }
     const worker = new Worker(this.#options.entry, { name: 'code', resourceLimits: THREAD_LIMITS });
-    // Of one that rests nobody else hears; the next run would find that it ended.
+    // Nobody else hears of a thread that rests; the next run would find that it ended.
     worker.on('error', () => undefined);
     return worker;
   }

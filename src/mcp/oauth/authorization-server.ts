@@ -119,7 +119,7 @@ export class AuthorizationServer {
     return { client, redirectUri, state, challenge, scopes, ...resource };
   }
 
-  /** For a form: binds what was asked to the browser that saw it. */
+  /** The secret of a form: it binds what was asked to the browser that saw it. */
   form(query: string, browser: string): string {
     const value = { query, browser: digestOf(browser), untilMs: this.#options.now() + FORM_MS };
     return this.#options.vault.close('authorize form', value);

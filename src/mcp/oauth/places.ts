@@ -1,4 +1,4 @@
-/** Of several accounts of one user at one server, the one that is meant where none is named. */
+/** The account that is meant where a user has several at one server and none is named. */
 export const DEFAULT_ACCOUNT = 'default';
 
 const ACCOUNT = /^[A-Za-z0-9._-]{1,64}$/;

@@ -55,7 +55,7 @@ export const CACHEABLE: ReadonlySet<string> = new Set([
   'resources/read',
 ]);
 
-/** Of a request of the modern era. */
+/** The `_meta` of a request of the modern era. */
 export interface ModernMeta {
   readonly version: string;
   readonly clientInfo: JsonObject | undefined;

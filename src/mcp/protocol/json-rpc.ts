@@ -32,12 +32,12 @@ export const INVALID_REQUEST = -32_600;
 export const METHOD_NOT_FOUND = -32_601;
 export const INVALID_PARAMS = -32_602;
 export const INTERNAL_ERROR = -32_603;
-/** Of ours: a server behind the gateway failed, or cannot be reached. */
+/** A code of ours: a server behind the gateway failed, or cannot be reached. */
 export const UPSTREAM_ERROR = -32_000;
-/** Of ours: a limit of the gateway. */
+/** A code of ours: a limit of the gateway. */
 export const LIMIT_ERROR = -32_003;
 
-/** Of 2025-11-25: the user has to open an address first. */
+/** A code of 2025-11-25: the user has to open an address first. */
 export const URL_ELICITATION_REQUIRED = -32_042;
 
 /** An error of JSON-RPC, as a value: what a request is answered with. */

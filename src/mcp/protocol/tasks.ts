@@ -8,7 +8,7 @@ export const TASKS = 'io.modelcontextprotocol/tasks';
 export const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/update', 'tasks/cancel']);
 
 /**
- * Of the legacy era, where a client asks for a task by the parameter `task` of its call:
+ * The methods of the legacy era, where a client asks for a task by the parameter `task` of its call:
  * https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks
  */
 export const LEGACY_TASK_METHODS: ReadonlySet<string> = new Set([
@@ -76,7 +76,7 @@ export function relatedTo(result: JsonObject, taskId: string): JsonObject {
   return { ...result, _meta: { ...objectOf(result['_meta']), [RELATED_TASK]: { taskId } } };
 }
 
-/** For a client that knows of no task: the ids of a server go to nobody. */
+/** A client that knows of no task is told no ids of a server's tasks. */
 export function withoutRelatedTask(params: JsonObject): JsonObject {
   const meta = objectOf(params['_meta']);
   if (meta?.[RELATED_TASK] === undefined) return params;
@@ -95,7 +95,7 @@ export function withTasks(capabilities: JsonObject): JsonObject {
   return { ...capabilities, extensions: { ...objectOf(capabilities['extensions']), [TASKS]: {} } };
 }
 
-/** Of a client that asks for a task, and did not say that it knows them. */
+/** The error of a client that asks for a task, and did not say that it knows them. */
 export function tasksUndeclared(method: string): RpcError {
   const data = { requiredCapabilities: { extensions: { [TASKS]: {} } } };
   return new RpcError(MISSING_CAPABILITY, `\`${method}\` needs the capability ${TASKS}.`, data);

@@ -20,7 +20,7 @@ export interface FinderOptions {
 
 const DEFAULT_FOUND = 10;
 const MAX_FOUND = 50;
-/** Of each description in what is found; `describe_tool` gives it whole. */
+/** The characters of each description in what is found; `describe_tool` gives it whole. */
 const MAX_SUMMARY = 300;
 
 const SEARCH_TOOLS = {

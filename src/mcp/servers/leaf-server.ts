@@ -323,7 +323,7 @@ function rejected(error: RpcError): Promise<JsonObject> {
   return result;
 }
 
-/** Of the subject and, in the legacy era, of its session. */
+/** The owner of a task: the subject and, in the legacy era, its session. */
 export function ownerOf(context: CallContext): string {
   return `${digestOf([context.subject])}|${context.session?.id ?? digestOf([JSON.stringify(context.client.capabilities)])}`;
 }

@@ -4,7 +4,7 @@ import { type OperationBody, operationBody } from './openapi-body.ts';
 
 /** Where an argument of a tool goes in the request. */
 export interface Parameter {
-  /** Of the argument. */
+  /** The name of the argument. */
   readonly argument: string;
   readonly name: string;
   readonly place: 'path' | 'query' | 'header';
@@ -25,7 +25,7 @@ export interface OperationTool {
 }
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'];
-/** Of `enable_all_tools`, as the reference product has it. */
+/** The most tools of `enable_all_tools`, as the reference product has it. */
 const MAX_ALL = 30;
 const MAX_DEPTH = 24;
 

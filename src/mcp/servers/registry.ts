@@ -28,7 +28,7 @@ export interface RegistryOptions {
   readonly users: UserCredentials;
   readonly pins: ToolPins;
   readonly tasks: TaskIds;
-  /** Of the thread that runs code of models. */
+  /** The entry of the thread that runs code of models. */
   readonly codeEntry: URL;
 }
 

@@ -14,7 +14,7 @@ export interface CallContext {
   readonly key: string | undefined;
   /** By server: headers that the client wants sent to it (`x-tfy-mcp-headers`). */
   readonly serverHeaders: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Of a client of the legacy era; its old servers keep one session for it alone. */
+  /** The session of a client of the legacy era; its old servers keep one session for it alone. */
   readonly session: ClientSession | undefined;
   readonly client: ClientFacts;
   /** Where the client reaches the gateway: for links. */
@@ -90,7 +90,7 @@ export interface Served {
   /** Integer nano-dollars of each call; undefined: no price is known. */
   priceOf(tool: string): number | undefined;
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening;
-  /** For the admin API. */
+  /** The health that the admin API shows. */
   health(): ServerHealth;
   close(): void;
 }

@@ -49,7 +49,7 @@ export class StdioServer extends LeafServer {
     return this.#era;
   }
 
-  /** Of processes that run, for the tests. */
+  /** The ids of processes that run, which tests look at. */
   get pids(): number[] {
     return [...this.#links.values()].flatMap(({ pid }) => pid ?? []);
   }

@@ -18,9 +18,9 @@ export interface ChangedTool {
 }
 
 interface Pin {
-  /** Of the tool as it was approved. */
+  /** The digest of the tool as it was approved. */
   approved: string;
-  /** Of the tool as it is told of now, where that is another. */
+  /** The digest of the tool as it is told of now, where that is another. */
   found?: string;
   since?: string;
 }
@@ -29,7 +29,7 @@ interface ServerPins {
   /** Which server it is: another address, or another command, is another one. */
   readonly identity: string;
   readonly tools: Map<string, Pin>;
-  /** Of the list that was looked at last: most are the same again and again. */
+  /** The list that was looked at last: most are the same again and again. */
   lastList?: string;
 }
 
@@ -70,7 +70,7 @@ export class ToolPins {
     if (pins.lastList === list) return;
     pins.lastList = list;
     let changed = false;
-    // Of two with one name the first counts, as it does where they are called.
+    // The first of two with one name counts, as it does where they are called.
     const seen = new Set<string>();
     for (const each of tools) {
       const tool = objectOf(each);

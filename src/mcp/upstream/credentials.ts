@@ -79,7 +79,7 @@ type Server = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-/** Of its life: then the next is fetched, while this one still works. */
+/** The part of a token's life after which the next is fetched, while this one still works. */
 const AHEAD = 0.8;
 const DEFAULT_LIFE_MS = 300_000;
 const MAX_TOKENS = 10_000;

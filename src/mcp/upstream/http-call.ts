@@ -81,7 +81,7 @@ const MAX_ERROR_BYTES = 16_384;
  */
 export class HttpCall implements AttemptHandler, Swept {
   sweepIndex = -1;
-  /** Of the stream so far, for resuming. */
+  /** The last event of the stream so far, for resuming. */
   lastEventId: string | undefined;
   retryMs: number | undefined;
   readonly #context: HttpContext;

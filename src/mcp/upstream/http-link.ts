@@ -21,7 +21,7 @@ export class HttpLink implements Link {
   owner: LinkOwner | undefined;
   /** Given by an old server with the answer to `initialize`. */
   sessionId: string | undefined;
-  /** Of an old server, once it is agreed upon. */
+  /** The version of an old server, once it is agreed upon. */
   version: string | undefined;
   readonly #options: HttpLinkOptions;
   readonly #calls = new NumberMap<HttpCall>();

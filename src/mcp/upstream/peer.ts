@@ -45,7 +45,7 @@ export interface Wanted {
   readonly prompts: boolean;
   readonly resources: boolean;
   readonly uris: readonly string[];
-  /** Of the modern era, as the side that is asked names them; absent: none. */
+  /** The ids of the modern era's tasks, as the side that is asked names them; absent: none. */
   readonly taskIds?: readonly string[];
 }
 

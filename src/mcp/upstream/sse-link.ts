@@ -69,7 +69,7 @@ export class SseLink implements Link {
     if (id !== undefined && this.#open.delete(id)) this.owner?.over(id, undefined);
   }
 
-  /** Of the same origin only: the credential goes there. */
+  /** The endpoint must have the same origin: the credential goes there. */
   #endpointIs(written: string): void {
     const { connection, path } = this.#options.place;
     const base = connection.origin + path;

@@ -1,7 +1,7 @@
 import { ERRORS } from '../../core/errors.ts';
 import type { AdminRoute } from './admin-route.ts';
 
-/** Of what an operator may ask. `prices` are nano-dollars, as receipts have them; null: none is known, or all depends. */
+/** What an operator may ask. `prices` are nano-dollars, as receipts have them; null: none is known, or all depends. */
 export interface ListedForOperators {
   readonly accounts: readonly {
     readonly name: string;

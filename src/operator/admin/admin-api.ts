@@ -41,7 +41,7 @@ export interface AuditedChange {
   readonly role: ConsoleRole;
   /** The method. */
   readonly action: string;
-  /** Of the route: `/admin/keys/:id`. */
+  /** The path of the route: `/admin/keys/:id`. */
   readonly path: string;
   readonly status: number;
   /** Undefined: it was done. */

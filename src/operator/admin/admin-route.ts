@@ -18,13 +18,13 @@ export interface AdminRoute {
   readonly path: string;
   /** Absent: the role `admin` alone. */
   readonly session?: SessionAccess;
-  /** For the OpenAPI document. */
+  /** What the OpenAPI document says of the route. */
   readonly summary: string;
   /** Parameters behind `?`, each with what it means. Any other is refused: a mistyped filter would filter nothing. */
   readonly query?: Readonly<Record<string, string>>;
   /** JSON schema of the body; absent: none is expected. */
   readonly requestBody?: object;
-  /** Of the answer when it went well; absent: 200. */
+  /** The status of the answer when it went well; absent: 200. */
   readonly success?: number;
   /** What an answer may be besides JSON. */
   readonly otherTypes?: readonly string[];

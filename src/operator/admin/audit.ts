@@ -33,7 +33,7 @@ export function auditRoutes({ database }: { readonly database: Database }): Admi
   ];
 }
 
-/** Of an entry that somebody changed, that it was. */
+/** An entry that somebody changed is shown as changed. */
 function shown(entry: string): object {
   try {
     return JSON.parse(entry);

@@ -17,7 +17,7 @@ export interface ConfigurationSource {
 export interface ConfigurationQuestion {
   readonly kind: 'list' | 'check' | 'write' | 'keys';
   readonly source: ConfigurationSource;
-  /** Of the request; of `keys` the kind of manifest. */
+  /** The body of the request; with `keys` it has the kind of manifest. */
   readonly body: unknown;
 }
 

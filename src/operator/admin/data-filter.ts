@@ -26,7 +26,7 @@ export function seenOf(who: Readonly<Record<string, unknown>> & { readonly subje
   };
 }
 
-/** Of a text of ours that somebody changed nothing is known. */
+/** Nothing is known of a text of ours that somebody changed. */
 export function teamsOf(json: string | null): readonly string[] {
   try {
     return json === null ? [] : storedTexts(json);
@@ -43,7 +43,7 @@ export function metadataOf(json: string | null): Readonly<Record<string, string>
   }
 }
 
-/** Of labels as the ledger keeps them. */
+/** The labels as the ledger keeps them. */
 export function seenLabels({
   subject,
   teams,

@@ -3,7 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Of the whole body; the server's own limit for a request is longer and tells the client nothing. */
+/** The deadline of the whole body; the server's own limit for a request is longer and tells the client nothing. */
 const DEADLINE_MS = 8000;
 const NOTHING = Symbol();
 

@@ -17,7 +17,7 @@ const MAX_KEY_LENGTH = 16_384;
 const HEAD_MS = 600_000;
 /** What the browser has not taken while more comes: the answer is paused until it has. */
 const CHECK_MS = 50;
-/** Of the answer, for whoever shows what it took and where its receipt is. */
+/** The headers of the answer that tell whoever shows it what it took and where its receipt is. */
 const TOLD = ['x-sluice-exchange-id', 'server-timing', 'x-tfy-applied-rules', 'retry-after'] as const;
 
 const written = z.strictObject({

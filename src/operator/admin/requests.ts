@@ -15,7 +15,7 @@ import { readSpan } from './usage-request.ts';
 export interface RequestRouteDependencies {
   readonly database: Database;
   readonly access: () => Pick<Configuration, 'identities' | 'dataAccess'>;
-  /** Of bodies that lie in the blob store. */
+  /** Reads bodies that lie in the blob store. */
   readonly readBodies: BodiesReader;
 }
 

@@ -50,7 +50,7 @@ export function usageCsv(report: UsageReport, by: readonly UsageDimension[]): st
   return stringify([[...by, ...COLUMNS, ...COUNTER_COLUMNS], ...lines], { escape_formulas: true });
 }
 
-/** For a terminal. */
+/** The report as a terminal shows it. */
 export function usageTable(report: UsageReport, by: readonly UsageDimension[]): string[] {
   const headings = [...by, 'requests', 'errors', 'input', 'output', 'cost_usd'].map((name) => name.toUpperCase());
   // As many for all as one of them needs, so that the points stand below each other.

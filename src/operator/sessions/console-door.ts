@@ -46,10 +46,10 @@ export interface Refusal {
   /** How they came: by a key or token, by an identity provider, with a session, or with the admin key as a bearer. */
   readonly by: 'sign-in' | 'identity-provider' | 'session' | 'bearer';
   readonly action: string;
-  /** Of the route, and nothing that the caller wrote. */
+  /** The path of the route, and nothing that the caller wrote. */
   readonly path: string;
   readonly error: GatewayError;
-  /** Of who asked, as text. */
+  /** The address of who asked, as text. */
   readonly address: string;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { AddressAllowances, CheckAllowance } from '../../authentication/check-allowances.ts';
 import type { RemoteSides } from './remote-sides.ts';
 
-/** Of one address: ten at once, then ten a minute. Of all together: a hundred at once, then five a second. */
+/** One address has ten guesses at once, then ten a minute; all together have a hundred at once, then five a second. */
 const OF_ADDRESS = { perSecond: 1 / 6, atOnce: 10 };
 const OF_ALL = { perSecond: 5, atOnce: 100 };
 /** What an address may try that has not failed for a minute, whatever others did. */

@@ -10,7 +10,7 @@ export class RemoteSides {
     this.#proxies = new TrustedProxies(trustedProxies);
   }
 
-  /** For counting by address. */
+  /** The side by whose address guesses are counted. */
   of(request: IncomingMessage): RemoteSide {
     return this.#proxies.sideOf(peerOf(request), forwardedFor(request));
   }

@@ -35,7 +35,7 @@ export interface Standing {
 export interface Session {
   readonly owner: SessionOwner;
   readonly csrf: string;
-  /** Of `Date.now()`. */
+  /** The end, as `Date.now()` counts. */
   readonly endsAtMs: number;
   usedAtMs: number;
   /** Answers that go on, which end with it. */
@@ -151,7 +151,7 @@ export class Sessions {
   }
 }
 
-/** For people and the audit log. */
+/** The name that people and the audit log read. */
 export function nameOf(owner: SessionOwner): string {
   return 'principal' in owner ? owner.principal.subject : owner.by;
 }

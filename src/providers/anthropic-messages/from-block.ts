@@ -37,7 +37,7 @@ function webAddress(source: unknown): string | undefined {
   return text !== undefined && /^https?:\/\//i.test(text) ? text : undefined;
 }
 
-/** Of the message, beside its content: where its code ran, what became of its context. */
+/** What a message has beside its content: where its code ran, what became of its context. */
 const BESIDE = ['container', 'context_management'];
 
 export function pushBeside(message: JsonObject, out: InferenceEvent[]): void {

@@ -129,7 +129,7 @@ class MessagesEventReader implements EventReader {
     pushText(out, 'text', value);
   }
 
-  /** Of kinds that are not known, each text goes on where the block holds it: `compaction_delta {content}`. */
+  /** In blocks whose kind is not known each text goes on where the block holds it: `compaction_delta {content}`. */
   #asideDelta(index: unknown, { type: _type, inputText, ...texts }: JsonObject): void {
     const aside = this.#openAsides.get(index);
     if (aside === undefined) return;

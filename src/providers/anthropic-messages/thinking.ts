@@ -10,7 +10,7 @@ export interface ThinkingFields {
 
 /** The least Anthropic takes; and it must stay below max_tokens, which holds thinking and answer. */
 const MIN_BUDGET_TOKENS = 1024;
-/** Of max_tokens, when only an effort was asked for: the rest is left to answer with. */
+/** The largest share of max_tokens for thoughts, when only an effort was asked for: the rest is left to answer with. */
 const LARGEST_SHARE = 0.8;
 const BUDGET_OF_EFFORT: ReadonlyMap<string, number> = new Map([
   ['minimal', 1024],

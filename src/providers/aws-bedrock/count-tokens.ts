@@ -7,7 +7,7 @@ import type { TranslationTarget, Wire } from '../provider.ts';
 import { toRequest } from './to-request.ts';
 
 /**
- * Of models that Bedrock counts for: Claude. It is free of charge, so it tells no usage of an answer.
+ * Bedrock counts for Claude's models. It is free of charge, so it tells no usage of an answer.
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
  */
 export const bedrockCountTokensWire: Wire = {

@@ -18,7 +18,7 @@ const MAX_SERVER_TOOL_CHARACTERS = 1_048_576;
 
 /** A block that is open, as far as more than its next piece has to be known. */
 interface OpenBlock {
-  /** Of a tool call of the client: its place among these. */
+  /** The place of a tool call among the client's tool calls. */
   readonly call: number | undefined;
   hasArguments: boolean;
   /** `{toolUse}` or `{toolResult}` of a tool that Bedrock runs, as its block began. */

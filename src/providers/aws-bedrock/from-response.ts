@@ -73,7 +73,7 @@ class BlockReader {
     );
   }
 
-  /** Of blocks with sources the text is part of the answer. */
+  /** The text of a block with sources is part of the answer. */
   #cited(block: JsonObject): void {
     const start = this.#characters;
     const { content } = block;

@@ -44,7 +44,7 @@ function toError(status: number | undefined, body: Buffer, target: Target): Gate
   return status === undefined ? toContainerError(statusInStream(said), body, target) : awsError(status, body, target);
 }
 
-/** Of a failure within a stream: both kinds are the fault of who serves, and the second may be over at once. */
+/** A failure within a stream: both kinds are the fault of who serves, and the second may be over at once. */
 function statusInStream(said: ReturnType<typeof parseObject>): number | undefined {
   const type = stringOf(Object(said?.['error'])?.['type']);
   const code = stringOf(Object(said?.['error'])?.['code']);

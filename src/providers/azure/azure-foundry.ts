@@ -77,7 +77,7 @@ function placed(model: Model, { name, proxy }: Account) {
   return { endpoint, form, access };
 }
 
-/** Of other publishers' models; the older address refuses the newer name of `max_tokens`. */
+/** Other publishers' models: the older address refuses the newer name of `max_tokens`. */
 const OTHER_MODELS = { refusedInMessages: [...TRANSLATIONS_ALONE] };
 const OLDER_ADDRESS = { ...OTHER_MODELS, renamed: { max_completion_tokens: 'max_tokens' } };
 

@@ -76,7 +76,7 @@ function isEndpoint(value: string): boolean {
 
 /** https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/endpoints */
 const MODELS_VERSION = '2024-05-01-preview';
-/** Of the paths with versions: the last that is generally available. */
+/** The version in the paths that have one: the last that is generally available. */
 const DEPLOYMENTS_VERSION = '2024-10-21';
 
 /** Lists what the resource could deploy, for whoever has a credential of it. */
@@ -144,5 +144,5 @@ const DEPLOYED: readonly Wire[] = [
   openAiTranscriptionsWire,
   openAiTranslationsWire,
 ];
-/** Of all its forms but Anthropic's. */
+/** All its forms but Anthropic's. */
 export const AZURE_WIRES: readonly Wire[] = [...DEPLOYED, openAiResponsesWire, cohereRerankWire];

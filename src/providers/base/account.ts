@@ -31,7 +31,7 @@ export interface ListedModel {
 export interface AccountSetup {
   manifest: Pick<AccountManifest, 'type' | 'name'> & { discount_percent?: number };
   catalogueId: string | undefined;
-  /** Of the provider's list prices. */
+  /** The terms of the provider's list prices. */
   terms?: ListTerms;
   exampleModel?: string;
   modelIds?: RegExp;
@@ -45,7 +45,7 @@ export interface AccountSetup {
 }
 
 export interface OneAddress extends AccountSetup {
-  /** For all models of the account. */
+  /** The mounts for all models of the account. */
   mounts: readonly Mount[];
   listed: readonly ListedModel[];
 }

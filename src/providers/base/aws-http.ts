@@ -20,7 +20,7 @@ const LINK_LOCAL = /^(169\.254\.|127\.|localhost$|\[?(fd00:ec2::|::1))/;
 
 /**
  * The requests of AWS's clients on our way: their own would not know the proxy and the authorities of the configuration.
- * For the `requestHandler` of a client.
+ * Makes the `requestHandler` of a client.
  */
 export function awsRequestHandler(http: HttpClient, signal: AbortSignal, proxy: string | undefined) {
   return {

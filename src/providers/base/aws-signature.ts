@@ -5,7 +5,7 @@ import type { UnsignedRequest } from '../credential.ts';
 export interface AwsKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Of temporary keys. */
+  /** The session token of temporary keys. */
   readonly sessionToken?: string | undefined;
 }
 

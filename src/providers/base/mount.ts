@@ -12,7 +12,7 @@ export interface MountSetup {
   readonly path?: Mount['path'];
   /** Flat name-value pairs sent with every request; no secrets. */
   readonly headers?: readonly string[];
-  /** Of the plug: client headers that its hosts take beyond those of the wire. */
+  /** The client headers that the plug's hosts take beyond those of the wire. */
   readonly forwards?: readonly string[];
   /** The manifest, for what it says of the way to its provider. */
   readonly account?: { proxy?: string | undefined; tls_settings?: TlsSettings | undefined };

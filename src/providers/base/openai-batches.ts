@@ -46,7 +46,7 @@ export function openAiResult(line: JsonObject): ProviderResult | undefined {
   return { customId, answer: undefined, error: { code, message } };
 }
 
-/** Of a provider whose batches live in a store that the gateway does not reach. */
+/** A provider whose batches live in a store that the gateway does not reach has none. */
 export function noBatches(reason: string): ProviderBatches {
   return { kind: 'none', reason };
 }

@@ -6,7 +6,7 @@ const REDACTED = '[redacted]';
 const MIN_PREFIX_CHARACTERS = 8;
 /** A shorter secret is a word that stands anywhere. */
 const MIN_SECRET_CHARACTERS = 4;
-/** Of the inside of a key, which may hold words that stand anywhere. */
+/** The length of a piece from inside a key, which may hold words that stand anywhere. */
 const PIECE_CHARACTERS = 12;
 /** A longer secret is searched so far. */
 const MAX_SEARCHED_CHARACTERS = 4_096;

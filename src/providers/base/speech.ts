@@ -41,7 +41,7 @@ export interface SpeechWireSetup {
   /** The path of a request whose translation names none. */
   readonly path: string;
   toRequest(request: SpeechRequest): ReturnType<Translation['toRequest']>;
-  /** Of a vendor whose audio comes within JSON; absent: its bytes are the audio, and pass. */
+  /** Reads the answer of a vendor whose audio comes within JSON; absent: its bytes are the audio, and pass. */
   readonly fromResponse?: Translation['fromResponse'];
   /** Default: the shapes that most vendors use. */
   readonly faultIn?: (body: Buffer) => ProviderFault;

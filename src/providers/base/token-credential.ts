@@ -8,7 +8,7 @@ import { redaction } from './redaction.ts';
 /** Where a credential finds its token. */
 export interface TokenPlace {
   readonly tokens: Tokens;
-  /** Of the token's source. */
+  /** The id of the token's source. */
   readonly id: string;
   readonly account: string;
 }

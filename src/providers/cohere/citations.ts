@@ -19,7 +19,7 @@ function pushSource(source: JsonObject, citation: JsonObject, out: InferenceEven
   const document = objectOf(source['document']) ?? objectOf(source['tool_output']);
   const url = stringOf(document?.['url']);
   if (url === undefined || !/^https?:\/\//i.test(url)) return;
-  // Of thoughts and plans the places are not in the text of the answer.
+  // Places in thoughts and plans are not places in the text of the answer.
   const placed = citation['type'] === undefined || citation['type'] === 'TEXT_CONTENT';
   const place = placed ? { start: countOf(citation['start']), end: countOf(citation['end']) } : {};
   out.push({ type: 'citation', url, title: stringOf(document?.['title']), ...place });

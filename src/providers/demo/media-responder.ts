@@ -22,7 +22,7 @@ function answerTo(request: LocalRequest): AnswerParts {
 
 // ── images ──────────────────────────────────────────────────────────────────
 
-/** Of the demo alone: a request may ask for an address, and there is none to give. */
+/** The demo alone has no address to give, for which a request may ask. */
 function images(request: LocalRequest): AnswerParts {
   const fields = fieldsOf(request, ['n', 'stream']);
   const count = Math.min(10, Math.max(1, Number(fields['n'] ?? 1) || 1));
@@ -191,7 +191,7 @@ function transcript(request: LocalRequest): AnswerParts {
 
 // ── what they share ─────────────────────────────────────────────────────────
 
-/** Of a form or of JSON. */
+/** Reads the fields of a form or of JSON. */
 function fieldsOf({ contentType, body }: LocalRequest, names: readonly string[]): Record<string, unknown> {
   const boundary = boundaryOf(contentType);
   if (boundary === undefined) return parsed(body) ?? {};

@@ -39,7 +39,7 @@ function resultOf(text: string): object {
   };
 }
 
-/** Of several texts each is judged; parts are one input. */
+/** Several texts are judged one by one; parts are one input. */
 function textsOf(input: unknown): string[] | undefined {
   if (typeof input === 'string') return [input];
   if (!isArray(input) || input.length === 0) return undefined;

@@ -148,7 +148,10 @@ function placesOf(
   }
 }
 
-/** Of a project, and not of a region. Absent where the account names none: its path needs it. */
+/**
+ * The rank endpoint belongs to a project, and not to a region. Absent where the account names none: its path needs
+ * it.
+ */
 function rerankPlace(account: VertexAccount, at: Omit<MountSetup, 'wire'>): MountSetup[] {
   const { project_id: project, base_url: base = 'https://discoveryengine.googleapis.com' } = account;
   if (project === undefined) return [];

@@ -24,7 +24,10 @@ export const HARMLESS: ReadonlySet<string> = new Set([
   'verbosity',
 ]);
 
-/** Of others it is left out where it asks for nothing, in JSON without blanks; else the request is refused, by its name. */
+/**
+ * Fields that other hosts do not take are left out where they ask for nothing, in JSON without blanks; else the
+ * request is refused, by the field's name.
+ */
 export const ASKS_FOR_NOTHING: Readonly<Record<string, readonly string[]>> = {
   logit_bias: ['{}'],
   logprobs: ['false'],

@@ -15,7 +15,7 @@ export interface HostSetup {
   readonly key: string | undefined;
   /** In the place of the row's own address: a proxy, or a server of the same kind. It has OpenAI's forms only. */
   readonly baseUrl: string | undefined;
-  /** For the `{part}`s of the row's addresses. */
+  /** The values for the `{part}`s of the row's addresses. */
   readonly parts?: Readonly<Record<string, string>>;
   /** Flat name-value pairs beside the row's. */
   readonly headers?: readonly string[];

@@ -64,7 +64,7 @@ export const HOST_BATCHES: Readonly<Record<string, { readonly batches: ProviderB
 /** Every wire that hosts of the table speak. */
 export const HOST_WIRES: readonly Wire[] = [...new Set([...Object.values(USUAL), ...Object.values(OWN_FORMS)].flat())];
 
-/** Of what a host serves, in the order of its row: by which wires it is asked. */
+/** The wires by which a host is asked for what it serves, in the order of its row. */
 export function wiresOf({ serves, forms = {} }: Pick<HostRow, 'serves' | 'forms'>): { type: ModelType; wire: Wire }[] {
   return serves.flatMap((type) => {
     const own = forms[type];

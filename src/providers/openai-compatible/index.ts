@@ -22,7 +22,7 @@ function hostPlug(row: HostRow): ProviderPlug {
   const schema = madeOnce(() =>
     accountBase(type).extend({
       auth_data: optionalKey(apiKeyAuth),
-      // Of the reference manifests at some kinds, ours at the others: for proxies.
+      // The reference manifests have `base_url` at some kinds, ours at the others: proxies need it.
       base_url: optionalKey(baseUrl()).describe('For a proxy; absent: the address of its host.'),
       integrations: integrationList(integrationBase(`integration/model/${row.kind}`)),
       ...Object.fromEntries(
@@ -174,7 +174,7 @@ const PLUGS: readonly ProviderPlug[] = [
   compatible,
 ];
 
-/** Of a kind of account whose hosts are rows of the table. */
+/** The plug of a kind of account whose hosts are rows of the table. */
 export function hostPlugOf(type: string): ProviderPlug | undefined {
   return PLUGS.find((plug) => plug.type === type);
 }

@@ -31,7 +31,7 @@ export const openAiChatWire: Wire = {
   path: () => '/chat/completions',
   toUsage,
   toError,
-  // Of files it knows data alone; images it fetches.
+  // It knows files as data alone; images it fetches.
   translation: { toRequest, adapted, fromResponse, eventReader, takesBytesAlone: ({ type }) => type === 'file' },
 };
 

@@ -25,7 +25,7 @@ import { listTerms } from './list-terms.ts';
 const type = 'provider-account/openai';
 const OPENAI = 'https://api.openai.com/v1';
 
-/** Of OpenAI, and of hosts that are compatible with it: rerank is theirs alone. */
+/** The wires of OpenAI, and of hosts that are compatible with it: rerank is theirs alone. */
 const WIRES = [
   openAiChatWire,
   openAiCompletionsWire,
@@ -34,7 +34,7 @@ const WIRES = [
   cohereRerankWire,
   ...openAiMediaWires,
 ];
-/** Of responses that OpenAI alone is known to have beside them. */
+/** The wires of responses that OpenAI alone is known to have beside them. */
 const OWN_WIRES = [openAiInputTokensWire, openAiCompactionWire];
 /** OpenAI itself, in whatever region: other servers at `base_url` mostly have no Responses, and are asked by chats. */
 const OWN_HOST = /^([a-z0-9-]+\.)?api\.openai\.com$/;

@@ -71,7 +71,7 @@ export const ledger: Migration = {
       await sums.addPrimaryKeyConstraint(`${table}_key`, ['series', 'starts_at']).execute();
       await database.schema.createIndex(`${table}_starts_at`).on(table).column('starts_at').execute();
     }
-    // For people and their tools; nothing of ours reads it.
+    // People and their tools read it; nothing of ours does.
     await sql`
       create view ledger as
       select ledger_rows.id, started_at, ended_at, subject, key_id, teams, model, target, provider, metadata,

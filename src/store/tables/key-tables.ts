@@ -23,7 +23,7 @@ export interface ApiKeysTable {
   token_type: string;
   /** Hex SHA-256 of an opaque key; null for a JWT, of which nothing is kept. */
   token_hash: string | null;
-  /** Of a key that was rotated: the one that took its place. */
+  /** The key that took the place of one that was rotated. */
   replaced_by: string | null;
   /** `key_version.n` when the row was last written. */
   version: number;
@@ -40,7 +40,7 @@ export interface SigningKeysTable {
   seen_at: string;
   /** When another took its place by rotation; null: it signs. */
   retired_at: string | null;
-  /** Of one that was rotated: from then on no token of it is accepted; null: each works until its own end. */
+  /** The instant from which no token of a rotated key is accepted; null: each works until its own end. */
   valid_until: string | null;
 }
 

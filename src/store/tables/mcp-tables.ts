@@ -18,7 +18,7 @@ export interface McpConnectionsTable {
   /** With spaces between. */
   scopes: string;
   secret: string;
-  /** Of the access token; null: it is not known, or there is none. */
+  /** The end of the access token; null: it is not known, or there is none. */
   expires_at: number | null;
   created_at: number;
   updated_at: number;

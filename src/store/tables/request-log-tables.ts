@@ -6,7 +6,7 @@ export interface RequestLogTables {
 
 /** What is kept of one exchange's bodies; who, what and when stands in the ledger. */
 export interface RequestBodiesTable {
-  /** Of the exchange. */
+  /** The id of the exchange. */
   id: string;
   /** Who asked: what is erased of somebody is found by it. */
   subject: string | null;

@@ -44,7 +44,7 @@ export interface ConversationsTable {
   created_at: number;
   /** Each change of its items puts it off. */
   expires_at: number;
-  /** Of the item that is added next. */
+  /** The position of the item that is added next. */
   next_position: number;
   /** `account/model` that answered last; empty: none did. */
   target: string;

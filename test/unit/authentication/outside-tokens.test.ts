@@ -373,7 +373,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
       identities: identities({ teams: [{ ...team('by-group'), identities: mapped }] }),
     });
     for (const token of tokens) assert.ok(accepted(ring.lookup(token)).teams.includes('by-group'));
-    // Of those that did not come between two reloads it is known, too.
+    // The documents that did not come between two reloads are known, too.
     for (const name of ['a', 'b'])
       ring.reconfigure({ keys: packKeys([]), identities: identities({ teams: [team(name)] }) });
     for (const token of tokens) assert.equal(code(ring.lookup(token)), undefined);

@@ -170,7 +170,7 @@ function recorded(): Source[] {
 }
 
 const FIXTURES = fixtures();
-/** Of recordings, which are many and long, fewer places are tried. */
+/** Recordings are many and long, so fewer places are tried in them. */
 const MAX_FIXTURE_BYTES = 10_000;
 const MAX_EVENTS = 120;
 const SOURCES = [...FIXTURES, ...recorded().filter(({ body }) => eventsOf(body).length <= MAX_EVENTS)];

@@ -19,7 +19,7 @@ import { ledgerRecord, many } from './records.ts';
 const BOB = 'user:bob@example.com';
 const EVE = 'user:eve@example.com';
 const ERASED = /^user:erased-[0-9a-f]{16}$/;
-/** Of a budget per user, and of one per user and model. */
+/** The charges of a budget per user, and of one per user and model. */
 const charges = (subject: string) =>
   JSON.stringify([
     ['per-user', subject],

@@ -23,7 +23,7 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   requestId: ({ request_id }) => [request_id, SENT.requestId],
   startedAt: ({ when }) => [when?.['started_at'], new Date(SENT.startedAt).toISOString()],
   durationMs: ({ latency_ms }) => [latency_ms?.['total'], SENT.durationMs],
-  // Of our own machinery; rows keep it.
+  // This is our own machinery; rows keep it.
   thread: null,
   method: ({ what }) => [what?.['method'], SENT.method],
   path: ({ what }) => [what?.['path'], SENT.path],
@@ -59,7 +59,7 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   guardrailsJson: ({ route }) => [route?.['guardrails'], JSON.parse(SENT.guardrailsJson)],
   priceVersion: ({ cost }) => [cost?.['price_version'], SENT.priceVersion],
   priceTable: ({ cost }) => [Reflect.get(Object(cost?.['price_table']), 'rates'), JSON.parse(SENT.priceTable)],
-  // For the access log: no address of a person stands in the ledger.
+  // Only the access log has it: no address of a person stands in the ledger.
   clientJson: null,
   // A provisional record makes no row.
   pending: null,

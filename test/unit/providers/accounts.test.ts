@@ -8,7 +8,7 @@ import type { ProviderPlug, Target } from '../../../src/providers/provider.ts';
 import { plug as selfHosted } from '../../../src/providers/self-hosted-model/index.ts';
 import { configurationOf, loadText } from '../config/manifest-folder.ts';
 
-/** Of nobody: only its form matters. */
+/** A certificate of nobody: only its form matters. */
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBgjCCASmgAwIBAgIUMh0JvpjHME9Wg8Dp4Tuq23v8adIwCgYIKoZIzj0EAwIw
 FjEUMBIGA1UEAwwLc2x1aWNlLXRlc3QwIBcNMjYxMTIyMTQwNTMzWhgPMjEyNjEw

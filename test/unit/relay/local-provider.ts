@@ -59,7 +59,7 @@ export interface RelayedOptions {
   /** Its very steps are asked; from now on their targets answer here. */
   readonly sameSteps?: Relayed;
   readonly settings?: Partial<ServerSettings>;
-  /** Of each step. */
+  /** What each step has of its own. */
   readonly step?: Partial<Step>;
   /** Steps that lead elsewhere, instead of those that lead to the test. */
   readonly steps?: readonly [Step, ...Step[]];
@@ -68,7 +68,7 @@ export interface RelayedOptions {
 
 const opened: Relayed[] = [];
 
-/** For `afterEach`: an open exchange keeps its sweeper, and so the test process, awake. */
+/** `afterEach` calls this: an open exchange keeps its sweeper, and so the test process, awake. */
 export function closeRelays(): void {
   for (const relayed of opened.splice(0)) relayed.close();
 }

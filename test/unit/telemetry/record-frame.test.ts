@@ -63,7 +63,7 @@ test('bytes that are no frame are refused', () => {
   const others = [
     { ids: 'a' },
     'a',
-    // Of another version: they must not be found out in the middle of a batch.
+    // These are of another version: they must not be found out in the middle of a batch.
     { ...whole, ids: `${whole.ids}\nb` },
     { ...whole, numbers: numbers.subarray(8) },
     { ...whole, numbers: numbers.subarray(numbers.length / 2) },

@@ -133,7 +133,7 @@ for (const path of PATHS) {
   }
 }
 
-/** Of AWS's suite (awslabs/aws-c-auth, Apache-2.0), so that a clone without it checks some of it as well. */
+/** Vectors of AWS's suite (awslabs/aws-c-auth, Apache-2.0), so that a clone without it checks some of it as well. */
 const OF_AWS: Record<string, [request: string, signature: string]> = {
   'get-vanilla': [
     'GET / HTTP/1.1\nHost:example.amazonaws.com\n\n',

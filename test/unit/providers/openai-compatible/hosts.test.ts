@@ -21,7 +21,7 @@ import { loadCatalogue } from '../../../../src/usage/price-catalogue.ts';
 
 const PLUGS = allPlugs();
 
-/** Of kinds that ask for other keys. */
+/** The keys of kinds that ask for others. */
 const OWN: Readonly<Record<string, object>> = {
   databricks: { base_url: 'https://the-workspace' },
   'snowflake-cortex': {
