@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { root } from '../../support/pages.ts';
+
+/** `Of the request.` leans on the name below it, and says less than `The headers of the request.` */
+const LEANING_COMMENT = /^[ \t]*(?:\/\/|\/\*\*|\/\*\*\n[ \t]*\*) (?:Of|For) .*/gm;
+
+test('a comment begins with its subject, and not with what that is of or for', () => {
+  const files = globSync('{src,bench,load,scripts,test}/**/*.{ts,js}', { cwd: root }).filter(
+    (file) => !/node_modules|fixtures|results/.test(file),
+  );
+  assert.ok(files.length > 1000);
+  for (const file of files) {
+    const leaning = readFileSync(join(root, file), 'utf8').match(LEANING_COMMENT) ?? [];
+    // A sentence that goes on from the line before may have the word at the beginning of a line.
+    assert.deepEqual(
+      leaning.filter((comment) => !comment.includes('//')),
+      [],
+      file,
+    );
+  }
+});
