@@ -89,6 +89,18 @@ export const EDGE_ERRORS = {
     message: 'The gateway is serving as many requests as it may.',
     remedy: 'Try again; or raise limits.max_in_flight.',
   }),
+  session_queue_full: clientFault({
+    status: 429,
+    stage: 'edge',
+    message: 'More waits for the provider of this session than may.',
+    remedy: 'Send more slowly, or raise realtime.max_waiting_bytes.',
+  }),
+  session_over: clientFault({
+    status: 400,
+    stage: 'edge',
+    message: 'The time of this session is over.',
+    remedy: 'Open a new session.',
+  }),
   socket_queue_full: clientFault({
     status: 429,
     stage: 'edge',

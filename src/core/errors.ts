@@ -52,6 +52,8 @@ export interface ErrorContext {
   beside?: Readonly<Record<string, unknown>>;
   /** The id of the JSON-RPC request that this error answers. */
   rpcId?: string | number;
+  /** Its record was made where it came up: nobody makes another. */
+  isRecorded?: true;
   /** What was thrown; for the log only. */
   cause?: unknown;
 }

@@ -4,6 +4,7 @@ import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts'
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
+import { isSaneRequestId } from '../core/ids.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import { BodyBlocks } from './body-blocks.ts';
@@ -22,6 +23,7 @@ import {
 } from './head-answers.ts';
 import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
 import { type Route, type RouteTable, routeFor } from './routes.ts';
+import { offeredProtocols, queryKey } from './socket-key.ts';
 import { MAX_FORM_BYTES } from './streamed-body.ts';
 import { type Handshake, type SocketRoute, WebSockets } from './web-sockets.ts';
 
@@ -260,19 +262,23 @@ export class Edge implements EdgeContext {
       this.#onRequest(response, request);
       return;
     }
+    head.query = request.getQuery();
+    const { key, protocols } = offeredProtocols(handshake.protocol);
+    head.vendorKey ??= key ?? queryKey(head.query);
     const principal = this.#draining
       ? new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS })
       : this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
+    const asked = { response, head, method: 'GET', path: route.pattern, startedAt };
     if (principal instanceof GatewayError) {
       const scheme = principal.status === 401 ? ['www-authenticate', 'Bearer'] : [];
-      const asked = { response, head, method: 'GET', path: route.pattern, startedAt };
       this.#answers.refuse(asked, principal, ALWAYS_CLOSES, scheme);
       return;
     }
-    this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker), handshake, {
+    const shown = { ...handshake, protocol: protocols[0] ?? '' };
+    this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker), shown, {
       route,
-      principal,
-      headers: head,
+      asked: { principal, headers: head, params: match?.params ?? {}, protocols, requestId: saneRequestId(head) },
+      refuse: (error, taker) => this.#answers.refuseLater({ ...asked, principal }, error, taker),
     });
   };
 
@@ -327,4 +333,8 @@ function notYet(method: string, path: string): GatewayError {
 function pick(exchange: Exchange): Pick<Refusal, 'id' | 'requestId' | 'method' | 'path' | 'startedAt'> {
   const { id, requestId, method, path, startedAt } = exchange;
   return { id, requestId, method, path, startedAt };
+}
+
+function saneRequestId({ requestId }: RequestHead): string | undefined {
+  return requestId !== undefined && isSaneRequestId(requestId) ? requestId : undefined;
 }

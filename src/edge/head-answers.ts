@@ -58,6 +58,21 @@ export class HeadAnswers {
 
   /** `headers`: flat name-value pairs beside the usual ones. */
   refuse(asked: AskedHead, error: GatewayError, closes: Closing, headers: readonly string[] = []): void {
+    this.#refuse(asked, error, closes, headers);
+  }
+
+  /** Refuses a request whose connection knows of it, in a later turn, and closes the connection. */
+  refuseLater(asked: AskedHead, error: GatewayError, request: RequestTaker): void {
+    this.#refuse(asked, error, ALWAYS_CLOSES, [], request);
+  }
+
+  #refuse(
+    asked: AskedHead,
+    error: GatewayError,
+    closes: Closing,
+    headers: readonly string[],
+    request?: RequestTaker,
+  ): void {
     const { response, head, method, path, startedAt, route, principal } = asked;
     const edge = this.#edge;
     const id = exchangeId();
@@ -83,7 +98,15 @@ export class HeadAnswers {
       if (method === 'HEAD') response.endWithoutBody(body.length, close);
       else response.end(body, close);
     };
-    this.#answer(response, answer, close || closes === NEVER_CLOSES || head.closes ? 'closes' : 'rests');
+    if (request === undefined) {
+      this.#answer(response, answer, close || closes === NEVER_CLOSES || head.closes ? 'closes' : 'rests');
+    } else {
+      response.cork(() => {
+        answer();
+        request.connection?.leaveToAddon();
+      });
+    }
+    if (error.context.isRecorded) return;
     this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error, clientJson });
   }
 

@@ -15,6 +15,7 @@ export type Operation =
   | 'messages'
   | 'count-tokens'
   | 'compaction'
+  | 'realtime'
   /** Nobody reads what is asked: the request is passed on as it is. */
   | 'raw';
 
@@ -52,5 +53,6 @@ export const MODEL_TYPES_OF: Readonly<Record<Operation, readonly ModelType[]>> =
   messages: ['chat'],
   'count-tokens': ['chat', 'responses'],
   compaction: ['responses', 'chat'],
+  realtime: ['realtime'],
   raw: [],
 };

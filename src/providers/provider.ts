@@ -170,6 +170,8 @@ export interface Mount {
   readonly basePath: string;
   /** From the root, the base path of the mount included. */
   path(target: Target, request: WireRequest): string;
+  /** How the first message of a session names the model; absent: by its id, or not at all. */
+  sessionModel?(target: Target): string;
 }
 
 /** What pools are keyed by. */

@@ -19,6 +19,7 @@ import { type OAuthRoutesOptions, oauthRoutes } from './oauth-routes.ts';
 import type { OwnDocument } from './own-document.ts';
 import { ProviderBatchEndpoint } from './provider-batches.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
+import { realtimeRoutes } from './realtime-sockets.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { type ResponseEndpoints, responseRoutes } from './responses-endpoint.ts';
 import { runUpload } from './upload-endpoint.ts';
@@ -79,6 +80,7 @@ export function ownRoutes(options: EndpointsOptions): Route[] {
     ...fileRoutes(options.files, errorBody),
     ...batchRoutes(options.batches, errorBody),
     ...responsesKept(options),
+    ...realtimeRoutes(errorBody, options.records.refused),
     ...proxyRoutes(proxy, passedAt, errorBody),
   ];
 }

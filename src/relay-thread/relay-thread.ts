@@ -38,6 +38,7 @@ import { ModelClassifier } from './model-classifier.ts';
 import { addressAsked } from './oauth-routes.ts';
 import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
+import { realtimeSockets } from './realtime-sockets.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
@@ -226,6 +227,7 @@ const batches = batchRunner({
   refusal: (principal) => keyRing.withdrawn(principal),
 });
 
+const renewed = (principal: Parameters<typeof keyRing.renewed>[0]) => keyRing.renewed(principal);
 const edge = new Edge({
   settings: server,
   routes: routeTable({
@@ -249,16 +251,12 @@ const edge = new Edge({
     document,
     errorBody,
   }),
-  sockets: dialects
-    .filter(({ conversation }) => conversation)
-    .map((dialect) =>
-      responsesSocket({
-        dialect,
-        responses: { rows: responseRows, pipeline },
-        counters,
-        renewed: (principal) => keyRing.renewed(principal),
-      }),
-    ),
+  sockets: [
+    ...dialects
+      .filter(({ conversation }) => conversation)
+      .map((dialect) => responsesSocket({ dialect, responses: { rows: responseRows, pipeline }, counters, renewed })),
+    ...realtimeSockets({ dialect: dialects[0]!, pipeline, counters, renewed }),
+  ],
   forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {

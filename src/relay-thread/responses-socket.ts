@@ -31,7 +31,8 @@ export interface ResponsesSocketOptions {
 
 /** `GET /responses` as a WebSocket: `response.create` events, one after the other, over any provider. */
 export function responsesSocket(options: ResponsesSocketOptions): SocketRoute {
-  return { pattern: '/responses', open: (socket) => new ResponsesSocket(socket, options) };
+  const accepted = { open: (socket: ClientSocket) => new ResponsesSocket(socket, options), abandoned: () => {} };
+  return { pattern: '/responses', accept: () => accepted };
 }
 
 class ResponsesSocket implements SocketHandler, ConversationMemory {

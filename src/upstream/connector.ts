@@ -1,5 +1,5 @@
 import { type LookupOptions, lookup } from 'node:dns';
-import type { LookupFunction, Socket } from 'node:net';
+import type { LookupFunction, OnReadOpts, Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
 import { isMetadataAddress } from '../core/metadata-address.ts';
@@ -29,21 +29,22 @@ export class Connectors {
 
   /**
    * The connector that undici's `connect` takes. `timeoutMs`: for the connection, the tunnel and TLS each; 0: no
-   * limit.
+   * limit. `reads`: those who read the socket as a stream of Node's must say so.
    */
-  to(connection: Connection, timeoutMs: number): Connector {
+  to(connection: Connection, timeoutMs: number, reads: 'directly' | 'as a stream' = 'directly'): Connector {
     const { tls } = connection;
+    const onread = reads === 'directly' ? { onread: directRead } : undefined;
     const proxy = proxyFor(connection, this.#settings);
     const connect = buildConnector({
       // HTTP/2 showed no gain on loopback and multiplexes failures.
       allowH2: false,
       timeout: timeoutMs,
-      onread: directRead,
+      ...onread,
       ...(this.#secureContext && tls?.ca === undefined && { secureContext: this.#secureContext }),
       ...(tls && { rejectUnauthorized: tls.rejectUnauthorized, ca: tls.ca }),
       ...(connection.guarded && { lookup: connection.guarded === 'public' ? publicLookup : guardedLookup }),
     });
-    return proxy === undefined ? connect : this.#through(proxy, connect, timeoutMs);
+    return proxy === undefined ? connect : this.#through(proxy, connect, timeoutMs, onread);
   }
 
   /** Whether its sockets are read into a buffer of ours (direct-read.ts). */
@@ -55,14 +56,19 @@ export class Connectors {
    * Within a tunnel an http:// provider is read directly as well (direct-read.ts); an https:// one goes through the queue
    * of Node's streams, since Node reads into a buffer of ours only where it made the socket of a TLS connection itself.
    */
-  #through(proxy: string, connect: Connector, timeoutMs: number): Connector {
+  #through(
+    proxy: string,
+    connect: Connector,
+    timeoutMs: number,
+    onread: { onread: OnReadOpts } | undefined,
+  ): Connector {
     const secureContext = this.#secureContext;
     return (options, callback) => {
       const { protocol, hostname } = options;
       const secure = protocol === 'https:';
       const host = hostname.replace(/^\[(.*)\]$/, '$1');
       const port = Number(options.port) || (secure ? 443 : 80);
-      const tunnel = { proxy, host, port, timeoutMs, secureContext, ...(!secure && { onread: directRead }) };
+      const tunnel = { proxy, host, port, timeoutMs, secureContext, ...(!secure && onread) };
       openTunnel(tunnel, (error, socket: Socket | null) => {
         if (error || socket === null) callback(error ?? new Error('no tunnel'), null);
         else if (secure) connect({ ...options, httpSocket: socket }, callback);

@@ -53,6 +53,11 @@ export class OriginPools {
     return pool;
   }
 
+  /** Opens a connection of its own, outside of any pool, that is read as a stream of Node's. */
+  connector(connection: Connection): ReturnType<Connectors['to']> {
+    return this.#connectors.to(connection, this.#timeouts.connectMs, 'as a stream');
+  }
+
   /** Connections open now, over all pools. */
   get connected(): number {
     let connected = 0;

@@ -10,6 +10,7 @@ import { media } from './media.ts';
 import { otel } from './otel.ts';
 import { cors, listen, operator } from './ports.ts';
 import { prices } from './prices.ts';
+import { realtime } from './realtime.ts';
 import { requestLog } from './request-log.ts';
 import { routing } from './routing.ts';
 import { metadataKeys, milliseconds, section } from './section.ts';
@@ -81,6 +82,7 @@ export const serverSchema = z.object({
     'Bodies of requests and answers, where `gateway-global-settings` says that they are kept.',
   ),
   mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
+  realtime: realtime.describe('Bounds of realtime sessions.'),
   console: restricting(consoleSettings).describe('Who may sign in to the console of the operator port, and how.'),
   warm_up_ms: keyWithDefault(wholeNumber(0, 5_000), 100).describe(
     'Most CPU time that a relay thread spends on chats with itself before it listens, so that the first client finds compiled code; five times as long on the clock; 0 leaves it out.',

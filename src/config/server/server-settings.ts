@@ -13,6 +13,7 @@ import type { MediaSettings } from './media.ts';
 import type { OtelSettings } from './otel.ts';
 import type { TlsFiles } from './ports.ts';
 import type { PriceSettings } from './prices.ts';
+import type { RealtimeSettings } from './realtime.ts';
 import type { RequestLogSettings } from './request-log.ts';
 import type { RoutingLimits } from './routing.ts';
 import { camelKeys } from './section.ts';
@@ -59,6 +60,7 @@ export interface ServerSettings {
   metrics: { metadataKeys: string[] };
   routing: RoutingLimits;
   mcp: McpSettings;
+  realtime: RealtimeSettings;
   console: ConsoleSettings;
   otel: OtelSettings;
   requestLog: RequestLogSettings;
@@ -141,6 +143,7 @@ export function serverSettings(
     otel: camelKeys(written.otel),
     requestLog: camelKeys(written.request_log),
     mcp: camelKeys(written.mcp),
+    realtime: camelKeys(written.realtime),
     console: camelKeys(written.console),
     warmUpMs: written.warm_up_ms,
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),

@@ -9,6 +9,7 @@ import {
   openAiTranscriptionsWire,
   openAiTranslationsWire,
 } from '../openai-compatible/media-wires.ts';
+import { openAiRealtimeWire } from '../openai-compatible/realtime-wire.ts';
 import {
   cohereRerankWire,
   openAiChatWire,
@@ -109,11 +110,15 @@ export function azurePlaces(
         },
       ];
     case 'deployments':
-      return openAi(
-        DEPLOYED,
-        (deployment) => `/openai/deployments/${encodeURIComponent(deployment)}`,
-        `?api-version=${version ?? DEPLOYMENTS_VERSION}`,
-      );
+      return [
+        ...openAi(
+          DEPLOYED,
+          (deployment) => `/openai/deployments/${encodeURIComponent(deployment)}`,
+          `?api-version=${version ?? DEPLOYMENTS_VERSION}`,
+        ),
+        // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/realtime-audio-reference
+        ...openAi([openAiRealtimeWire], () => '/openai/v1'),
+      ];
     case 'models':
       return openAi(INFERENCE, () => '/models', `?api-version=${version ?? MODELS_VERSION}`);
     case 'host':
@@ -126,6 +131,7 @@ export function azurePlaces(
           () => '/openai/v1',
           version === 'preview' ? '?api-version=preview' : '',
         ),
+        ...openAi([openAiRealtimeWire], () => '/openai/v1'),
         // https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/models-sold-directly-by-azure#cohere
         { wire: cohereRerankWire, url: base, path: () => `${prefix}/providers/cohere/v2/rerank` },
       ];
@@ -145,4 +151,4 @@ const DEPLOYED: readonly Wire[] = [
   openAiTranslationsWire,
 ];
 /** All its forms but Anthropic's. */
-export const AZURE_WIRES: readonly Wire[] = [...DEPLOYED, openAiResponsesWire, cohereRerankWire];
+export const AZURE_WIRES: readonly Wire[] = [...DEPLOYED, openAiResponsesWire, cohereRerankWire, openAiRealtimeWire];

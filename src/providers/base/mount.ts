@@ -10,6 +10,7 @@ export interface MountSetup {
   readonly credential: Credential;
   /** In place of the base path with the wire's behind it. From the root. */
   readonly path?: Mount['path'];
+  readonly sessionModel?: Mount['sessionModel'];
   /** Flat name-value pairs sent with every request; no secrets. */
   readonly headers?: readonly string[];
   /** The client headers that the plug's hosts take beyond those of the wire. */
@@ -24,7 +25,8 @@ interface TlsSettings {
 }
 
 /** One wire at one address. */
-export function mountAt({ wire, url, credential, headers = [], forwards = [], account = {}, path }: MountSetup): Mount {
+export function mountAt(setup: MountSetup): Mount {
+  const { wire, url, credential, headers = [], forwards = [], account = {}, path, sessionModel } = setup;
   const { origin, pathname } = new URL(url);
   const { proxy, tls_settings: tls } = account;
   const basePath = pathname === '/' ? '' : pathname;
@@ -42,6 +44,7 @@ export function mountAt({ wire, url, credential, headers = [], forwards = [], ac
     forwards: [...wire.forwards, ...forwards],
     basePath,
     path: path ?? ((target, request) => basePath + wire.path(target, request)),
+    ...(sessionModel && { sessionModel }),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, secretText } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
@@ -5,12 +6,14 @@ import { headerCredential } from '../base/credential.ts';
 import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import type { Credential } from '../credential.ts';
 import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
+import { geminiLiveWire } from '../gemini-generate-content/live-wire.ts';
 import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
 import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
-import type { ProviderPlug } from '../provider.ts';
+import type { Mount, ProviderPlug } from '../provider.ts';
 import { geminiBatches } from './batches.ts';
 import { geminiCountTokensWire } from './count-tokens.ts';
 import { geminiEmbeddingsWire } from './embeddings.ts';
@@ -41,7 +44,7 @@ export const plug: ProviderPlug = {
     account: 'google-gemini',
     manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
   },
-  wires: WIRES,
+  wires: [...WIRES, geminiLiveWire],
   passedAt: ['/gemini/{account}/proxy/{*path}'],
   // https://ai.google.dev/api/models
   probe: {
@@ -60,9 +63,26 @@ export const plug: ProviderPlug = {
       exampleModel: 'gemini-2.5-flash',
       // Every chunk carries usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
-      mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
+      mounts: [
+        ...WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
+        liveMount(manifest, credential),
+      ],
       listed: listedModels(manifest.integrations),
       batches: geminiBatches,
     });
   },
 };
+
+/** Its path has the version within, and does not stand behind that of the others. */
+function liveMount(account: z.output<typeof schema>, credential: Credential): Mount {
+  const { base_url: url } = account;
+  const before = new URL(url).pathname.replace(/\/(v\d\w*)?$/, '');
+  return mountAt({
+    wire: geminiLiveWire,
+    url,
+    credential,
+    account,
+    path: (target, request) => before + geminiLiveWire.path(target, request),
+    sessionModel: ({ modelId }) => (modelId.includes('/') ? modelId : `models/${modelId}`),
+  });
+}

@@ -6,6 +6,7 @@ import { noBatches } from '../base/openai-batches.ts';
 import type { Credential } from '../credential.ts';
 import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
+import { geminiLiveWire } from '../gemini-generate-content/live-wire.ts';
 import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
 import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
@@ -32,7 +33,14 @@ const GOOGLE_WIRES = [
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [...GOOGLE_WIRES, vertexRerankWire, claudeOnVertexWire, anthropicCountTokensWire, openAiChatWire],
+  wires: [
+    ...GOOGLE_WIRES,
+    geminiLiveWire,
+    vertexRerankWire,
+    claudeOnVertexWire,
+    anthropicCountTokensWire,
+    openAiChatWire,
+  ],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
   guards: vertexGuards,
@@ -116,6 +124,15 @@ function placesOf(
             },
           }),
         ),
+        {
+          ...at,
+          wire: geminiLiveWire,
+          // https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/multimodal-live
+          path: () =>
+            `${pathname.replace(/\/v1$/, '')}/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent`,
+          sessionModel: ({ modelId }) =>
+            `${root.replace(/^.*?(?=projects\/|$)/, '')}/publishers/google/models/${modelId}`,
+        },
         ...rerankPlace(account, at),
       ];
     case 'claude':

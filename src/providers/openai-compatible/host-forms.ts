@@ -16,6 +16,7 @@ import { mistralSpeech, mistralTranscripts } from './own-forms/mistral-audio.ts'
 import { mistralBatches, mistralTerms } from './own-forms/mistral-batches.ts';
 import { voyageEmbeddings, voyageRerank } from './own-forms/voyage.ts';
 import { xaiImageEdits, xaiSpeech, xaiTranscripts } from './own-forms/xai-media.ts';
+import { openAiRealtimeWire } from './realtime-wire.ts';
 import {
   cohereRerankWire,
   openAiChatWire,
@@ -37,6 +38,7 @@ const USUAL: Partial<Record<ModelType, readonly Wire[]>> = {
   text_to_speech: [openAiSpeechWire],
   audio_transcription: [openAiTranscriptionsWire],
   audio_translation: [openAiTranslationsWire],
+  realtime: [openAiRealtimeWire],
 };
 
 /** Forms that hosts of the table have of their own, by the names that rows call them. */

@@ -9,6 +9,7 @@ import { openAiBatches } from '../base/openai-batches.ts';
 import { chatRules, OPENAI_MODELS } from '../openai-compatible/chat-rules.ts';
 import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
+import { openAiRealtimeWire } from '../openai-compatible/realtime-wire.ts';
 import {
   cohereRerankWire,
   openAiChatWire,
@@ -32,6 +33,7 @@ const WIRES = [
   openAiEmbeddingsWire,
   openAiModerationsWire,
   cohereRerankWire,
+  openAiRealtimeWire,
   ...openAiMediaWires,
 ];
 /** The wires of responses that OpenAI alone is known to have beside them. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { openAiResponses } from '../../../src/dialects/openai-responses/index.ts';
-import type { ClientSocket, SocketHandler } from '../../../src/edge/web-sockets.ts';
+import type { AcceptedSocket, ClientSocket, SocketHandler } from '../../../src/edge/web-sockets.ts';
 import { responsesSocket } from '../../../src/relay-thread/responses-socket.ts';
 import { SharedCounters } from '../../../src/threads/shared-counters.ts';
 
@@ -36,7 +36,8 @@ function open({ mock }: TestContext, renewed: (principal: object) => unknown = (
     },
     close: (code: number, reason: string) => closed.push({ code, reason }),
   } as unknown as ClientSocket;
-  return { handler: responsesSocket(options as never).open(socket), sent, closed };
+  const accepted = responsesSocket(options as never).accept({} as never) as AcceptedSocket;
+  return { handler: accepted.open(socket), sent, closed };
 }
 
 const message = (event: object) => Buffer.from(JSON.stringify({ type: 'response.create', model: 'a/b', ...event }));
@@ -55,29 +56,29 @@ test('a socket that is an hour old says so and ends, and not a second before', (
 
 test('a socket that its client closed says nothing more at the end of its hour', (t) => {
   const { handler, sent, closed } = open(t);
-  handler.closed();
+  handler.closed(1000, '');
   t.mock.timers.tick(HOUR_MS);
   assert.deepEqual([sent, closed], [[], []]);
 });
 
 test('a turn is prepared behind the latest one of its socket alone', (t) => {
   const { handler, sent } = open(t);
-  handler.message(message({ generate: false, input: 'Hi' }));
+  handler.message(message({ generate: false, input: 'Hi' }), false);
   const { response } = sent.at(-1);
   assert.equal(response.status, 'completed');
-  handler.message(message({ generate: false, input: 'And now?', previous_response_id: response.id }));
+  handler.message(message({ generate: false, input: 'And now?', previous_response_id: response.id }), false);
   assert.equal(sent.at(-1).type, 'response.completed');
-  handler.message(message({ generate: false, input: 'And now?', previous_response_id: response.id }));
+  handler.message(message({ generate: false, input: 'And now?', previous_response_id: response.id }), false);
   assert.deepEqual([sent.at(-1).status, sent.at(-1).error.code], [400, 'previous_response_not_found']);
 });
 
 test('a turn of a client whose key is good no more is refused, and ends the socket with 1008', (t) => {
   let isGood = true;
   const { handler, sent, closed } = open(t, (principal) => (isGood ? principal : new GatewayError('invalid_api_key')));
-  handler.message(message({ generate: false, input: 'Hi' }));
+  handler.message(message({ generate: false, input: 'Hi' }), false);
   assert.equal(sent.at(-1).type, 'response.completed');
   isGood = false;
-  handler.message(message({ generate: false, input: 'And now?' }));
+  handler.message(message({ generate: false, input: 'And now?' }), false);
   assert.deepEqual([sent.at(-1).status, sent.at(-1).error.code], [401, 'invalid_api_key']);
   assert.equal(closed[0]?.code, 1008);
 });

@@ -63,7 +63,7 @@ export const OWN_KINDS: readonly HostRow[] = [
     mounts: { chat: 'https://api.x.ai/v1' },
     reasoning: 'reasoning_content',
     usage: 'asked',
-    serves: ['chat', 'responses', 'image', 'text_to_speech', 'audio_transcription'],
+    serves: ['chat', 'responses', 'image', 'text_to_speech', 'audio_transcription', 'realtime'],
     forms: { image: 'xai-images', text_to_speech: 'xai-speech', audio_transcription: 'xai-transcriptions' },
     families: ['grok-reasoning', 'grok-without-effort'],
     variable: 'XAI_API_KEY',

@@ -1,0 +1,230 @@
+import type { WebSocket } from 'ws';
+import { GatewayError } from '../core/errors.ts';
+import type { HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
+import { MODEL_TYPES_OF } from '../inference/operation.ts';
+import { type Admission, Refused } from '../limits/admission.ts';
+import type { PipelineOptions, Snapshot } from '../pipeline/pipeline-options.ts';
+import { authorize, type Caller } from '../policy/caller.ts';
+import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
+import { type Metadata, recordedMetadata, requestMetadata } from '../policy/metadata.ts';
+import type { Mount, Target } from '../providers/provider.ts';
+import { blamed } from '../routing/blame.ts';
+import type { PlanContext, Route, Step } from '../routing/route-plan.ts';
+import { openProviderSocket } from './provider-socket.ts';
+import type { RealtimeForm, SessionModel } from './realtime-form.ts';
+import {
+  giveBack,
+  RealtimeTurns,
+  type RealtimeTurnsOptions,
+  sessionAdmission,
+  turnExchange,
+} from './realtime-turns.ts';
+
+/** Who asks for a session, and how. */
+export interface SessionRequest {
+  readonly pipeline: PipelineOptions;
+  readonly form: RealtimeForm;
+  readonly dialect: RealtimeTurnsOptions['form'];
+  /** The pattern of the route. */
+  readonly path: string;
+  readonly principal: Principal;
+  readonly headers: HeadersOfInterest;
+  readonly protocols: readonly string[];
+  /** A label for records, of the client's; undefined: each turn has its own. */
+  readonly requestId: string | undefined;
+  /** The client's principal as it is now: a session outlives the check of its head. */
+  renewed(principal: Principal): OrError<Principal>;
+}
+
+/** A session that a provider agreed to. */
+export interface ProviderSession {
+  readonly socket: WebSocket;
+  readonly model: SessionModel;
+  readonly turns: RealtimeTurns;
+}
+
+/** Opens a session for a model, at the first of its targets that takes it. */
+export async function openSession(asked: SessionRequest, model: string): Promise<OrError<ProviderSession>> {
+  const exchange = turnExchange(asked);
+  const snapshot = asked.pipeline.snapshot();
+  const caller = snapshot.callers.of(asked.principal);
+  const client = clientSettings(asked.headers);
+  const refuse = (error: GatewayError, metadata?: Metadata): GatewayError => {
+    const metadataJson = metadata && recordedMetadata(metadata, snapshot.settings);
+    asked.pipeline.refused(exchange, error, { model, teamsJson: caller.teamsJson, metadataJson });
+    return new GatewayError(error.code, { ...error.context, isRecorded: true });
+  };
+  if (client instanceof GatewayError) return refuse(client);
+  const metadata = requestMetadata(client.metadata, caller);
+  const about = { asked, snapshot, caller, client, metadata };
+  const route = guardsUnread(client) ?? permittedRoute(about, model);
+  if (route instanceof GatewayError) return refuse(route, metadata);
+  const plan = route.plan(planContext(about));
+  if (plan instanceof GatewayError) return refuse(plan, metadata);
+  const target = plan.first.target;
+  const admission = await snapshot.limits.admit(sessionAdmission({ caller, model: route.model, target, metadata }));
+  if (admission instanceof Refused) return refuse(admission.error, metadata);
+  const opened = await firstOf(plan, about);
+  if ('error' in opened) {
+    giveBack(admission);
+    return refuse(opened.error, metadata);
+  }
+  return sessionAt(opened, { about, route, admission, exchange, model });
+}
+
+interface About {
+  readonly asked: SessionRequest;
+  readonly snapshot: Snapshot;
+  readonly caller: Caller;
+  readonly client: ClientSettings;
+  readonly metadata: Metadata;
+}
+
+interface Opened {
+  readonly socket: WebSocket;
+  readonly step: Step;
+  readonly mount: Mount;
+  readonly attempts: number;
+  readonly failed: readonly object[];
+}
+
+/** Asks one target after the other, as the plan says. */
+async function firstOf(
+  plan: Exclude<ReturnType<Route['plan']>, GatewayError>,
+  { asked, snapshot }: About,
+): Promise<Opened | { error: GatewayError }> {
+  const { pipeline, headers, protocols } = asked;
+  const { timeouts, limits } = snapshot.settings;
+  const failed: object[] = [];
+  let error = new GatewayError('connect_failed');
+  let step: Step | undefined = plan.first;
+  for (let index = 0; step !== undefined; ) {
+    const { target, observer } = step;
+    const mount = mountOf(target, asked.form)!;
+    const beganAt = performance.now();
+    observer?.asked();
+    const socket = await openProviderSocket({
+      target,
+      mount,
+      pools: pipeline.pools,
+      protocols,
+      forwardable: headers.forwardable,
+      connectMs: timeouts.connectMs,
+      maxMessageBytes: limits.maxBodyBytes,
+    });
+    const ms = performance.now() - beganAt;
+    if (!(socket instanceof GatewayError)) {
+      observer?.answered(ms, undefined);
+      return { socket, step, mount, attempts: index + 1, failed };
+    }
+    error = socket;
+    observer?.failed(error, { status: error.context.upstreamStatus ?? error.status, headers: {} });
+    if (error.context.upstreamStatus !== undefined) pipeline.credentialRefused(target, error);
+    failed.push({ target: target.id, error: error.code, ms: Math.round(ms) });
+    if (error.rule.retry !== 'next-target') break;
+    index += 1;
+    step = plan.step(index, blamed(error, error.context.upstreamStatus));
+  }
+  return { error };
+}
+
+function sessionAt(
+  { socket, step, mount, attempts, failed }: Opened,
+  {
+    about,
+    route,
+    admission,
+    exchange,
+    model,
+  }: {
+    about: About;
+    route: Route;
+    admission: Admission;
+    exchange: ReturnType<typeof turnExchange>;
+    model: string;
+  },
+): ProviderSession {
+  const { asked, metadata } = about;
+  const { pipeline, principal, renewed } = asked;
+  const { target } = step;
+  const turns = new RealtimeTurns(
+    {
+      ...asked,
+      form: asked.dialect,
+      metadata,
+      model: route.model,
+      target,
+      wireName: mount.wire.name,
+      attempts,
+      attemptsJson: failed.length === 0 ? undefined : JSON.stringify(failed),
+      caller: () => {
+        const now = renewed(principal);
+        if (now instanceof GatewayError) return now;
+        const caller = pipeline.snapshot().callers.of(now);
+        return authorize(caller, route.model, route.slug) ?? caller;
+      },
+    },
+    admission,
+    exchange,
+  );
+  const atProvider = mount.sessionModel?.(target) ?? target.modelId;
+  return { socket, turns, model: { asked: model, target: target.id, atProvider } };
+}
+
+/** Known, allowed, and able to do what is asked. */
+function permittedRoute(about: About, model: string): OrError<Route> {
+  const { snapshot, caller, metadata } = about;
+  const { routes, routeRules, guardrails } = snapshot;
+  const found = routes.resolve(model);
+  if (found instanceof GatewayError) {
+    return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
+  }
+  const forbidden = authorize(caller, found.model, found.slug);
+  if (forbidden) return forbidden;
+  const route = routeRules === undefined ? found : routeRules.apply(found, caller, metadata);
+  if (!route.targets.some((target) => serves(target, about.asked.form))) {
+    const types = (route.modelTypes ?? route.targets.flatMap((target) => target.modelTypes ?? [])).join(', ');
+    const detail = types === '' ? undefined : `\`${route.model}\` is for: ${types}.`;
+    return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
+  }
+  const exchange = { id: '', caller, metadata, model: route.model, form: about.asked.form.wire };
+  const guard = guardrails?.open({ caller, metadata, model: { id: route.model, slug: route.slug } }, exchange);
+  if (guard === undefined) return route;
+  if (guard instanceof GatewayError) return guard;
+  // What is said in a session is read by no guard yet: one that must be asked lets nobody in.
+  const detail = `Guardrails apply to \`${route.model}\`, and they do not read what is said in realtime sessions.`;
+  return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
+}
+
+function planContext({ asked, caller, client, metadata }: About): PlanContext {
+  const { principal, headers, form } = asked;
+  return {
+    waits: client.waits,
+    retry: client.retry,
+    subject: principal.subject,
+    metadata,
+    header: (name) => headers.forwardable?.[name] ?? headers.tfy?.[name],
+    canAsk: (target) => caller.allows(target.id) && serves(target, form),
+    conditionValues: () => ({
+      subject: principal.subject,
+      metadata,
+      operation: 'realtime',
+      stream: true,
+      body_bytes: 0,
+      max_output_tokens: 0,
+      hour: new Date().getUTCHours(),
+    }),
+    complexity: () => ({ tier: 'simple' as const, cause: 'signs' as const }),
+  } as PlanContext;
+}
+
+/** Its manifest says that the model is for sessions, or nothing, and its provider has them in this form. */
+function serves(target: Target, form: RealtimeForm): boolean {
+  const { modelTypes } = target;
+  const isFor = modelTypes?.some((type) => MODEL_TYPES_OF.realtime.includes(type)) ?? true;
+  return isFor && mountOf(target, form) !== undefined;
+}
+
+function mountOf(target: Target, { wire }: RealtimeForm): Mount | undefined {
+  return target.mounts.get('realtime')?.find((mount) => mount.wire.name === wire);
+}

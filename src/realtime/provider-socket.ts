@@ -1,0 +1,101 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { Mount, Target } from '../providers/provider.ts';
+import type { OriginPools } from '../upstream/origin-pools.ts';
+
+export interface ProviderSocketRequest {
+  readonly target: Target;
+  readonly mount: Mount;
+  readonly pools: Pick<OriginPools, 'connector'>;
+  /** The subprotocols that the client offered. */
+  readonly protocols: readonly string[];
+  /** The client's own headers, of which the mount's `forwards` go on. */
+  readonly forwardable: Readonly<Record<string, string>> | undefined;
+  /** From the connection to the end of the handshake. */
+  readonly connectMs: number;
+  /** Bound of one message of the provider. */
+  readonly maxMessageBytes: number;
+}
+
+/** As Wire.toError is given at most. */
+const MAX_ERROR_BYTES = 65_536;
+
+/**
+ * Opens a session at a provider: RFC 6455. The socket is paused, so that nothing of it is missed before somebody listens.
+ * Loads the library, for whoever has sessions at all.
+ */
+export async function openProviderSocket(asked: ProviderSocketRequest): Promise<OrError<WebSocket>> {
+  const { target, mount, pools, protocols, connectMs, maxMessageBytes } = asked;
+  const { origin } = mount.connection;
+  const path = mount.path(target, { stream: true });
+  const headers = [...mount.headers, ...forwarded(asked)];
+  const signed = mount.credential.sign({ method: 'GET', origin, path, headers, body: undefined });
+  if (signed instanceof GatewayError) return signed;
+  const connect = pools.connector(mount.connection);
+  const { WebSocket } = await import('ws');
+  const { hostname, port, protocol } = new URL(origin);
+  const socket = new WebSocket(origin.replace(/^http/, 'ws') + path, [...protocols], {
+    headers: pairsOf([...headers, ...signed]),
+    perMessageDeflate: false,
+    followRedirects: false,
+    handshakeTimeout: connectMs === 0 ? undefined : connectMs,
+    maxPayload: maxMessageBytes,
+    // What comes goes on as it is: whoever reads it checks it.
+    skipUTF8Validation: true,
+    createConnection: ((_options: object, created: (error: Error | null, socket?: Duplex) => void) => {
+      connect({ hostname, host: hostname, protocol, port, servername: hostname }, (error, opened) =>
+        created(error, opened ?? undefined),
+      );
+    }) as never,
+  });
+  return new Promise((resolve) => {
+    socket.once('open', () => {
+      socket.pause();
+      socket.off('error', onError);
+      resolve(socket);
+    });
+    socket.once('unexpected-response', (request: ClientRequest, answer: IncomingMessage) => {
+      void refusal(answer).then((body) => {
+        resolve(mount.wire.toError(answer.statusCode, body, target));
+        request.destroy();
+      });
+    });
+    const onError = (cause: Error): void => {
+      resolve(new GatewayError(/timed out/.test(cause.message) ? 'connect_timeout' : 'connect_failed', { cause }));
+    };
+    socket.once('error', onError);
+    // What comes behind the answer to a refusal is nobody's.
+    socket.on('error', () => {});
+  });
+}
+
+function forwarded({ mount, forwardable }: ProviderSocketRequest): string[] {
+  return mount.forwards.flatMap((name) => {
+    const value = forwardable?.[name];
+    return value === undefined ? [] : [name, value];
+  });
+}
+
+function pairsOf(flat: readonly string[]): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (let at = 0; at < flat.length; at += 2) pairs[flat[at]!] = flat[at + 1]!;
+  return pairs;
+}
+
+async function refusal(answer: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const piece of answer) {
+      bytes += piece.length;
+      if (bytes > MAX_ERROR_BYTES) break;
+      pieces.push(piece);
+    }
+  } catch {
+    // As much as came says why.
+  }
+  return Buffer.concat(pieces);
+}

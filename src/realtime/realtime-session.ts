@@ -1,0 +1,263 @@
+import type { RealtimeSettings } from '../config/server/realtime.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { ClientSocket, SocketHandler } from '../edge/web-sockets.ts';
+import type { ProviderSession } from './open-session.ts';
+import type { RealtimeForm } from './realtime-form.ts';
+
+export interface RealtimeSessionOptions {
+  readonly form: RealtimeForm;
+  readonly settings: RealtimeSettings;
+  /** Opens the session of the model that the first message names. */
+  open(model: string): Promise<OrError<ProviderSession>>;
+  /** Once, when nothing of it is left. */
+  onClosed(): void;
+}
+
+const NORMAL_CLOSE = 1000;
+const GOING_AWAY = 1001;
+const POLICY_CLOSE = 1008;
+const TOO_BIG_CLOSE = 1009;
+const FAULT_CLOSE = 1011;
+const TRY_LATER_CLOSE = 1013;
+/** RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code. */
+const MAX_REASON_BYTES = 123;
+
+/**
+ * One session between a client and a provider: messages pass as they are, both ways and with backpressure, and so do the
+ * code and the reason of the end.
+ */
+export class RealtimeSession implements SocketHandler {
+  readonly #client: ClientSocket;
+  readonly #o: RealtimeSessionOptions;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #provider: ProviderSession | undefined;
+  /** Messages of the client that wait: for the provider, or for limits; undefined: none has to. */
+  #held: { bytes: Buffer; isBinary: boolean }[] | undefined;
+  #heldBytes = 0;
+  /** A message or a pong came from the provider since the last ping. */
+  #isAlive = true;
+  #ends = false;
+  #isOver = false;
+
+  /** `provider` undefined: the first message says which one it is. */
+  constructor(client: ClientSocket, options: RealtimeSessionOptions, provider: ProviderSession | undefined) {
+    this.#client = client;
+    this.#o = options;
+    const { maxSessionMs, setupMs } = options.settings;
+    this.#after(maxSessionMs, () => this.#fail(this.#setting('session_over', 'max_session_ms'), NORMAL_CLOSE));
+    if (provider !== undefined) this.#begin(provider);
+    else {
+      this.#after(setupMs, () => {
+        if (this.#provider === undefined) this.#fail(this.#setting('session_over', 'setup_ms'), POLICY_CLOSE);
+      });
+    }
+  }
+
+  // ── from the client ───────────────────────────────────────────────────────
+
+  message(bytes: Buffer, isBinary: boolean): void {
+    if (this.#isOver) return;
+    if (this.#held !== undefined) this.#hold(bytes, isBinary);
+    else if (this.#provider === undefined) this.#setUp(bytes, isBinary);
+    else this.#say(this.#provider, bytes, isBinary);
+  }
+
+  tooLarge(maxBytes: number): void {
+    this.#fail(new GatewayError('body_too_large', { setting: `limits.max_body_bytes: ${maxBytes}` }), TOO_BIG_CLOSE);
+  }
+
+  drained(): void {
+    this.#provider?.socket.resume();
+  }
+
+  closed(code: number, reason: string): void {
+    if (this.#isOver) return;
+    this.#over(new GatewayError('client_closed'));
+    this.#provider?.socket.close(isSendable(code) ? code : NORMAL_CLOSE, reason);
+  }
+
+  drain(): void {
+    this.#ends = true;
+    if (!this.#provider?.turns.isBusy) this.#end(GOING_AWAY, 'the gateway stops');
+  }
+
+  cut(): void {
+    this.#end(GOING_AWAY, 'the gateway stops', new GatewayError('draining'));
+  }
+
+  #setUp(first: Buffer, isBinary: boolean): void {
+    const model = this.#o.form.modelOf!(first);
+    if (model instanceof GatewayError) {
+      this.#fail(model, POLICY_CLOSE);
+      return;
+    }
+    this.#held = [];
+    this.#hold(first, isBinary);
+    this.#o.open(model).then(
+      (provider) => {
+        if (provider instanceof GatewayError) this.#fail(provider, POLICY_CLOSE);
+        else if (this.#isOver) abandon(provider);
+        else {
+          this.#begin(provider);
+          this.#release();
+        }
+      },
+      (cause) => this.#fail(new GatewayError('internal_error', { cause }), FAULT_CLOSE),
+    );
+  }
+
+  #say(provider: ProviderSession, bytes: Buffer, isBinary: boolean): void {
+    const said = this.#o.form.said(bytes, provider.model);
+    if (said instanceof GatewayError) {
+      this.#tell(said);
+      return;
+    }
+    const verdict = said.asks ? provider.turns.begin() : undefined;
+    if (verdict === undefined) this.#pass(provider, said.bytes, isBinary);
+    else if (verdict instanceof GatewayError) this.#tell(verdict);
+    else {
+      // What comes behind it must not overtake it.
+      this.#held = [];
+      void verdict.then((error) => {
+        if (this.#isOver) return;
+        if (error) this.#tell(error);
+        else this.#pass(provider, said.bytes, isBinary);
+        this.#release();
+      });
+    }
+  }
+
+  #pass({ socket }: ProviderSession, bytes: Buffer, isBinary: boolean): void {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.send(bytes, { binary: isBinary });
+    if (socket.bufferedAmount > this.#o.settings.maxWaitingBytes) this.#tooMuchWaits();
+  }
+
+  #hold(bytes: Buffer, isBinary: boolean): void {
+    this.#held!.push({ bytes, isBinary });
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes > this.#o.settings.maxWaitingBytes) this.#tooMuchWaits();
+  }
+
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    for (const { bytes, isBinary } of held) this.message(bytes, isBinary);
+  }
+
+  /** The client cannot be paused: the addon reads a WebSocket as long as it sends. */
+  #tooMuchWaits(): void {
+    this.#fail(this.#setting('session_queue_full', 'max_waiting_bytes'), TRY_LATER_CLOSE);
+  }
+
+  // ── from the provider ─────────────────────────────────────────────────────
+
+  #begin(provider: ProviderSession): void {
+    this.#provider = provider;
+    const { socket } = provider;
+    socket.on('message', (data: Buffer, isBinary: boolean) => this.#heard(provider, data, isBinary));
+    socket.on('pong', () => {
+      this.#isAlive = true;
+    });
+    socket.on('close', (code, reason) => {
+      const isFault = !isSendable(code);
+      this.#end(
+        isFault ? FAULT_CLOSE : code,
+        isFault ? 'the provider’s connection was lost' : reason.toString(),
+        new GatewayError('upstream_cut'),
+      );
+    });
+    const { silenceMs } = this.#o.settings;
+    const beat = setInterval(() => {
+      if (!this.#isAlive) this.#fail(this.#setting('idle_timeout', 'silence_ms'), FAULT_CLOSE);
+      this.#isAlive = false;
+      if (socket.readyState === socket.OPEN) socket.ping();
+    }, silenceMs).unref();
+    this.#timers.push(beat);
+    socket.resume();
+    if (socket.readyState > socket.OPEN) this.#end(FAULT_CLOSE, '', new GatewayError('upstream_cut'));
+  }
+
+  #heard(provider: ProviderSession, bytes: Buffer, isBinary: boolean): void {
+    if (this.#isOver) return;
+    this.#isAlive = true;
+    const heard = this.#o.form.heard(bytes);
+    if (!provider.turns.heard(heard, bytes)) this.#turnOfItsOwn(provider, heard, bytes);
+    if (this.#isOver) return;
+    if (!this.#client.send(bytes, isBinary)) provider.socket.pause();
+    if (this.#ends && !provider.turns.isBusy) this.#end(GOING_AWAY, 'the gateway stops');
+  }
+
+  /** It heard the end of what the client said. Where limits do not allow its answer, the session ends. */
+  #turnOfItsOwn({ turns }: ProviderSession, ...heard: Parameters<typeof turns.heard>): void {
+    const taken = (error: GatewayError | undefined): void => {
+      if (this.#isOver) return;
+      if (error) this.#fail(error, POLICY_CLOSE);
+      else turns.heard(...heard);
+    };
+    const verdict = turns.begin();
+    if (verdict instanceof Promise) void verdict.then(taken);
+    else taken(verdict);
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────
+
+  #tell(error: GatewayError): void {
+    const message = this.#o.form.errorMessage(error);
+    if (message !== undefined) this.#client.send(message);
+    else this.#end(POLICY_CLOSE, error.message, error);
+  }
+
+  #fail(error: GatewayError, code: number): void {
+    if (this.#isOver) return;
+    const message = this.#o.form.errorMessage(error);
+    if (message !== undefined) this.#client.send(message);
+    this.#end(code, error.message, error);
+  }
+
+  #end(code: number, reason: string, error = new GatewayError('draining')): void {
+    if (this.#isOver) return;
+    this.#over(error);
+    this.#provider?.socket.close(GOING_AWAY);
+    this.#client.close(code, shortened(reason));
+  }
+
+  #over(error: GatewayError): void {
+    this.#isOver = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#held = undefined;
+    this.#provider?.turns.close(error);
+    this.#provider?.socket.resume();
+    this.#o.onClosed();
+  }
+
+  #setting(code: 'session_over' | 'session_queue_full' | 'idle_timeout', key: string): GatewayError {
+    const { settings } = this.#o;
+    const name = key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()) as keyof RealtimeSettings;
+    return new GatewayError(code, { setting: `realtime.${key}: ${settings[name]}` });
+  }
+
+  #after(ms: number, run: () => void): void {
+    this.#timers.push(setTimeout(run, ms).unref());
+  }
+}
+
+/** Nobody is there any more for whom it was opened. */
+export function abandon({ socket, turns }: ProviderSession): void {
+  turns.close(new GatewayError('client_closed'));
+  socket.resume();
+  socket.close(GOING_AWAY);
+}
+
+/** RFC 6455 §7.4: 1004 to 1006 and 1015 are never sent. */
+function isSendable(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999);
+}
+
+function shortened(reason: string): string {
+  let text = reason;
+  while (Buffer.byteLength(text) > MAX_REASON_BYTES) text = text.slice(0, -1);
+  return text;
+}

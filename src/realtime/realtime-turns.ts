@@ -1,0 +1,218 @@
+import { GatewayError } from '../core/errors.ts';
+import type { HeadersOfInterest, Principal } from '../core/exchange.ts';
+import { LocalExchange } from '../core/local-exchange.ts';
+import { type Admission, Refused } from '../limits/admission.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
+import type { Caller } from '../policy/caller.ts';
+import { recordedMetadata } from '../policy/metadata.ts';
+import type { Target } from '../providers/provider.ts';
+import { ContentTimes } from '../relay/content-times.ts';
+import { settle } from '../settlement/settlement.ts';
+import { UsageMeter } from '../usage/usage-meter.ts';
+import type { Heard } from './realtime-form.ts';
+
+export interface RealtimeTurnsOptions {
+  readonly pipeline: PipelineOptions;
+  /** The form in whose words failures are told. */
+  readonly form: Parameters<typeof settle>[1]['form'];
+  /** The pattern of the route, for records. */
+  readonly path: string;
+  readonly headers: HeadersOfInterest;
+  readonly principal: Principal;
+  /** A label for records; undefined: each turn has its own. */
+  readonly requestId: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Canonical name of what the client asked for. */
+  readonly model: string;
+  readonly target: Target;
+  readonly wireName: string;
+  readonly attempts: number;
+  readonly attemptsJson: string | undefined;
+  /** The caller as he is now, or why he is one no more. */
+  caller(): Caller | GatewayError;
+}
+
+/** A turn that was let in: from what asked for it to its end. */
+interface Turn {
+  readonly exchange: LocalExchange;
+  readonly admission: Admission;
+  readonly meter: UsageMeter;
+  readonly content: ContentTimes;
+  /** It asked something of the provider. */
+  asked: boolean;
+  /** It ends with its usage. */
+  isOver: boolean;
+}
+
+const NOTHING = Buffer.alloc(0);
+const NO_RECEIVER = { take: () => true, over() {} };
+
+/**
+ * The turns of one session: each passes limits and budgets, and has a record of its own, so that a long session is
+ * counted while it goes on. The first one is let in with the session.
+ */
+export class RealtimeTurns {
+  readonly #o: RealtimeTurnsOptions;
+  #turn: Turn | undefined;
+  #isClosed = false;
+
+  constructor(options: RealtimeTurnsOptions, first: Admission, exchange: LocalExchange) {
+    this.#o = options;
+    this.#turn = newTurn(exchange, first);
+  }
+
+  /** A turn is under way: its answer was asked for. */
+  get isBusy(): boolean {
+    return this.#turn?.asked === true && !this.#turn.isOver;
+  }
+
+  /** Asks for a turn, unless one is there. An error: limits or budgets do not allow it. */
+  begin(): GatewayError | undefined | Promise<GatewayError | undefined> {
+    if (this.#turn?.isOver) this.#end(undefined);
+    if (this.#turn !== undefined) {
+      this.#turn.asked = true;
+      return undefined;
+    }
+    const caller = this.#o.caller();
+    if (caller instanceof GatewayError) return caller;
+    const exchange = turnExchange(this.#o);
+    const admitted = this.#admit(caller);
+    if (admitted instanceof Promise) {
+      return admitted.then(
+        (answer) => this.#take(answer, exchange),
+        (cause) => new GatewayError('internal_error', { cause }),
+      );
+    }
+    return this.#take(admitted, exchange);
+  }
+
+  #admit(caller: Caller) {
+    const { pipeline, model, target, metadata } = this.#o;
+    return pipeline.snapshot().limits.admit(sessionAdmission({ caller, model, target, metadata }));
+  }
+
+  #take(admitted: Admission | Refused, exchange: LocalExchange): GatewayError | undefined {
+    const { pipeline, model } = this.#o;
+    if (admitted instanceof Refused) {
+      pipeline.refused(exchange, admitted.error, { model });
+      return admitted.error;
+    }
+    if (this.#isClosed) giveBack(admitted);
+    else {
+      this.#turn = newTurn(exchange, admitted);
+      this.#turn.asked = true;
+    }
+    return undefined;
+  }
+
+  /** The provider said this. False: it began a turn by itself, which is still to be let in with `begin`. */
+  heard({ begins, content, usage, ends }: Heard, bytes: Buffer): boolean {
+    if (begins && this.#turn?.isOver) this.#end(undefined);
+    const turn = this.#turn;
+    if (turn === undefined) return begins !== true && usage === undefined;
+    turn.asked ||= begins === true;
+    turn.exchange.sink.write(bytes);
+    if (content) turn.content.came(1);
+    if (usage !== undefined) turn.meter.add(usage);
+    if (ends === 'with its usage') turn.isOver = true;
+    if (ends === true || (turn.isOver && turn.meter.usage !== undefined)) this.#end(undefined);
+    return true;
+  }
+
+  /** The session is over. `error`: why a turn that is under way has no end. */
+  close(error: GatewayError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#turn !== undefined) this.#end(this.isBusy ? error : undefined);
+  }
+
+  #end(error: GatewayError | undefined): void {
+    const turn = this.#turn!;
+    this.#turn = undefined;
+    const { pipeline, form, model, target, metadata, principal, wireName, attempts, attemptsJson } = this.#o;
+    const { settings, price, callers } = pipeline.snapshot();
+    const { exchange, admission, meter, content, asked } = turn;
+    const endedAt = performance.now();
+    content.date(endedAt);
+    settle(
+      {
+        error,
+        status: error?.status ?? 200,
+        cut: error !== undefined,
+        shortened: undefined,
+        rulesJson: admission.rulesJson,
+        target,
+        wireName,
+        meter,
+        content,
+        sentAt: exchange.startedAt,
+        endedAt,
+        dispatched: true,
+        prompt: undefined,
+        upstreamMs: endedAt - exchange.startedAt,
+        attempts,
+        attemptsJson,
+        losers: [],
+      },
+      {
+        thread: pipeline.thread,
+        log: pipeline.log,
+        exchange,
+        form,
+        model,
+        stream: true,
+        servedAs: undefined,
+        choices: 1,
+        // The bytes of audio tell nothing of tokens.
+        counted: {},
+        free: asked ? undefined : true,
+        price,
+        estimate: pipeline.estimate,
+        record: pipeline.record,
+        provisional: undefined,
+        admission,
+        teamsJson: callers.of(principal).teamsJson,
+        metadataJson: recordedMetadata(metadata, settings),
+        providerWords: settings.log.providerWords,
+      },
+    );
+    exchange.finish();
+  }
+}
+
+/** What limits are asked about one turn: what will be said in it nobody knows before. */
+export function sessionAdmission(about: {
+  caller: Caller;
+  model: string;
+  target: Target;
+  metadata: Readonly<Record<string, string>>;
+}) {
+  return {
+    ...about,
+    bodyBytes: 0,
+    maxOutputTokens: undefined,
+    choices: 1,
+    counted: {},
+    stream: false,
+    downgradedBy: undefined,
+  };
+}
+
+export function turnExchange({
+  path,
+  headers,
+  principal,
+  requestId,
+}: Pick<RealtimeTurnsOptions, 'path' | 'headers' | 'principal' | 'requestId'>): LocalExchange {
+  const scan = () => ({ advance() {} });
+  const label = requestId === undefined ? undefined : { requestId };
+  return new LocalExchange({ method: 'GET', path, principal, body: NOTHING, headers, scan, ...label }, NO_RECEIVER);
+}
+
+export function giveBack(admission: Admission): void {
+  admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+}
+
+function newTurn(exchange: LocalExchange, admission: Admission): Turn {
+  return { exchange, admission, meter: new UsageMeter(), content: new ContentTimes(), asked: false, isOver: false };
+}

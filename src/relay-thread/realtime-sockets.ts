@@ -1,0 +1,106 @@
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import type { Route } from '../edge/routes.ts';
+import type { AcceptedSocket, SocketRequest, SocketRoute } from '../edge/web-sockets.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
+import { queryParameter } from '../proxy/proxy-path.ts';
+import { geminiLive } from '../realtime/gemini-live.ts';
+import { openSession, type SessionRequest } from '../realtime/open-session.ts';
+import { openAiRealtime } from '../realtime/openai-realtime.ts';
+import type { RealtimeForm } from '../realtime/realtime-form.ts';
+import { abandon, RealtimeSession } from '../realtime/realtime-session.ts';
+import type { SharedCounters } from '../threads/shared-counters.ts';
+
+export interface RealtimeSocketsOptions {
+  readonly pipeline: PipelineOptions;
+  readonly dialect: Dialect;
+  readonly counters: SharedCounters;
+  renewed: SessionRequest['renewed'];
+}
+
+/** OpenAI's address, for a model of any account. */
+const ANY_ACCOUNT = '/realtime';
+/** The reference product's: behind it stands what the vendor's own SDK asks for. */
+const OF_ACCOUNT = '/live/{account}/{*path}';
+
+/** The paths of sessions, for whoever asks them for something else than a WebSocket. */
+export function realtimeRoutes(
+  errorBody: Route['errorBody'],
+  refused: (exchange: Parameters<Route['handle']>[0], error: GatewayError) => void,
+): Route[] {
+  return [ANY_ACCOUNT, OF_ACCOUNT].map((pattern) => ({
+    pattern,
+    method: 'GET',
+    needsKey: true,
+    body: 'none',
+    errorBody,
+    handle: (exchange) => {
+      const error = new GatewayError('invalid_header', {
+        param: 'upgrade',
+        detail: 'This path takes WebSockets alone.',
+      });
+      exchange.refuse(error);
+      refused(exchange, error);
+      exchange.finish();
+    },
+  }));
+}
+
+/** `GET /realtime` and `GET /live/{account}/…` as WebSockets. */
+export function realtimeSockets(options: RealtimeSocketsOptions): SocketRoute[] {
+  return [ANY_ACCOUNT, OF_ACCOUNT].map((pattern) => ({
+    pattern,
+    accept: (request) => accept(pattern, request, options),
+  }));
+}
+
+async function accept(
+  pattern: string,
+  request: SocketRequest,
+  { pipeline, dialect, counters, renewed }: RealtimeSocketsOptions,
+): Promise<OrError<AcceptedSocket>> {
+  const { settings } = pipeline.snapshot();
+  const { maxInFlight } = settings.limits;
+  const full = pipeline.refusal();
+  if (full) return full;
+  if (!counters.enter(maxInFlight)) {
+    return new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 });
+  }
+  let isIn = true;
+  const leave = (): void => {
+    if (isIn) counters.leave();
+    isIn = false;
+  };
+  const { account, path = '' } = request.params;
+  const form: RealtimeForm = path.includes('BidiGenerateContent') ? geminiLive : openAiRealtime;
+  const { principal, headers, protocols, requestId } = request;
+  const asked = { pipeline, form, dialect, path: pattern, principal, headers, protocols, requestId, renewed };
+  const open = (model: string) => openSession(asked, nameOf(model, account));
+  const session = { form, settings: settings.realtime, open, onClosed: leave };
+  if (form.modelOf !== undefined) {
+    return { open: (socket) => new RealtimeSession(socket, session, undefined), abandoned: leave };
+  }
+  const model = queryParameter(headers.query, 'model') ?? queryParameter(headers.query, 'deployment');
+  if (model === undefined || model === '') {
+    leave();
+    return new GatewayError('missing_parameter', { param: 'model', detail: 'It stands in the query: `?model=…`.' });
+  }
+  const provider = await open(model).catch((cause) => new GatewayError('internal_error', { cause }));
+  if (provider instanceof GatewayError) {
+    leave();
+    return provider;
+  }
+  return {
+    open: (socket) => new RealtimeSession(socket, session, provider),
+    abandoned() {
+      abandon(provider);
+      leave();
+    },
+  };
+}
+
+/** Behind an account's own path its models need no account in front. */
+function nameOf(model: string, account: string | undefined): string {
+  return account === undefined || model.startsWith(`${account}/`) ? model : `${account}/${model}`;
+}
