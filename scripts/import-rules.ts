@@ -68,6 +68,7 @@ const NAMES_VENDORS = new Set(['plugs.ts']);
 const DOORS: Record<string, string[]> = {
   'uWebSockets.js': ['edge'],
   undici: ['upstream'],
+  ws: ['realtime'],
   pino: ['telemetry'],
   piscina: ['offload'],
   msgpackr: ['telemetry', 'codec'],

@@ -10,6 +10,7 @@ import type { Dialect } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF, type Operation } from './inference/operation.ts';
 import type { Credential, TokenSource, Tokens } from './providers/credential.ts';
 import type { GuardCredentials, Probe, ProviderAccount, ProviderPlug, WellKnown, Wire } from './providers/provider.ts';
+import type { RealtimeForm } from './providers/realtime-form.ts';
 
 /** What has to be known of a vendor before a configuration names it. A test holds each row against its plug. */
 interface Vendor {
@@ -125,6 +126,13 @@ export function wireNamed(name: string): Wire | undefined {
     if (found) return found;
   }
   return undefined;
+}
+
+/** The form of realtime sessions that clients speak at this path of an account. */
+export function realtimeForm(path: string): RealtimeForm {
+  return path.includes('BidiGenerateContent')
+    ? load('./providers/gemini-generate-content/live').geminiLive
+    : load('./providers/openai-compatible/realtime').openAiRealtime;
 }
 
 /** What has to be known of a dialect where nobody speaks it. A test holds each row against it. */

@@ -35,7 +35,14 @@ export const answerComponents = {
   Failed: refusal('The gateway failed; the log tells why under the exchange id'),
   TooLarge: refusal('The body is larger than the gateway takes'),
   RateLimited: refusal(
-    causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited', 'sign_in_limited', 'socket_queue_full'),
+    causes(
+      'rate_limited',
+      'budget_exceeded',
+      'upstream_rate_limited',
+      'sign_in_limited',
+      'socket_queue_full',
+      'session_queue_full',
+    ),
     limitHeaders,
   ),
   UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential', upstreamHeaders),

@@ -10,6 +10,7 @@ import { headerComponents, inferenceParameters } from './openapi-headers.ts';
 import { mcpPaths, mcpTags } from './openapi-mcp.ts';
 import { modelPaths, modelSchemas } from './openapi-models.ts';
 import { passedPaths, passedTag } from './openapi-passthrough.ts';
+import { realtimePaths } from './openapi-realtime.ts';
 import { responsePaths } from './openapi-responses.ts';
 
 /** What every operation with a body may meet, and every one that asks a provider. */
@@ -89,6 +90,7 @@ export async function openapiDocument(dialects: readonly DocumentedDialect[], ad
       { name: 'Files', description: 'Files that callers upload' },
       { name: 'Batches', description: 'Many requests in one file, run by the gateway' },
       { name: 'Models', description: 'Available model listing' },
+      { name: 'Realtime', description: 'Sessions over WebSockets' },
       agentTag,
       ...mcpTags,
       passedTag,
@@ -104,6 +106,7 @@ export async function openapiDocument(dialects: readonly DocumentedDialect[], ad
         ...agentPaths,
         ...mcpPaths,
         ...passedPaths,
+        ...realtimePaths,
         ...modelPaths,
       }),
       ...(admin && adminPaths(admin.routes, admin.operatorUrl)),

@@ -8,10 +8,10 @@ import { authorize, type Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { type Metadata, recordedMetadata, requestMetadata } from '../policy/metadata.ts';
 import type { Mount, Target } from '../providers/provider.ts';
+import type { RealtimeForm, SessionModel } from '../providers/realtime-form.ts';
 import { blamed } from '../routing/blame.ts';
 import type { PlanContext, Route, Step } from '../routing/route-plan.ts';
 import { openProviderSocket } from './provider-socket.ts';
-import type { RealtimeForm, SessionModel } from './realtime-form.ts';
 import {
   giveBack,
   RealtimeTurns,

@@ -1,15 +1,18 @@
+import { objectOf, parseObject } from '../codec/json-value.ts';
 import type { RealtimeSettings } from '../config/server/realtime.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { ClientSocket, SocketHandler } from '../edge/web-sockets.ts';
+import type { RealtimeForm } from '../providers/realtime-form.ts';
 import type { ProviderSession } from './open-session.ts';
-import type { RealtimeForm } from './realtime-form.ts';
 
 export interface RealtimeSessionOptions {
   readonly form: RealtimeForm;
   readonly settings: RealtimeSettings;
   /** Opens the session of the model that the first message names. */
   open(model: string): Promise<OrError<ProviderSession>>;
+  /** How the client's form tells an error. */
+  errorBody(error: GatewayError): Uint8Array;
   /** Once, when nothing of it is left. */
   onClosed(): void;
 }
@@ -205,14 +208,14 @@ export class RealtimeSession implements SocketHandler {
   // ── the end ───────────────────────────────────────────────────────────────
 
   #tell(error: GatewayError): void {
-    const message = this.#o.form.errorMessage(error);
+    const message = this.#told(error);
     if (message !== undefined) this.#client.send(message);
     else this.#end(POLICY_CLOSE, error.message, error);
   }
 
   #fail(error: GatewayError, code: number): void {
     if (this.#isOver) return;
-    const message = this.#o.form.errorMessage(error);
+    const message = this.#told(error);
     if (message !== undefined) this.#client.send(message);
     this.#end(code, error.message, error);
   }
@@ -231,6 +234,11 @@ export class RealtimeSession implements SocketHandler {
     this.#provider?.turns.close(error);
     this.#provider?.socket.resume();
     this.#o.onClosed();
+  }
+
+  #told(error: GatewayError): string | undefined {
+    const { form, errorBody } = this.#o;
+    return form.errorMessage(objectOf(parseObject(Buffer.from(errorBody(error)).toString())?.['error']) ?? {});
   }
 
   #setting(code: 'session_over' | 'session_queue_full' | 'idle_timeout', key: string): GatewayError {

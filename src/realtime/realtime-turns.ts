@@ -6,10 +6,10 @@ import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { Caller } from '../policy/caller.ts';
 import { recordedMetadata } from '../policy/metadata.ts';
 import type { Target } from '../providers/provider.ts';
+import type { Heard } from '../providers/realtime-form.ts';
 import { ContentTimes } from '../relay/content-times.ts';
 import { settle } from '../settlement/settlement.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
-import type { Heard } from './realtime-form.ts';
 
 export interface RealtimeTurnsOptions {
   readonly pipeline: PipelineOptions;

@@ -4,11 +4,9 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
 import type { AcceptedSocket, SocketRequest, SocketRoute } from '../edge/web-sockets.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
+import { realtimeForm } from '../plugs.ts';
 import { queryParameter } from '../proxy/proxy-path.ts';
-import { geminiLive } from '../realtime/gemini-live.ts';
 import { openSession, type SessionRequest } from '../realtime/open-session.ts';
-import { openAiRealtime } from '../realtime/openai-realtime.ts';
-import type { RealtimeForm } from '../realtime/realtime-form.ts';
 import { abandon, RealtimeSession } from '../realtime/realtime-session.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 
@@ -73,11 +71,11 @@ async function accept(
     isIn = false;
   };
   const { account, path = '' } = request.params;
-  const form: RealtimeForm = path.includes('BidiGenerateContent') ? geminiLive : openAiRealtime;
+  const form = realtimeForm(path);
   const { principal, headers, protocols, requestId } = request;
   const asked = { pipeline, form, dialect, path: pattern, principal, headers, protocols, requestId, renewed };
   const open = (model: string) => openSession(asked, nameOf(model, account));
-  const session = { form, settings: settings.realtime, open, onClosed: leave };
+  const session = { form, settings: settings.realtime, open, errorBody: dialect.errorBody, onClosed: leave };
   if (form.modelOf !== undefined) {
     return { open: (socket) => new RealtimeSession(socket, session, undefined), abandoned: leave };
   }

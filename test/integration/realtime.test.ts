@@ -103,11 +103,11 @@ beforeEach(() => {
 });
 
 const records = (id: string) => gateway.records({ 'http.request.id': id });
-const address = (path: string): string => gateway.url.replace('http', 'ws') + path;
+const address = (path: string, { url }: { readonly url: string } = gateway): string => url.replace('http', 'ws') + path;
 
 /** A client's socket, with all that came. */
-async function open(path: string, { key = PLAIN_KEY, protocols = [] as string[], headers = {} } = {}) {
-  const socket = new WebSocket(address(path), protocols, {
+async function open(path: string, { key = PLAIN_KEY, protocols = [] as string[], headers = {}, at = gateway } = {}) {
+  const socket = new WebSocket(address(path, at), protocols, {
     headers: { ...(key !== '' && { authorization: `Bearer ${key}` }), ...headers },
   });
   const received: { text: string; isBinary: boolean }[] = [];
@@ -126,9 +126,10 @@ async function refused(
   path: string,
   key = PLAIN_KEY,
   id = 'refused',
+  at = gateway,
 ): Promise<{ status: number; error: { code: string; message: string } }> {
   const response = await new Promise<{ statusCode?: number; body: string }>((resolve, reject) => {
-    const socket = new WebSocket(address(path), {
+    const socket = new WebSocket(address(path, at), {
       headers: { 'x-request-id': id, ...(key !== '' && { authorization: `Bearer ${key}` }) },
     });
     socket.once('open', () => reject(new Error('it opened')));
@@ -155,7 +156,7 @@ function answering(side: ProviderSide, text: string): void {
 }
 
 describe('a session of OpenAI', () => {
-  test('carries messages both ways as they are, text as text and bytes as bytes', async () => {
+  test('messages pass both ways as they are, text as text and bytes as bytes', async () => {
     const { socket, received } = await open('/v1/realtime?model=main/voice');
     const side = latest();
     assert.equal(side.path, '/v1/realtime?model=gpt-realtime');
@@ -174,7 +175,7 @@ describe('a session of OpenAI', () => {
     socket.close();
   });
 
-  test('has a record of each turn, with its usage', async () => {
+  test('each turn has a record with its usage', async () => {
     provider.onMessage = answering;
     const { socket, received } = await open('/v1/realtime?model=main/voice', { headers: { 'x-request-id': 'turns' } });
     for (const turns of [1, 2]) {
@@ -196,20 +197,20 @@ describe('a session of OpenAI', () => {
     assert.equal(latest().closed?.reason, 'bye');
   });
 
-  test('has a record without cost where nothing was asked in it', async () => {
+  test('a session in which nothing was asked has a record without cost', async () => {
     const { socket } = await open('/v1/realtime?model=main/voice', { headers: { 'x-request-id': 'silent' } });
     socket.close();
     await eventually('its record', () => records('silent').length === 1);
     assert.equal(records('silent')[0]!['error.type'], undefined);
   });
 
-  test('is let in at the name of a model without an account in front, behind the path of the account', async () => {
+  test('a model needs no account in front behind the path of its account', async () => {
     const { socket } = await open('/api/llm/live/main/realtime?model=voice');
     assert.equal(latest().path, '/v1/realtime?model=gpt-realtime');
     socket.close();
   });
 
-  test('gets the provider’s own name of its model, and can become a session of no other model', async () => {
+  test('a session gets the provider’s own name of its model, and cannot become one of another model', async () => {
     const { socket, received } = await open('/v1/realtime?model=main/voice');
     socket.send('{"type":"session.update","session":{"type":"realtime","model":"main/voice","voice":"alloy"}}');
     socket.send('{"type":"session.update","session":{"model":"gpt-other"}}');
@@ -223,14 +224,14 @@ describe('a session of OpenAI', () => {
     socket.close();
   });
 
-  test('ends with the provider’s code and reason', async () => {
+  test('the provider’s code and reason end the client’s socket', async () => {
     const { end } = await open('/v1/realtime?model=main/voice');
     latest().socket.close(4008, 'session_expired');
     await eventually('the end', () => end.code !== undefined);
     assert.deepEqual(end, { code: 4008, reason: 'session_expired' });
   });
 
-  test('ends with 1011 where the provider’s connection is lost, and its turn is recorded as cut', async () => {
+  test('a lost connection of the provider is 1011, and its turn is recorded as cut', async () => {
     const { socket, end } = await open('/v1/realtime?model=main/voice', { headers: { 'x-request-id': 'lost' } });
     socket.send('{"type":"response.create"}');
     await eventually('the turn', () => latest().messages.length === 1);
@@ -241,14 +242,14 @@ describe('a session of OpenAI', () => {
     assert.equal(records('lost')[0]!['error.type'], 'upstream_cut');
   });
 
-  test('is at the next target of a virtual model where the first one refuses', async () => {
+  test('the next target of a virtual model is asked where the first one refuses', async () => {
     provider.refuseWith = { status: 503, body: '{"error":{"message":"busy"}}' };
     const { socket } = await open('/v1/realtime?model=virtual/voice');
     assert.equal(latest(other).headers.authorization, 'Bearer key of second');
     socket.close();
   });
 
-  test('stays where limits refuse a turn of its client, and ends where they refuse one of the provider’s own', async () => {
+  test('a session stays where limits refuse a turn of its client, and ends where they refuse one of the provider’s own', async () => {
     provider.onMessage = answering;
     const { socket, received, end } = await open('/v1/realtime?model=main/voice', { key: 'sk-few' });
     for (let turns = 0; turns < 2; turns += 1) {
@@ -267,7 +268,7 @@ describe('a session of OpenAI', () => {
     assert.equal(end.code, 1008);
   });
 
-  test('ends when more waits for the provider than may', async () => {
+  test('a session ends when more waits for the provider than may', async () => {
     const { socket, received, end } = await open('/v1/realtime?model=main/voice');
     latest().socket.pause();
     const piece = JSON.stringify({ type: 'input_audio_buffer.append', audio: 'A'.repeat(60_000) });
@@ -277,13 +278,90 @@ describe('a session of OpenAI', () => {
     }
     await eventually('the end', () => end.code !== undefined);
     assert.equal(end.code, 1013);
-    assert.match(received.at(-1)!.text, /session_queue_full.*|realtime\.max_waiting_bytes/);
+    const { error } = JSON.parse(received.at(-1)!.text);
+    assert.equal(error.code, 'session_queue_full');
+    assert.match(error.message, /realtime\.max_waiting_bytes: 65536/);
     latest().socket.resume();
   });
 });
 
+test('sessions end at a stop of the gateway: one at rest at once, one with a turn when that is over', async (t) => {
+  const own = await startGateway({
+    keys: [{ name: 'test', key: PLAIN_KEY, subject: 'virtualaccount:test' }],
+    manifests: [account('main', provider.url)],
+  });
+  t.after(() => own[Symbol.asyncDispose]());
+  const rests = await open('/v1/realtime?model=main/voice', { at: own });
+  const talks = await open('/v1/realtime?model=main/voice', { at: own });
+  talks.socket.send('{"type":"response.create"}');
+  const side = latest();
+  await eventually('the turn', () => side.messages.length === 1);
+  const stopped = own.stop();
+  await eventually('the end of the one at rest', () => rests.end.code !== undefined);
+  assert.deepEqual([rests.end.code, talks.end.code], [1001, undefined]);
+  side.socket.send(JSON.stringify({ type: 'response.done', response: { id: 'r1', usage: USAGE } }));
+  await eventually('the end of the other', () => talks.end.code !== undefined);
+  assert.match(talks.received.at(-1)!.text, /response.done/);
+  assert.equal(talks.end.code, 1001);
+  await stopped;
+});
+
+test('a session is over after realtime.max_session_ms, and says so', async (t) => {
+  const own = await startGateway({
+    server: { realtime: { max_session_ms: 1_000 } },
+    keys: [{ name: 'test', key: PLAIN_KEY, subject: 'virtualaccount:test' }],
+    manifests: [account('main', provider.url)],
+  });
+  t.after(() => own[Symbol.asyncDispose]());
+  const { received, end } = await open('/v1/realtime?model=main/voice', { at: own });
+  await eventually('the end', () => end.code !== undefined);
+  assert.equal(end.code, 1000);
+  const { error } = JSON.parse(received.at(-1)!.text);
+  assert.equal(error.code, 'session_over');
+  assert.match(error.message, /realtime\.max_session_ms: 1000/);
+});
+
+test('a model that guardrails apply to has no sessions, since nobody would read what is said', async (t) => {
+  const own = await startGateway({
+    keys: [{ name: 'test', key: PLAIN_KEY, subject: 'virtualaccount:test' }],
+    manifests: [
+      account('main', provider.url),
+      {
+        type: 'provider-account/guardrail-config-group',
+        name: 'guards',
+        integrations: [
+          {
+            type: 'integration/guardrail-config/regex',
+            name: 'mail',
+            operation: 'validate',
+            config: { preset_patterns: { presets: ['us_ssn'] } },
+          },
+        ],
+      },
+      {
+        type: 'gateway-guardrails-config',
+        name: 'rules',
+        rules: [
+          {
+            id: 'all',
+            when: {},
+            llm_input_guardrails: ['guards/mail'],
+            llm_output_guardrails: [],
+            mcp_tool_pre_invoke_guardrails: [],
+            mcp_tool_post_invoke_guardrails: [],
+          },
+        ],
+      },
+    ],
+  });
+  t.after(() => own[Symbol.asyncDispose]());
+  const { status, error } = await refused('/v1/realtime?model=main/voice', PLAIN_KEY, 'guarded', own);
+  assert.deepEqual([status, error.code], [400, 'unsupported_operation']);
+  assert.match(error.message, /[Gg]uardrails/);
+});
+
 describe('clients of OpenAI', () => {
-  test('hold a session by the official SDK', { skip: noOpenssl }, async (t) => {
+  test('the official SDK holds a session', { skip: noOpenssl }, async (t) => {
     provider.onMessage = answering;
     const secure = await tlsInFront(await selfSigned(t, 'IP:127.0.0.1'), Number(new URL(gateway.url).port));
     t.after(() => secure.close());
@@ -298,7 +376,7 @@ describe('clients of OpenAI', () => {
     session.close();
   });
 
-  test('in browsers send their key as a subprotocol, which no provider sees', async () => {
+  test('browsers send their key as a subprotocol, which no provider sees', async () => {
     const { socket } = await open('/v1/realtime?model=main/voice', {
       key: '',
       protocols: ['realtime', `openai-insecure-api-key.${PLAIN_KEY}`],
@@ -310,10 +388,7 @@ describe('clients of OpenAI', () => {
 });
 
 /** Ends TLS as a load balancer does: the SDK takes no other address. */
-async function tlsInFront(
-  { cert, key }: Certificate,
-  port: number,
-): Promise<{ readonly url: string; close(): void }> {
+async function tlsInFront({ cert, key }: Certificate, port: number): Promise<{ readonly url: string; close(): void }> {
   const server = createServer({ cert, key }, (client) => {
     const gatewaySide = connect(port, '127.0.0.1');
     client.pipe(gatewaySide).pipe(client);
@@ -325,7 +400,7 @@ async function tlsInFront(
 }
 
 describe('a session that is not let in', () => {
-  test('is refused as any request is', async () => {
+  test('a handshake is refused as any request is', async () => {
     assert.equal((await refused('/v1/realtime?model=main/voice', '')).status, 401);
     assert.equal((await refused('/v1/realtime?model=main/none')).error.code, 'model_not_found');
     assert.equal((await refused('/v1/realtime?model=main/text')).error.code, 'unsupported_operation');
@@ -336,7 +411,7 @@ describe('a session that is not let in', () => {
     assert.equal(plain.status, 400);
   });
 
-  test('has the provider’s refusal in the gateway’s words, and a record', async () => {
+  test('a provider’s refusal comes in the gateway’s words, and has a record', async () => {
     provider.refuseWith = {
       status: 401,
       body: '{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}',
@@ -351,7 +426,7 @@ describe('a session that is not let in', () => {
 describe('a session of Gemini', () => {
   const PATH = '/live/google/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent';
 
-  test('is opened with the model of its first message, by the key of the address', async () => {
+  test('the first message names the model, and the address may hold the key', async () => {
     provider.onOpen = () => {};
     provider.onMessage = (side, text) => {
       if (text.includes('"setup"')) side.socket.send(Buffer.from('{"setupComplete":{}}'));
@@ -379,7 +454,7 @@ describe('a session of Gemini', () => {
     socket.close();
   });
 
-  test('ends with 1008 and why, where its model is not known or not named in time', async () => {
+  test('a model that is not known, or not named in time, ends the session with 1008 and why', async () => {
     const unknown = await open(PATH);
     unknown.socket.send('{"setup":{"model":"models/none"}}');
     const silent = await open(PATH);

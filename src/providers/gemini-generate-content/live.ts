@@ -1,7 +1,7 @@
-import { objectOf, parseObject, stringOf } from '../codec/json-value.ts';
-import { GatewayError } from '../core/errors.ts';
-import { geminiLiveWire } from '../providers/gemini-generate-content/live-wire.ts';
-import { type Heard, NOTHING_HEARD, type RealtimeForm } from './realtime-form.ts';
+import { objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { type Heard, NOTHING_HEARD, type RealtimeForm } from '../realtime-form.ts';
+import { geminiLiveWire } from './live-wire.ts';
 
 /** Keys, with their quotes: within a text those would be escaped, so whoever finds one has found a key or a whole string. */
 const USAGE = Buffer.from('"usageMetadata"');

@@ -1,4 +1,4 @@
-import type { GatewayError } from '../core/errors.ts';
+import type { JsonObject } from '../codec/json-value.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Usage } from '../inference/usage.ts';
 
@@ -43,8 +43,8 @@ export interface RealtimeForm {
   modelOf?(first: Buffer): OrError<string>;
   said(bytes: Buffer, model: SessionModel): OrError<Said>;
   heard(bytes: Buffer): Heard;
-  /** A failure as a message; undefined: this form has none, and the end of the session says it. */
-  errorMessage(error: GatewayError): string | undefined;
+  /** A failure as a message; undefined: this form has none, and the end of the session says it. `told`: in OpenAI's words. */
+  errorMessage(told: JsonObject): string | undefined;
 }
 
 export const NOTHING_HEARD: Heard = {};

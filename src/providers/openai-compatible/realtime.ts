@@ -1,9 +1,8 @@
-import { type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
-import { GatewayError } from '../core/errors.ts';
-import { exchangeId } from '../core/ids.ts';
-import { errorBody } from '../dialects/openai-json/error-body.ts';
-import { openAiRealtimeWire } from '../providers/openai-compatible/realtime-wire.ts';
-import { type Heard, NOTHING_HEARD, type RealtimeForm, type SessionModel } from './realtime-form.ts';
+import { type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { exchangeId } from '../../core/ids.ts';
+import { type Heard, NOTHING_HEARD, type RealtimeForm, type SessionModel } from '../realtime-form.ts';
+import { openAiRealtimeWire } from './realtime-wire.ts';
 
 /** Servers and clients write it first: `{"type":"response.done",…`. */
 const TYPE_FIRST = /^\s*\{\s*"type"\s*:\s*"([\w.]{1,100})"/;
@@ -42,8 +41,7 @@ export const openAiRealtime: RealtimeForm = {
   },
 
   /** https://platform.openai.com/docs/api-reference/realtime-server-events/error */
-  errorMessage(error) {
-    const told = objectOf(parseObject(errorBody(error).toString())?.['error']) ?? {};
+  errorMessage(told) {
     return JSON.stringify({ type: 'error', event_id: `event_${exchangeId().replaceAll('-', '')}`, error: told });
   },
 };
