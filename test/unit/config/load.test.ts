@@ -56,6 +56,7 @@ test('every setting has its default when nothing is configured', () => {
       counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
       files: { sharedWith: 'nobody' },
       batches: { maxConcurrency: 64, maxAttempts: 4 },
+      realtime: { maxSessionMs: 3_600_000, setupMs: 10_000, silenceMs: 30_000, maxWaitingBytes: 8_388_608 },
       responses: { keep: true, keepMs: 2_592_000_000, maxBytes: 4_194_304, maxEventBytes: 16_777_216 },
       cache: {
         maxBytes: 67_108_864,

@@ -40,8 +40,10 @@ test('a gateway in front of Azure keeps its own path in front of each form', () 
   assert.deepEqual(paths, [
     ...ofVersion1.map((each) => `/azure/openai/v1/${each}`),
     '/azure/openai/v1/responses',
+    '/azure/openai/v1/realtime?model=my%20gpt',
     '/azure/providers/cohere/v2/rerank',
     ...ofVersion1.map((each) => `/azure/openai/deployments/my%20gpt/${each}?api-version=2024-10-21`),
+    '/azure/openai/v1/realtime?model=my%20gpt',
     '/azure/models/chat/completions?api-version=2024-05-01-preview',
     '/azure/models/embeddings?api-version=2024-05-01-preview',
     '/azure/anthropic/v1/messages',
