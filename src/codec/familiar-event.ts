@@ -189,7 +189,7 @@ function gapOf(event: Buffer, kind: Gap['kind'], key: string, value: unknown): G
 }
 
 /** Offset of the quote that ends the string whose text begins at `from`; -1: nothing does. */
-function closingQuote(bytes: Buffer, from: number): number {
+export function closingQuote(bytes: Buffer, from: number): number {
   for (let at = from; at < bytes.length; at += 1) {
     const byte = bytes[at]!;
     if (byte === QUOTE) return at;

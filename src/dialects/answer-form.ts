@@ -1,5 +1,6 @@
 import type { Familiar } from '../codec/familiar-event.ts';
 import type { JsonObject } from '../codec/json-value.ts';
+import type { KnownEvents } from '../codec/known-events.ts';
 import type { OrError } from '../core/exchange.ts';
 
 /**
@@ -86,6 +87,8 @@ export interface ExpectedStream {
 export interface StreamLessons {
   /** An event with a text and nothing else; undefined: none came yet. */
   familiar: Familiar | undefined;
+  /** Those that come once in a stream; undefined: none came yet, or their form remembers none. */
+  known: KnownEvents | undefined;
 }
 
 /**

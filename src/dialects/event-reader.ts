@@ -1,6 +1,7 @@
 import { EventEnds } from '../codec/event-cutter.ts';
 import type { Familiar } from '../codec/familiar-event.ts';
 import { type JsonObject, parseObject } from '../codec/json-value.ts';
+import type { KnownEvents } from '../codec/known-events.ts';
 import { readEvent } from '../codec/sse-event.ts';
 import { type EventEdit, MAX_UNREADABLE_EVENTS, NOT_JSON, type StreamReader } from './answer-form.ts';
 
@@ -27,6 +28,8 @@ export interface EventForm {
   take(event: JsonObject, name: string | undefined, place: EventPlace, reader: EventReader): void;
   /** What can be read of an event without making text of it; false: it must be parsed. Absent: each must. */
   skim?(place: EventPlace, reader: EventReader): boolean;
+  /** Whether each stream has such an event, and `take` makes the same of it whatever came before. Absent: none is. */
+  recurs?(event: JsonObject): boolean;
   /** Default: data that is no JSON object is none that can be read. */
   parse?(data: string): JsonObject | undefined;
 }
@@ -43,13 +46,19 @@ export class EventReader implements StreamReader {
   ended = false;
   readonly #form: EventForm;
   #familiar: Familiar | undefined;
+  readonly #known: KnownEvents | undefined;
+  #recalls = false;
   #vainLessons = 0;
   #unreadable = 0;
 
-  /** `familiar`: events of this kind are content and nothing else, before one was read. */
-  constructor(form: EventForm, familiar?: Familiar) {
+  /**
+   * `familiar`: events of this kind are content and nothing else, before one was read. `known`: what events said that come
+   * once in each stream.
+   */
+  constructor(form: EventForm, familiar?: Familiar, known?: KnownEvents) {
     this.#form = form;
     this.#familiar = familiar;
+    this.#known = known;
   }
 
   get finished(): boolean {
@@ -67,6 +76,11 @@ export class EventReader implements StreamReader {
         this.content += 1;
         this.#vainLessons = 0;
         at = end;
+        continue;
+      }
+      const behind = this.#known === undefined ? -1 : this.#recall(this.#known, events, at);
+      if (behind >= 0) {
+        at = behind;
         continue;
       }
       if (isFirst) ends.begin(events);
@@ -100,7 +114,7 @@ export class EventReader implements StreamReader {
 
   /** Whether `learn` would still be heard. */
   get learns(): boolean {
-    return this.#vainLessons < MAX_VAIN_LESSONS;
+    return this.#vainLessons < MAX_VAIN_LESSONS && !this.#recalls;
   }
 
   /** Further events of this kind are content and nothing else. */
@@ -116,6 +130,16 @@ export class EventReader implements StreamReader {
 
   // ── events that must be looked at ─────────────────────────────────────────
 
+  /** Offset behind it; -1: it is not known. */
+  #recall(known: KnownEvents, bytes: Buffer, start: number): number {
+    const end = known.match(bytes, start);
+    if (end < 0) return -1;
+    this.#recalls = true;
+    this.#form.take(known.event!, undefined, { bytes, start, end }, this);
+    this.#recalls = false;
+    return end;
+  }
+
   /** Offset behind it. */
   #unfamiliar(bytes: Buffer, start: number): number {
     const form = this.#form;
@@ -129,8 +153,12 @@ export class EventReader implements StreamReader {
       return end;
     }
     const event = form.parse ? form.parse(data) : parseObject(data);
-    if (event !== undefined) form.take(event, name, place, this);
-    else if (name === 'error') this.fail({ message: data }, place);
+    if (event !== undefined) {
+      form.take(event, name, place, this);
+      if (this.#known !== undefined && name === undefined && this.error === undefined && form.recurs?.(event)) {
+        this.#known.learn(bytes, start, end, event);
+      }
+    } else if (name === 'error') this.fail({ message: data }, place);
     else {
       this.#unreadable += 1;
       if (this.#unreadable > MAX_UNREADABLE_EVENTS) this.fail(NOT_JSON, place);

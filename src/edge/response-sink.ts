@@ -227,9 +227,9 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     }
     const fits = this.#waiting.bytes <= room;
     if (this.#ending === 'end' && !fits && !this.#chunked) {
-      this.#whole = this.#waiting.takeAll()!;
+      const whole = this.#waiting.takeAll()!;
       this.#endHead();
-      this.#writeWhole(this.#whole, 0);
+      this.#writeWhole(whole, 0);
     } else if (this.#ending === 'end' && fits) {
       // A write tells whether the cork before it has left; an end does not tell.
       if (this.#chunked && this.bytesOut > KERNEL_BYTES) {
@@ -265,7 +265,10 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     // The addon reads its other return value before or after the write, as its compiler orders it.
     const [all] = this.#response.tryEnd(whole.subarray(offset), whole.length);
     if (all) this.#ended();
-    else this.#block();
+    else {
+      this.#whole ??= this.#waiting.kept(whole);
+      this.#block();
+    }
   }
 
   #ended(): void {

@@ -1,8 +1,8 @@
 /** Shared by all: never pushed to. */
 const NOTHING: Uint8Array[] = [];
 
-/** Where what is taken is joined: it is written to a socket at once, and never kept. */
-const joined = Buffer.allocUnsafeSlow(16_384);
+/** Where what is taken is joined: it is written to a socket at once. Room for what one read brings. */
+const joined = Buffer.allocUnsafeSlow(65_536);
 
 /** Chunks in the order in which they came, not copied until they are taken. */
 export class WaitingChunks {
@@ -16,13 +16,19 @@ export class WaitingChunks {
     this.bytes += chunk.length;
   }
 
-  /** All that waits, as one, to be kept; undefined if nothing does. */
+  /** All that waits, as one; undefined if nothing does. Good until the next call, as of `take`: `kept` is for longer. */
   takeAll(): Uint8Array | undefined {
     const chunks = this.#chunks;
     if (chunks.length === 0) return undefined;
-    const all = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.bytes);
+    const { bytes } = this;
     this.clear();
-    return all;
+    if (chunks.length === 1) return chunks[0]!;
+    return bytes <= joined.length ? join(chunks, chunks.length, bytes) : Buffer.concat(chunks, bytes);
+  }
+
+  /** What was taken, to be kept. */
+  kept(taken: Uint8Array): Uint8Array {
+    return taken.buffer === joined.buffer ? Buffer.from(taken) : taken;
   }
 
   /**

@@ -241,7 +241,7 @@ const lessons = new WeakMap<Target, StreamLessons>();
 function lessonsOf(target: Target): StreamLessons {
   let known = lessons.get(target);
   if (known === undefined) {
-    known = { familiar: undefined };
+    known = { familiar: undefined, known: undefined };
     lessons.set(target, known);
   }
   return known;

@@ -5,6 +5,8 @@ const SEMICOLON = 0x3b;
 const MAX_CHUNK_BYTES = 0xffff_ffff;
 /** The digits of its size, with the zeros that some put before it. */
 const MAX_SIZE_DIGITS = 32;
+/** The digits of the size of a chunk that is not larger than what is read at once, and of some that are. */
+const MAX_USUAL_DIGITS = 6;
 /** The bound of extensions in one chunk's line, and of the lines behind the last chunk. */
 const MAX_FRAMING_BYTES = 16_384;
 
@@ -64,7 +66,7 @@ export class ChunkedBody {
         at += length;
         this.pieces += 1;
         this.#left -= length;
-        if (this.#left === 0) this.#expects = DATA_CR;
+        if (this.#left === 0) at = this.#nextData(bytes, at, to);
       } else if (this.#expects === NOTHING || this.#expects === FAILED) break;
       else {
         this.#frame(bytes[at]!);
@@ -73,6 +75,28 @@ export class ChunkedBody {
     }
     this.read = at;
     return end;
+  }
+
+  /**
+   * Behind the data of a chunk. Where its end and the usual line of the next lie at hand, which is nearly always, that one's
+   * data is next; else the byte at `at` is looked at on its own.
+   */
+  #nextData(bytes: Buffer, at: number, to: number): number {
+    this.#expects = DATA_CR;
+    // One digit and the ends of two lines.
+    if (at + 5 > to || bytes[at] !== CR || bytes[at + 1] !== LF) return at;
+    let place = at + 2;
+    let size = 0;
+    const last = Math.min(to - 2, place + MAX_USUAL_DIGITS);
+    for (; place < last; place += 1) {
+      const digit = digitOf(bytes[place]!);
+      if (digit < 0) break;
+      size = size * 16 + digit;
+    }
+    if (size === 0 || bytes[place] !== CR || bytes[place + 1] !== LF) return at;
+    this.#expects = DATA;
+    this.#left = size;
+    return place + 2;
   }
 
   #frame(byte: number): void {

@@ -1,5 +1,6 @@
 import { type Gap, gapsOf } from '../../codec/familiar-event.ts';
 import { isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
+import type { LooseKeys } from '../../codec/known-event.ts';
 
 /** Text, in the words of OpenAI, DeepSeek and those who serve open models, OpenRouter and Ollama, OpenAI. */
 const TEXTS = ['content', 'reasoning_content', 'reasoning', 'refusal'];
@@ -7,6 +8,26 @@ const TEXTS = ['content', 'reasoning_content', 'reasoning', 'refusal'];
 const LISTS = ['tool_calls', 'reasoning_details', 'thinking_blocks', 'images'];
 /** What hides the length of an event's text (OpenAI, Mistral). */
 const PADDINGS = ['obfuscation', 'p'];
+
+/** What differs between events that say the same. */
+export const LOOSE_KEYS: LooseKeys = {
+  texts: new Set(TEXTS),
+  idle: new Set(['id', 'system_fingerprint', ...PADDINGS]),
+};
+
+/**
+ * Whether each stream has such an event: of its role, of a finish reason, or of its usage. One that brings nothing but
+ * another piece of text has its own way to be known; one with anything but texts is read.
+ */
+export function recurs({ choices, usage }: JsonObject): boolean {
+  if (!isArray(choices)) return false;
+  if (choices.length === 0) return isObject(usage);
+  const [choice] = choices;
+  if (choices.length > 1 || !isObject(choice) || !isObject(choice['delta'])) return false;
+  const texts = Object.entries(choice['delta']).filter(([, value]) => value !== null);
+  if (texts.some(([, value]) => typeof value !== 'string')) return false;
+  return texts.some(([key]) => key === 'role') || Boolean(choice['finish_reason']) || !hasContent(choice['delta']);
+}
 
 /** Whether a delta brings content, as the commit point, waits and latencies mean it. */
 export function hasContent(delta: unknown): boolean {

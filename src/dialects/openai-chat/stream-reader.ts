@@ -1,6 +1,7 @@
 import { parseExactObject } from '../../codec/exact-json.ts';
 import { FamiliarEvent } from '../../codec/familiar-event.ts';
 import { isArray, type JsonObject } from '../../codec/json-value.ts';
+import { KnownEvents } from '../../codec/known-events.ts';
 import { readEvent } from '../../codec/sse-event.ts';
 import { dataEvent } from '../../codec/sse-writer.ts';
 import type { ExpectedStream, StreamLessons, UsageListener } from '../answer-form.ts';
@@ -8,7 +9,7 @@ import { type EventPlace, EventReader } from '../event-reader.ts';
 import { ChoiceEvents, type ChoiceKind } from '../openai-json/choice-events.ts';
 import { whole } from '../openai-json/choice-facts.ts';
 import { CallIndices, setIndices } from './call-indices.ts';
-import { contentGaps, hasContent, isFirstText } from './delta-content.ts';
+import { contentGaps, hasContent, isFirstText, LOOSE_KEYS, recurs } from './delta-content.ts';
 
 /** An event up to here is parsed, if it must be; of a larger one (an image) only the keys are looked at. */
 const MAX_PARSED_BYTES = 262_144;
@@ -23,11 +24,15 @@ const FINISH = Buffer.from('"finish_reason"');
 export function chatReader(expected: ExpectedStream, told: UsageListener): EventReader {
   // Where one answer was asked for, there is one place in which its texts stand.
   const lessons = expected.choices === 1 ? expected.lessons : undefined;
-  return new EventReader(new ChoiceEvents(expected, told, new ChatChoices(lessons)), lessons?.familiar);
+  const form = new ChoiceEvents(expected, told, new ChatChoices(lessons));
+  if (lessons === undefined) return new EventReader(form);
+  lessons.known ??= new KnownEvents(LOOSE_KEYS);
+  return new EventReader(form, lessons.familiar, lessons.known);
 }
 
 class ChatChoices implements ChoiceKind {
   readonly maxChoices = MAX_CHOICES;
+  readonly recurs = recurs;
   readonly #calls = new CallIndices();
   readonly #lessons: StreamLessons | undefined;
 

@@ -11,6 +11,7 @@ export interface ChoiceKind {
   /** An event brought content in these choices. */
   came?(chunk: JsonObject, choices: readonly unknown[], place: EventPlace, reader: EventReader): void;
   /** As of EventForm. */
+  recurs?(chunk: JsonObject): boolean;
   skim?(place: EventPlace, reader: EventReader, told: UsageListener): boolean;
 }
 
@@ -38,6 +39,10 @@ export class ChoiceEvents implements EventForm {
 
   skim(place: EventPlace, reader: EventReader): boolean {
     return this.#kind.skim?.(place, reader, this.#told) ?? false;
+  }
+
+  recurs(chunk: JsonObject): boolean {
+    return this.#kind.recurs?.(chunk) ?? false;
   }
 
   take(chunk: JsonObject, name: string | undefined, place: EventPlace, reader: EventReader): void {

@@ -24,6 +24,8 @@ let port: number;
 let corks: number[];
 let answered: number;
 let closesAfterAnswer: boolean;
+/** The kernel takes nothing of the next answer with a declared length. */
+let refuses: boolean;
 /** What the sink said of the connection when its answer ended. */
 let closing: UwsResponseSink['closing'];
 /** Called in a turn after the request's. */
@@ -60,6 +62,7 @@ beforeEach(() => {
   within = () => {};
   answered = 0;
   closesAfterAnswer = false;
+  refuses = false;
 });
 
 function counting(response: HttpResponse): HttpResponse {
@@ -87,7 +90,11 @@ function counting(response: HttpResponse): HttpResponse {
       response.end(body, closes);
     },
     getWriteOffset: () => response.getWriteOffset(),
-    tryEnd: (body: Uint8Array, total: number) => response.tryEnd(body, total),
+    tryEnd: (body: Uint8Array, total: number) => {
+      if (!refuses) return response.tryEnd(body, total);
+      refuses = false;
+      return [false, false];
+    },
     cork: (run: () => void) => {
       corked = 0;
       response.cork(run);
@@ -230,6 +237,27 @@ describe('a client that is behind gets all of it', () => {
     assert.ok((await read(response)).equals(body));
     assert.equal(answered, 1);
     assert.equal(sink.blockedSince, 0);
+  });
+
+  test('a client that is behind gets all of an answer in pieces, whatever others were answered meanwhile', async () => {
+    const pieces = [numbered(9_000), numbered(9_001), numbered(9_002)];
+    const inPieces = (sink: UwsResponseSink, parts: readonly Buffer[]): void => {
+      sink.start(200, HEAD);
+      for (const part of parts) sink.write(part);
+      sink.end();
+    };
+    let behind: UwsResponseSink | undefined;
+    write = (sink) => {
+      behind = sink;
+      refuses = true;
+      inPieces(sink, pieces);
+    };
+    const late = answer();
+    while (behind === undefined || behind.blockedSince === 0) await new Promise((resolve) => setImmediate(resolve));
+    write = (sink) => inPieces(sink, [Buffer.alloc(14_000, 'x'), Buffer.alloc(15_000, 'y')]);
+    assert.equal((await read(await answer())).length, 29_000);
+    behind.keepOpen();
+    assert.ok((await read(await late)).equals(Buffer.concat(pieces)));
   });
 
   test('a client that is behind gets all of a stream, which ends when all but its end has left', async () => {

@@ -38,6 +38,7 @@ const ANSWERS = [
   'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n',
   'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n',
   'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nA\r\nhellohello\r\n000\r\n\r\n',
+  'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0a\r\n0123456789\r\n1\r\nd\r\n0\r\n\r\n',
   'HTTP/1.1 200 OK\r\ncontent-length: +2\r\n\r\nok',
   'HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nok',
   'HTTP/1.1 200 OK\r\ncontent-length: \r\n\r\nok',

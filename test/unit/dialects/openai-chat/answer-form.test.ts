@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isArray, isObject, type JsonObject } from '../../../../src/codec/json-value.ts';
+import type { StreamLessons } from '../../../../src/dialects/answer-form.ts';
 import { openAiChat } from '../../../../src/dialects/openai-chat/index.ts';
 import { chunkEvent, completion, DONE_EVENT, USAGE_EVENT } from '../../../support/provider.ts';
 import { decodeChat } from '../../../support/sdk-streams.ts';
@@ -8,9 +9,20 @@ import { decodeChat } from '../../../support/sdk-streams.ts';
 const { answers } = openAiChat;
 const context = { exchangeId: 'ex_1', model: 'p/m', includeUsage: true, created: 1_700_000_000 };
 
-function reader(choices = 1) {
+function reader(choices = 1, lessons?: StreamLessons) {
   const told: unknown[] = [];
-  return { told, reader: answers.stream({ choices, usageEvent: 'keep' }, (usage) => told.push(usage)) };
+  const expected = { choices, usageEvent: 'keep', ...(lessons && { lessons }) } as const;
+  // What is told is good until the call returns.
+  return { told, reader: answers.stream(expected, (usage) => told.push(structuredClone(usage))) };
+}
+
+/** The same numbers in each run. */
+function randomBelow(seed: number): (below: number) => number {
+  let last = seed;
+  return (below) => {
+    last = (last * 48271) % 2147483647;
+    return last % below;
+  };
 }
 
 const choice = (more: object) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, ...more }] })}\n\n`;
@@ -54,11 +66,7 @@ test('an event that is told apart by its bytes alone is read as one that was par
     () => ': comment\n\n',
     (i: number) => chunkEvent({ content: `line ${i}` }).replaceAll('\n', '\r\n'),
   ];
-  let seed = 7;
-  const random = (below: number): number => {
-    seed = (seed * 48271) % 2147483647;
-    return seed % below;
-  };
+  const random = randomBelow(7);
   for (let round = 0; round < 200; round += 1) {
     const events = Array.from({ length: 30 }, (_, i) => kinds[random(random(2) === 0 ? 2 : kinds.length)]!(i));
     const joined = reader();
@@ -80,6 +88,37 @@ test('an event that is told apart by its bytes alone is read as one that was par
       alone.some(({ reader: { finished } }) => finished),
     );
   }
+});
+
+test('a stream is read alike whatever the streams of its target before it taught', () => {
+  const usage = (i: number) => ({ prompt_tokens: i, completion_tokens: 7 * i, total_tokens: 8 * i, queue_time: i / 7 });
+  const kinds = [
+    (i: number) => chunkEvent({ role: 'assistant', content: '', refusal: null }, null, { id: `chatcmpl-${i}` }),
+    (i: number) => chunkEvent({ role: 'assistant', content: `first ${i}` }, null, { created: i }),
+    (i: number) => chunkEvent({ content: `word ${i}` }, null, { id: `"${i}` }),
+    (i: number) => chunkEvent({ reasoning_content: `thought ${i}` }),
+    (i: number) => chunkEvent({}, i % 2 === 0 ? 'stop' : 'tool_calls', { obfuscation: 'x'.repeat(i % 9) }),
+    (i: number) => chunkEvent({ content: `last ${i}` }, 'stop', { usage: usage(i) }),
+    (i: number) => chunkEvent({ tool_calls: [{ index: 0, function: { arguments: `{"a":${i}` } }] }),
+    (i: number) => `data: ${JSON.stringify({ id: `chatcmpl-${i}`, choices: [], usage: usage(i) })}\n\n`,
+    (i: number) => `data: ${JSON.stringify({ choices: [{ index: i % 3, delta: {}, finish_reason: 'stop' }] })}\n\n`,
+    () => DONE_EVENT,
+  ];
+  const random = randomBelow(11);
+  const lessons: StreamLessons = { familiar: undefined, known: undefined };
+  const read = (events: Buffer, taught?: StreamLessons) => {
+    const { told, reader: reading } = reader(1, taught);
+    reading.read(events);
+    const { content, passed, edits, error, ended, finished } = reading;
+    const counts = told.filter((said) => said !== undefined && said !== null);
+    return { counts, content, passed, edits, error, ended, finished };
+  };
+  for (let round = 0; round < 300; round += 1) {
+    const events = Buffer.from(Array.from({ length: 12 }, () => kinds[random(kinds.length)]!(random(100))).join(''));
+    assert.deepEqual(read(events, lessons), read(events), events.toString());
+  }
+  const known = chunkEvent({}, 'stop', { obfuscation: 'y' });
+  assert.equal(lessons.known?.match(Buffer.from(known), 0), known.length, 'what comes once in a stream was learned');
 });
 
 test('parallel calls that a server gives one index, or none, get one each; all else of their events stays', async () => {
