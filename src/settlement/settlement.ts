@@ -22,7 +22,7 @@ export interface SettlementOptions {
   readonly log: Log;
   readonly exchange: Exchange;
   /** The client's API form. */
-  readonly form: ApiForm;
+  readonly form: { readonly name: string; readonly answerText: ApiForm['answerText'] };
   readonly model: string;
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
