@@ -55,11 +55,20 @@ export class Sweeper<T extends Swept = Swept> {
 
   #run = (): void => {
     const now = performance.now();
+    let fault: { readonly cause: unknown } | undefined;
     // Backwards: removing the one at hand moves only an item that was already looked at.
-    for (let i = this.#items.length - 1; i >= 0; i -= 1) this.#items[i]?.sweep(now);
+    for (let i = this.#items.length - 1; i >= 0; i -= 1) {
+      try {
+        this.#items[i]?.sweep(now);
+      } catch (cause) {
+        // Thrown at once, it would keep the waits of all that are left from ever running out.
+        fault ??= { cause };
+      }
+    }
     if (this.#items.length === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
+    if (fault !== undefined) throw fault.cause;
   };
 }

@@ -128,7 +128,7 @@ export class MemoryCounters implements Counters {
   settle(legs: readonly Leg[], head: number, actual: readonly number[], endedAtMs: number): void {
     const slots = this.#slots;
     const cells = this.#cells;
-    this.#setTime(this.clock.now());
+    this.#setTime(this.clock.now(), endedAtMs);
     let locks = 0;
     for (let slot = head; slot !== NO_SLOT; slot = slots.next(slot)) locks |= cells.lockBit(slots.low(slot));
     this.#locks.lock(locks);
@@ -253,8 +253,14 @@ export class MemoryCounters implements Counters {
     }
   }
 
-  #setTime(nowMs: number): void {
-    this.#cells.values.setTime(nowMs, nowMs + this.clock.wallShiftMs);
+  /**
+   * `endedAtMs`: by the clock that dates records, and what ended is over. Where that clock is ahead of this one by as little as
+   * clocks that are read apart are, a period has begun with it: else what ended first in a new day would be charged to none.
+   */
+  #setTime(nowMs: number, endedAtMs = 0): void {
+    const wallMs = nowMs + this.clock.wallShiftMs;
+    const aheadMs = endedAtMs - wallMs;
+    this.#cells.values.setTime(nowMs, aheadMs > 0 && aheadMs < CLOCKS_APART_MS ? endedAtMs : wallMs);
   }
 
   /** Gives back all that relay thread `thread` held. The main thread calls it after its death and before it begins again. */
@@ -293,6 +299,9 @@ export class MemoryCounters implements Counters {
     return Atomics.load(this.#layout.header, OVERFLOWED);
   }
 }
+
+/** More is a clock that was set, which the main thread tells of. */
+const CLOCKS_APART_MS = 100;
 
 /** Full where no place may be taken and nothing may pass uncounted. */
 const NOTHING_CAN_BE_COUNTED: Refusal = { refusedLeg: -1, used: 0, retryAfterMs: 1_000 };

@@ -54,7 +54,9 @@ export class BudgetSpending {
     const wallMs = now + counters.clock.wallShiftMs;
     // What others spent is added and not seeded: of one sum nobody could tell later how much of it was theirs.
     for (const window of await currentWindows(database, budgets, wallMs, { only: gateway })) {
-      counters.seed(this.#cellOf(window), window.spent, now);
+      const cell = this.#cellOf(window);
+      // The count holds both: what others spent must not stand for what was spent here and is not counted yet.
+      counters.seed(cell, window.spent + this.#addedTo(cell, window), now);
     }
     await this.#addOthers();
   }
@@ -93,8 +95,7 @@ export class BudgetSpending {
     for (const window of windows) {
       const cell = this.#cellOf(window);
       const { period, periodStart, spent } = window;
-      const known = this.#added.get(cell.name);
-      const before = known?.periodStart === periodStart ? known.spent : 0;
+      const before = this.#addedTo(cell, window);
       if (spent <= before) continue;
       // The time says which period is meant: one that ended while we read counts no more.
       counters.add(cell, spent - before, now);
@@ -102,6 +103,12 @@ export class BudgetSpending {
     }
     // Budgets that a reload took away are among them: their cells may still be there when they come back.
     for (const [name, { endsAt }] of this.#added) if (endsAt <= now) this.#added.delete(name);
+  }
+
+  /** What others spent in this window, as far as it was added. */
+  #addedTo({ name }: Cell, { periodStart }: BudgetWindow): number {
+    const known = this.#added.get(name);
+    return known?.periodStart === periodStart ? known.spent : 0;
   }
 
   #cellOf({ budget, unit, period, group }: BudgetWindow): Cell {

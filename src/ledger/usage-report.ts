@@ -6,14 +6,11 @@ import type {
   UsageLatenciesTable,
   UsageTable,
 } from '../store/tables/ledger-tables.ts';
-import { closedSums, closedUntil, type SpanSums } from './closed-sums.ts';
+import { closedUntil } from './closed-sums.ts';
 import { noUsage, USAGE_SUMS } from './rollup.ts';
+import { DAY_MS, HOUR_MS, MAX_SUMS, type Span, sumsOf } from './span-sums.ts';
 import { groupsOf, type UsageDimension } from './usage-groups.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
-/** Different users, models, … in the time asked for, before it is refused: they are grouped in memory. */
-const MOST_SUMS = 250_000;
 const PAGE_SERIES = 500;
 const TURN_SUMS = 1_000;
 
@@ -68,8 +65,8 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
     for (const counter of known.counters) counters.push(counter);
     for (const latency of known.latencies) latencies.push(latency);
   }
-  if (sums.length > MOST_SUMS || counters.length > MOST_SUMS)
-    return `There are more than ${MOST_SUMS} combinations of user, key, model and so on in that time: ask for less of it.`;
+  if (sums.length > MAX_SUMS || counters.length > MAX_SUMS)
+    return `There are more than ${MAX_SUMS} combinations of user, key, model and so on in that time: ask for less of it.`;
   const series = await seriesOf(database, new Set(sums.map((sum) => sum.series)));
   const hidden = hiddenOf(series, query);
   const noLatencies = () => (query.beyond === undefined ? undefined : LATENCY_COLUMNS.map(() => 0));
@@ -138,16 +135,6 @@ async function hoursReach(database: Database, sinceMs: number): Promise<boolean>
   return hour?.oldest ? day.oldest >= Math.floor(hour.oldest / DAY_MS) * DAY_MS : false;
 }
 
-interface Span {
-  readonly table: 'usage_hourly' | 'usage_daily';
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  /** Hours or days apart. */
-  readonly inTime: boolean;
-  /** Series apart; where it is nobody's question who it was, the database adds up a thousand rows to one. */
-  readonly inSeries: boolean;
-}
-
 /** Whole days are read from the sums of days, which are few, and what is around them from those of hours. */
 function spansOf(table: Span['table'], sinceMs: number, untilMs: number, { by, sees }: UsageQuery): Span[] {
   const inTime = by.includes('day') || by.includes('hour');
@@ -173,73 +160,6 @@ function closedApart(span: Span): Span[] {
     { ...span, untilMs: until },
     { ...span, sinceMs: until },
   ];
-}
-
-/** Many rows that are kept apart are asked for anew each time: they would be too many to remember. */
-function sumsOf(database: Database, span: Span, beyond: UsageQuery['beyond']): Promise<SpanSums> {
-  const ask = async (): Promise<SpanSums> => ({
-    sums: await sumsBySeries(database, span),
-    counters: await countersBySeries(database, span),
-    latencies: beyond === undefined ? [] : await latenciesBySeries(database, span),
-  });
-  const isClosed = span.untilMs <= closedUntil(span.table === 'usage_hourly' ? HOUR_MS : DAY_MS);
-  if (!isClosed || (span.inTime && span.inSeries)) return ask();
-  return closedSums(database, JSON.stringify([span, beyond]), ask);
-}
-
-/** What was added up over. */
-function keysOf<Key extends string>({ inTime, inSeries }: Span, others: readonly Key[]) {
-  return [...(inSeries ? ['series' as const] : []), ...(inTime ? ['starts_at' as const] : []), ...others];
-}
-
-async function sumsBySeries(database: Database, span: Span): Promise<UsageTable[]> {
-  const base = database.query
-    .selectFrom(span.table)
-    .where('starts_at', '>=', span.sinceMs)
-    .where('starts_at', '<', span.untilMs)
-    .limit(MOST_SUMS + 1);
-  if (span.inTime && span.inSeries) return base.selectAll().execute();
-  const keys = keysOf(span, []);
-  const summed = await base
-    .select(({ fn }) => [...keys, ...USAGE_SUMS.map((sum) => fn.sum<number>(sum).as(sum))])
-    .groupBy(keys)
-    .execute();
-  return summed.map((row) => ({ ...NO_KEYS, ...row }));
-}
-
-/** The keys of what was not kept apart. */
-const NO_KEYS = { series: '', starts_at: 0 };
-const LATENCIES_OF = { usage_hourly: 'usage_latencies_hourly', usage_daily: 'usage_latencies_daily' } as const;
-const COUNTERS_OF = { usage_hourly: 'usage_counters_hourly', usage_daily: 'usage_counters_daily' } as const;
-
-async function latenciesBySeries(database: Database, span: Span): Promise<UsageLatenciesTable[]> {
-  const base = database.query
-    .selectFrom(LATENCIES_OF[span.table])
-    .where('starts_at', '>=', span.sinceMs)
-    .where('starts_at', '<', span.untilMs)
-    .limit(MOST_SUMS + 1);
-  if (span.inTime && span.inSeries) return base.selectAll().execute();
-  const keys = keysOf(span, []);
-  const summed = await base
-    .select(({ fn }) => [...keys, ...LATENCY_COLUMNS.map((column) => fn.sum<number>(column).as(column))])
-    .groupBy(keys)
-    .execute();
-  return summed.map((row) => ({ ...NO_KEYS, ...row }));
-}
-
-async function countersBySeries(database: Database, span: Span): Promise<UsageCountersTable[]> {
-  const base = database.query
-    .selectFrom(COUNTERS_OF[span.table])
-    .where('starts_at', '>=', span.sinceMs)
-    .where('starts_at', '<', span.untilMs)
-    .limit(MOST_SUMS + 1);
-  if (span.inTime && span.inSeries) return base.selectAll().execute();
-  const keys = keysOf(span, ['counter']);
-  const summed = await base
-    .select(({ fn }) => [...keys, fn.sum<number>('amount').as('amount')])
-    .groupBy(keys)
-    .execute();
-  return summed.map((row) => ({ ...NO_KEYS, ...row }));
 }
 
 async function seriesOf(database: Database, names: ReadonlySet<string>): Promise<Map<string, LedgerSeriesTable>> {

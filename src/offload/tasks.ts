@@ -1,3 +1,6 @@
+import { loadThrough } from '../core/code-loader.ts';
+import { LoadGate } from '../core/load-gate.ts';
+
 /**
  * A piece of work that is too heavy for an event loop. The name crosses the threads; what goes in and comes out is known
  * on both sides through the same constant.
@@ -11,6 +14,15 @@ export interface Task<Input, Output> {
 export interface TaskMessage {
   readonly name: string;
   readonly input: unknown;
+  /** The memory of the LoadGate by which whoever gave it stops its thread. */
+  readonly gate: SharedArrayBuffer;
+}
+
+const WAKING = '';
+
+/** Nothing is done for it: a task that makes the pool look for a thread. */
+export function wakingTask(): TaskMessage {
+  return { name: WAKING, input: undefined, gate: new LoadGate().buffer };
 }
 
 export type TaskImplementation = readonly [name: string, run: (input: unknown) => unknown];
@@ -27,7 +39,9 @@ export function implement<Input, Output>(
 /** What the worker exports: finds the function by the task's name. */
 export function taskRunner(implementations: readonly TaskImplementation[]): (message: TaskMessage) => unknown {
   const byName = new Map(implementations);
-  return ({ name, input }) => {
+  return ({ name, input, gate }) => {
+    if (name === WAKING) return undefined;
+    loadThrough(new LoadGate(gate));
     const run = byName.get(name);
     if (run === undefined) throw new Error(`no such task: ${name}`);
     return run(input);

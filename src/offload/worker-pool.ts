@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import type { Task, TaskMessage } from './tasks.ts';
+import { LoadGate } from '../core/load-gate.ts';
+import { type Task, type TaskMessage, wakingTask } from './tasks.ts';
 
 export interface WorkerPoolOptions {
   /** The worker's entry file; its default export is a `taskRunner`. */
@@ -23,6 +26,8 @@ export interface RunOptions {
 
 const DEADLINE_MS = 5000;
 const MAX_QUEUED = 64;
+/** How long a stop waits for a thread that has only begun to start. */
+const START_MS = 5_000;
 
 /** Why a task has no result. */
 export interface TaskFailure {
@@ -38,6 +43,8 @@ export class WorkerPool {
   readonly #options: Required<WorkerPoolOptions>;
   #piscina: Promise<Piscina<TaskMessage, unknown>> | undefined;
   #open = 0;
+  /** Threads that have loaded what they begin with. */
+  readonly #ready = new WeakSet<Worker>();
   readonly #openByName = new Map<string, number>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
@@ -58,30 +65,48 @@ export class WorkerPool {
     { transfer = [], abandoned, deadlineMs = DEADLINE_MS, maxQueued = MAX_QUEUED }: RunOptions = {},
   ): Promise<{ readonly value: Output } | TaskFailure> {
     if (this.#closed) return { failure: 'closed' };
-    const open = this.#openByName.get(task.name) ?? 0;
     // Counted here, not by the pool: its own limit does not hold while its first thread starts.
-    if (open >= maxQueued + this.#options.maxThreads) return { failure: 'queue-full' };
-    this.#openByName.set(task.name, open + 1);
-    this.#open += 1;
+    if ((this.#openByName.get(task.name) ?? 0) >= maxQueued + this.#options.maxThreads)
+      return { failure: 'queue-full' };
+    const gate = new LoadGate();
+    const { promise: given, resolve: giveUp } = Promise.withResolvers<TaskFailure>();
+    const stopping = new AbortController();
+    const stop = (): void => {
+      giveUp({ failure: 'deadline' });
+      void gate.close().then(() => stopping.abort());
+    };
     // Not AbortSignal.timeout: its timer does not keep a process alive that waits for nothing but this.
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), deadlineMs);
-    const stop = (): void => deadline.abort();
+    const timer = setTimeout(stop, deadlineMs);
     abandoned?.addEventListener('abort', stop);
     try {
-      this.#piscina ??= this.#start();
-      const piscina = await this.#piscina;
-      const message: TaskMessage = { name: task.name, input };
-      const value = await piscina.run(message, { signal: deadline.signal, transferList: [...transfer] });
-      // The implementation of this task returned it (tasks.ts).
-      return { value: value as Output };
-    } catch (cause) {
-      return { failure: deadline.signal.aborted ? 'deadline' : 'failed', cause };
+      const message: TaskMessage = { name: task.name, input, gate: gate.buffer };
+      return await Promise.race([this.#result<Output>(message, transfer, stopping.signal), given]);
     } finally {
       clearTimeout(timer);
       abandoned?.removeEventListener('abort', stop);
+    }
+  }
+
+  /** A task is open until its thread is done with it, which may be later than it is waited for. */
+  async #result<Output>(
+    message: TaskMessage,
+    transfer: readonly ArrayBuffer[],
+    signal: AbortSignal,
+  ): Promise<{ readonly value: Output } | TaskFailure> {
+    const { name } = message;
+    this.#openByName.set(name, (this.#openByName.get(name) ?? 0) + 1);
+    this.#open += 1;
+    try {
+      this.#piscina ??= this.#start();
+      const piscina = await this.#piscina;
+      const value = await piscina.run(message, { signal, transferList: [...transfer] });
+      // The implementation of this task returned it (tasks.ts).
+      return { value: value as Output };
+    } catch (cause) {
+      return { failure: signal.aborted ? 'deadline' : 'failed', cause };
+    } finally {
       this.#open -= 1;
-      this.#openByName.set(task.name, this.#openByName.get(task.name)! - 1);
+      this.#openByName.set(name, this.#openByName.get(name)! - 1);
       if (this.#open === 0) this.#whenEmpty?.();
     }
   }
@@ -94,7 +119,16 @@ export class WorkerPool {
         this.#whenEmpty = resolve;
       });
     }
-    await (await this.#piscina)?.destroy();
+    const piscina = await this.#piscina;
+    if (piscina === undefined) return;
+    // A thread that starts loads code, and must not be stopped meanwhile (core/load-gate.ts).
+    const signal = AbortSignal.timeout(START_MS);
+    const change = (event: string): Promise<unknown> => once(piscina, event, { signal });
+    while (!signal.aborted && piscina.threads.some((thread) => !this.#ready.has(thread)))
+      await Promise.race([change('workerCreate'), change('workerDestroy')]).catch(() => {
+        // One that has not come up by now is stopped all the same.
+      });
+    await piscina.destroy();
   }
 
   /** The library itself is loaded by the first task. */
@@ -115,6 +149,24 @@ export class WorkerPool {
     });
     // A thread that cannot start or dies rejects its tasks too; unheard, the event would end the process.
     piscina.on('error', () => {});
+    let hasStarted = false;
+    piscina.on('workerCreate', ({ id }: { readonly id: number }) => {
+      hasStarted = true;
+      const thread = piscina.threads.find(({ threadId }) => threadId === id);
+      if (thread) this.#ready.add(thread);
+    });
+    piscina.on('workerDestroy', () => {
+      if (!hasStarted) return;
+      hasStarted = false;
+      // In a turn of its own: the pool still counts the thread among its own.
+      setImmediate(() => {
+        // Those that waited for the thread would be given another one with the next task only.
+        if (piscina.queueSize === 0) return;
+        piscina.run(wakingTask()).catch(() => {
+          // Whoever waits is told by its own deadline.
+        });
+      });
+    });
     return piscina;
   }
 }

@@ -58,6 +58,10 @@ export class PassedAnswer {
     return this.#o.exchange.sink.write(bytes) ? 'taken' : 'full';
   }
 
+  get isFailure(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** A failure whose words take too long is told without the rest of them. */
   isLate(now: number): boolean {
     return this.#held !== undefined && now - this.#since > MAX_ERROR_MS;

@@ -124,8 +124,10 @@ export class ProxyRelay implements AttemptHandler, Swept {
     if (this.#over) return;
     this.#waits.content();
     this.#content.came(pieces);
-    this.#meter.passed(bytes);
-    const taken = this.#answer!.chunk(bytes);
+    const answer = this.#answer!;
+    // The words of a failure are no answer that anybody is billed for.
+    if (!answer.isFailure) this.#meter.passed(bytes);
+    const taken = answer.chunk(bytes);
     if (taken === 'complete') this.ended();
     else if (taken === 'full' && !this.#full) {
       this.#full = true;

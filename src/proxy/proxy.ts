@@ -6,7 +6,7 @@ import { type Admission, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import type { Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import type { ProviderAccount, Target } from '../providers/provider.ts';
+import type { ProviderAccount, Target, Wire } from '../providers/provider.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import type { Outcome } from '../relay/relay.ts';
 import { settle } from '../settlement/settlement.ts';
@@ -296,26 +296,27 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   relayed(result: Outcome): void {
     this.#over = true;
     const exchange = this.#exchange;
-    const { thread, log, estimate, record, provisional, dialects } = this.#options;
+    const { thread, log, estimate, record, provisional } = this.#options;
     const { settings, price } = this.#snapshot;
     const { error } = result;
     if (error?.code === 'internal_error')
       log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
-    const form = this.#spoken?.form;
     const peeked = this.#peeked;
+    const wire = this.#spoken?.mount.wire;
+    const choices = peeked?.choices ?? choicesOf(wire);
     settle(
-      { ...result, wireName: this.#spoken?.mount.wire.name },
+      { ...result, wireName: wire?.name },
       {
         thread,
         log,
         exchange,
-        form: form ?? dialects[0]!,
+        form: this.#spoken?.form ?? { name: wire?.name ?? '', answerText: () => undefined },
         model: this.#model ?? result.target.id,
         stream: this.#isStream,
         servedAs: peeked?.servedAs,
-        choices: peeked?.choices ?? 0,
+        choices: choices ?? 0,
         // Nothing is estimated for a request that nobody here reads.
-        counted: peeked?.counted ?? {},
+        counted: peeked === undefined && choices === undefined ? {} : peeked?.counted,
         free: this.#isFree(),
         price,
         estimate,
@@ -369,6 +370,21 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     } catch (cause) {
       return new GatewayError('internal_error', { cause });
     }
+  }
+}
+
+/** Answers that a request in a form which only its provider's wire tells asks for; undefined: it is not billed by tokens. */
+function choicesOf(wire: Wire | undefined): number | undefined {
+  switch (wire?.operation) {
+    case 'chat':
+    case 'completion':
+    case 'messages':
+    case 'responses':
+      return 1;
+    case 'embedding':
+      return 0;
+    default:
+      return undefined;
   }
 }
 

@@ -6,7 +6,7 @@ import { SseParser } from '../codec/sse-parser.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AnswerFacts } from '../dialects/answer-form.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
-import type { InferenceEvent } from '../inference/event.ts';
+import { bringsContent, type InferenceEvent } from '../inference/event.ts';
 import type { Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 
@@ -47,12 +47,14 @@ export function usageWatch(contentType: string, options: WatchOptions): UsageWat
 /** A form whose words are known. */
 class FormStream implements UsageWatch {
   readonly #maxBytes: number;
+  readonly #meter: UsageMeter;
   readonly #reader: ReturnType<NonNullable<ApiForm['answers']['stream']>>;
   readonly #unfinished = new PartialBuffer();
   #over = false;
 
   constructor({ wire, meter, choices, maxBytes }: WatchOptions, stream: NonNullable<ApiForm['answers']['stream']>) {
     this.#maxBytes = maxBytes;
+    this.#meter = meter;
     this.#reader = stream({ choices, usageEvent: 'keep' }, (usage, answer) => {
       const counts = wire.toUsage(usage, answer);
       if (counts) meter.add(counts);
@@ -70,6 +72,7 @@ class FormStream implements UsageWatch {
     const end = lastEventEnd(this.#unfinished.memory, from, this.#unfinished.length);
     if (end <= 0) return;
     this.#reader.read(this.#unfinished.take(end));
+    if (this.#reader.content > 0) this.#meter.content();
     if (this.#reader.ended || this.#reader.error !== undefined) this.#end();
   }
 
@@ -164,5 +167,11 @@ function translated({ wire, meter, maxBytes }: WatchOptions, Parse: Parser): Usa
 }
 
 function addUsage(events: readonly InferenceEvent[], meter: UsageMeter): void {
-  for (const each of events) if (each.type === 'usage') meter.add(each.usage);
+  for (const each of events) {
+    if (each.type === 'usage') meter.add(each.usage);
+    else if (bringsContent(each)) {
+      meter.content();
+      if ('text' in each) meter.translatedCharacters += each.text.length;
+    }
+  }
 }

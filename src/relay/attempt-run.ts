@@ -43,6 +43,8 @@ const LONG_MS = 5_000;
  */
 export class AttemptRun implements AttemptHandler, FilteredEnd {
   readonly step: Step;
+  /** Tries of its step before it, after the first. */
+  readonly retries: number;
   readonly meter = new UsageMeter();
   readonly contentTimes = new ContentTimes();
   /** The provider's; 200 while no head came. */
@@ -75,8 +77,9 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** Made only where a request is translated elsewhere. */
   #abandoned: AbortController | undefined;
 
-  constructor(step: Step, context: RunContext, owner: RunOwner) {
+  constructor(step: Step, context: RunContext, owner: RunOwner, retries = 0) {
     this.step = step;
+    this.retries = retries;
     this.#c = context;
     this.#owner = owner;
     this.#memory = new HeldMemory(context.sharedMemory, context.settings.limits.maxBodyMemoryBytes);

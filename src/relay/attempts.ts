@@ -47,8 +47,6 @@ export class Attempts {
   #adopted = false;
   /** Place of the latest step in the plan. */
   #index: number;
-  /** Tries of that step after its first. */
-  #retries = 0;
   #retriedReused = false;
   /** The error of the latest attempt that was sent and failed. */
   #providerError: GatewayError | undefined;
@@ -56,6 +54,12 @@ export class Attempts {
   #retryAt = 0;
   /** A step waits for limits that are counted elsewhere. */
   #holding = false;
+  /** A step that waits so to begin beside the run; undefined: none does. */
+  #joining: Step | undefined;
+  /** The run, which failed while that step waited: the step follows it. */
+  #failed: Failed | undefined;
+  /** No step is left that could begin beside the run. */
+  #isAlone = false;
   #over = false;
 
   constructor(options: AttemptsOptions, owner: AttemptsOwner) {
@@ -73,7 +77,7 @@ export class Attempts {
 
   /** Whether anything was sent to a provider, by any of them. */
   get dispatched(): boolean {
-    return this.trail.dispatched || this.#run.dispatched;
+    return this.trail.dispatched || this.#run.dispatched || this.#beside?.dispatched === true;
   }
 
   /** Milliseconds in which a provider was asked, the waits between attempts included. */
@@ -145,7 +149,7 @@ export class Attempts {
     this.#run.sweep(now);
     if (this.#retryAt > 0 && now >= this.#retryAt) {
       this.#retryAt = 0;
-      this.#begin(this.#run.step);
+      this.#retry(this.#run);
     } else this.#hedge(now);
   }
 
@@ -175,7 +179,7 @@ export class Attempts {
       fallbackStatuses: step.fallbackStatuses,
       status,
       retryAfterMs: retryAfterMs(run.answerHeaders, Date.now()),
-      retries: this.#retries,
+      retries: run.retries,
       mayRetry: () => step.observer?.mayRetry() ?? true,
       chance: Math.random(),
       diedReused,
@@ -185,16 +189,20 @@ export class Attempts {
     const decision = decide(error, history, leftMs);
     if (decision.next === 'give-up') return false;
     if (decision.next === 'next-step') return this.#fallBack(run, error, blamed(error, status));
+    const isCounted = !refused && !(diedReused && mayRetryReused);
     if (diedReused && mayRetryReused) this.#retriedReused = true;
-    else if (!refused) this.#retries += 1;
     this.trail.note(run, error);
     if (decision.afterMs > 0) this.#retryAt = now + decision.afterMs;
-    else this.#begin(step);
+    else this.#retry(run, isCounted);
     return true;
   }
 
   /** Goes on to the next step that limits let in; false: there is none. */
   #fallBack(run: AttemptRun, error: GatewayError, blame: Blamed): boolean {
+    if (this.#joining !== undefined) {
+      this.#failed = { run, error, hop: this.trail.note(run, error) };
+      return true;
+    }
     const step = this.#following(blame);
     if (step === undefined) return false;
     return this.#holdOneOf(step, { run, error, hop: this.trail.note(run, error) });
@@ -227,13 +235,18 @@ export class Attempts {
       else if (answer === undefined) this.#begin(step);
       else {
         this.#passOver(step, answer);
-        const next = this.#following();
-        if (next !== undefined && this.#holdOneOf(next, failed)) return;
-        if (next === undefined) this.trail.forget(failed.hop);
-        this.#owner.exhausted(failed.error);
+        this.#goOnBehind(failed);
       }
     };
     held.then(answered, (cause) => answered(new GatewayError('internal_error', { cause })));
+  }
+
+  /** After a wait: with the next step that limits let in, or with the failure. */
+  #goOnBehind(failed: Failed): void {
+    const next = this.#following();
+    if (next !== undefined && this.#holdOneOf(next, failed)) return;
+    if (next === undefined) this.trail.forget(failed.hop);
+    this.#owner.exhausted(failed.error);
   }
 
   #passOver(step: Step, refused: GatewayError): void {
@@ -245,7 +258,6 @@ export class Attempts {
     const step = this.#o.plan.step(this.#index + 1, blame);
     if (step === undefined) return undefined;
     this.#index += 1;
-    this.#retries = 0;
     return step;
   }
 
@@ -255,30 +267,55 @@ export class Attempts {
   #hedge(now: number): void {
     const run = this.#run;
     const { hedgeAfterMs } = run.step;
-    if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined || this.#holding) return;
+    if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined || this.#isAlone) return;
+    if (this.#holding || this.#joining !== undefined) return;
     // The exchange is over, or its next attempt waits.
     if (run.over || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
     const { plan, holds } = this.#o;
     if (plan.mayHedge?.() === false) return;
     const step = this.#following();
-    if (step === undefined) return;
+    if (step === undefined) {
+      this.#isAlone = true;
+      plan.notHedged?.();
+      return;
+    }
     const held = holds?.add(step);
     if (held === undefined) this.#beginBeside(step);
-    else if (held instanceof GatewayError) step.observer?.left();
-    else
-      void held.then(
-        (answer) => this.#heldBeside(step, answer),
-        () => step.observer?.left(),
-      );
+    else if (held instanceof GatewayError) this.#notBeside(step, held);
+    else {
+      this.#joining = step;
+      const answered = (answer: OrError<void>): void => this.#heldBeside(step, answer);
+      held.then(answered, (cause) => answered(new GatewayError('internal_error', { cause })));
+    }
   }
 
-  /** The first attempt may have answered or failed meanwhile: then the second is not wanted any more. */
-  #heldBeside(step: Step, answer: OrError<void>): void {
-    if (answer !== undefined) step.observer?.left();
-    else if (this.#over || this.#adopted || this.#run.over || this.#beside !== undefined) {
-      step.observer?.left();
+  /** The first attempt may have answered or failed meanwhile. */
+  #heldBeside(step: Step, refused: OrError<void>): void {
+    const failed = this.#failed;
+    this.#joining = undefined;
+    this.#failed = undefined;
+    if (refused !== undefined) {
+      this.#notBeside(step, refused);
+      if (failed !== undefined && !this.#over) this.#goOnBehind(failed);
+    } else if (this.#over || this.#adopted) {
+      this.#notBeside(step);
       this.#o.holds?.drop(step);
+    } else if (failed !== undefined) {
+      this.#o.plan.notHedged?.();
+      this.#o.holds?.drop(failed.run.step);
+      this.#begin(step);
+    } else if (this.#run.over) {
+      // The first is tried again in a moment: the step is kept for whoever is late or fails then.
+      this.#notBeside(step);
+      this.#o.holds?.drop(step);
+      this.#index -= 1;
     } else this.#beginBeside(step);
+  }
+
+  #notBeside(step: Step, refused?: GatewayError): void {
+    if (refused !== undefined) this.trail.noteUnasked(step, refused);
+    step.observer?.left();
+    this.#o.plan.notHedged?.();
   }
 
   #beginBeside(step: Step): void {
@@ -288,10 +325,16 @@ export class Attempts {
 
   // ── begin and end ─────────────────────────────────────────────────────────
 
-  #begin(step: Step): void {
+  #begin(step: Step, retries = 0): void {
     this.count += 1;
-    this.#run = new AttemptRun(step, this.#o, this.#owner);
+    this.#isAlone = false;
+    this.#run = new AttemptRun(step, this.#o, this.#owner, retries);
     this.#start(this.#run);
+  }
+
+  /** `isCounted`: it is one of those that the step allows. */
+  #retry({ step, retries }: AttemptRun, isCounted = true): void {
+    this.#begin(step, isCounted ? retries + 1 : retries);
   }
 
   #start(run: AttemptRun): void {

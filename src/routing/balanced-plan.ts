@@ -71,13 +71,20 @@ export class BalancedPlan implements RoutePlan {
     return this.#hedges;
   }
 
+  notHedged(): void {
+    this.#route.hedgeCap?.giveBack();
+  }
+
   step(index: number, blame?: Blamed): Step | undefined {
     if (index < this.#steps.length) return this.#steps[index];
     const latest = this.#latest!;
+    // The latest has not failed where nothing can be asked beside it: its other credentials are still to be asked then.
+    const before = this.#hedges ? this.#flags?.slice() : undefined;
     // Another credential of the same target may still be good.
     const alone = blame === 'credential' || blame === 'limited';
     for (const { index: each } of alone ? [latest] : latest.entry.candidates) this.#flag(each, PASSED);
     this.#choose(this.#route.memory.now());
+    if (this.#hedges && this.#steps[index] === undefined) this.#flags = before;
     this.#hedges = false;
     return this.#steps[index];
   }

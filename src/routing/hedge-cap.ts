@@ -30,4 +30,9 @@ export class HedgeCap {
       if (Atomics.compareExchange(this.#words, this.#at, saved, saved - ONE) === saved) return true;
     }
   }
+
+  /** The second attempt that was taken did not begin. */
+  giveBack(): void {
+    if (this.#at !== undefined) Atomics.add(this.#words, this.#at, ONE);
+  }
 }

@@ -96,6 +96,8 @@ export interface RoutePlan {
   step(index: number, blame?: Blamed): Step | undefined;
   /** Whether a second attempt may begin now; a true answer counts it. Absent: it may. */
   mayHedge?(): boolean;
+  /** No second attempt began after all: what counted it is taken back. */
+  notHedged?(): void;
   /**
    * What `x-tfy-applied-rules` says: `"model":"main/chat","type":"weight-based-routing"`; absent: nothing was chosen.
    */

@@ -12,7 +12,7 @@ import type { Outcome } from '../relay/relay.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { Price } from '../usage/price-table.ts';
 import { promptOf } from '../usage/prompt.ts';
-import { quickEstimate } from '../usage/quick-estimate.ts';
+import { quickEstimate, quickInputTokens } from '../usage/quick-estimate.ts';
 import type { EstimateRequest } from '../usage/token-estimate.ts';
 
 export type Estimator = (request: EstimateRequest) => Promise<Usage | undefined>;
@@ -22,7 +22,7 @@ export interface SettlementOptions {
   readonly log: Log;
   readonly exchange: Exchange;
   /** The client's API form. */
-  readonly form: ApiForm;
+  readonly form: { readonly name: string; readonly answerText: ApiForm['answerText'] };
   readonly model: string;
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
@@ -93,20 +93,27 @@ function close(record: ExchangeRecord, result: Outcome, options: SettlementOptio
 }
 
 /**
- * A second attempt is billed although its answer was not wanted: for what its provider told until it was stopped, else for
- * the prompt that the other one counted. The receipt says for which attempt how much.
+ * A second attempt is billed although its answer was not wanted, and whatever became of the other: for what its provider
+ * told until it was stopped, else for the prompt, as the other one counted it. The receipt says for which attempt how much.
  */
-function chargeLosers(record: ExchangeRecord, { losers }: Outcome, { price }: SettlementOptions): void {
-  if (losers.length === 0 || record.costNanoUsd === undefined || record.attemptsJson === undefined) return;
+function chargeLosers(record: ExchangeRecord, { losers }: Outcome, { price, free }: SettlementOptions): void {
+  if (losers.length === 0 || free || record.attemptsJson === undefined) return;
   const hops: { nano_usd?: number }[] = JSON.parse(record.attemptsJson);
+  let lostNanoUsd: number | undefined;
   for (const { target, meter, hop } of losers) {
-    const told = meter.usage ?? { inputTokens: record.usage?.inputTokens, outputTokens: 0 };
-    const costNanoUsd = price(target).costNanoUsd(told, record.startedAt);
+    const inputTokens = record.usage?.inputTokens ?? quickInputTokens(record.bytesIn);
+    const costNanoUsd = price(target).costNanoUsd(meter.usage ?? { inputTokens, outputTokens: 0 }, record.startedAt);
     if (costNanoUsd === undefined) continue;
-    record.costNanoUsd += costNanoUsd;
+    lostNanoUsd = (lostNanoUsd ?? 0) + costNanoUsd;
     hops[hop]!.nano_usd = costNanoUsd;
   }
+  if (lostNanoUsd === undefined) return;
   record.attemptsJson = JSON.stringify(hops);
+  const { unknownCost } = record;
+  // An answer that failed costs nothing itself.
+  if (unknownCost === undefined) record.costNanoUsd = (record.costNanoUsd ?? 0) + lostNanoUsd;
+  else if (unknownCost.atMostNanoUsd !== undefined)
+    record.unknownCost = { ...unknownCost, atMostNanoUsd: unknownCost.atMostNanoUsd + lostNanoUsd };
 }
 
 function giveBack(cause: unknown, { dispatched }: Outcome, { admission, exchange, log }: SettlementOptions): void {

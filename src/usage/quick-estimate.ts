@@ -20,8 +20,13 @@ export interface QuickEstimateRequest {
 
 /** What an exchange probably used, at once and without a vocabulary: about four bytes of text a token. */
 export function quickEstimate(request: QuickEstimateRequest): Required<Pick<Usage, 'inputTokens' | 'outputTokens'>> {
-  const inputTokens = Math.min(MAX_PROMPT_TOKENS, Math.ceil(request.bodyBytes / BYTES_PER_TOKEN));
+  const inputTokens = quickInputTokens(request.bodyBytes);
   return { inputTokens, outputTokens: Math.max(request.pieces, Math.ceil(answerBytes(request) / BYTES_PER_TOKEN)) };
+}
+
+/** Tokens of a prompt by the length of its body alone. */
+export function quickInputTokens(bodyBytes: number): number {
+  return Math.min(MAX_PROMPT_TOKENS, Math.ceil(bodyBytes / BYTES_PER_TOKEN));
 }
 
 /** The bytes of text, as far as it is known which of the answer's bytes are that. */

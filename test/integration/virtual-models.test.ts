@@ -14,6 +14,7 @@ import {
   startProvider,
   USAGE_EVENT,
 } from '../support/provider.ts';
+import { receiptOf } from '../support/receipts.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 
 interface Receipt {
@@ -414,6 +415,23 @@ test('first content of the two wins a hedge, the loser is stopped and both are i
   // $1 and $2 per 1,000 tokens: 5 and 7 of the answer, and the prompt once more for the other one.
   assert.equal(lost?.nano_usd, 5_000_000);
   assert.equal(receipt?.cost.nano_usd, 19_000_000 + 5_000_000);
+});
+
+test('a hedge that lost is billed although the answer that won fails in its middle, for which nothing is charged', async () => {
+  answers['a'] = (_request, response) => startEvents(response);
+  answers['b'] = (_request, response) => {
+    startEvents(response);
+    response.end(`${chunkEvent({ content: 'half' })}data: {"error":{"message":"overloaded","code":529}}\n\n`);
+  };
+  const response = await chat('group/hedged', { stream: true });
+  await response.text().catch(() => 'cut');
+  const receipt: Receipt = await receiptOf(gateway, response);
+  const [lost] = receipt.route.failed_attempts;
+  assert.equal(lost?.error, 'hedge_lost');
+  // Nobody counted the prompt: about a token for four bytes, $1 for 1,000.
+  const sent = provider.requests.find(({ path }) => path.startsWith('/a/'))!;
+  assert.ok(lost.nano_usd! > 0 && lost.nano_usd! <= sent.body.length * 1_000_000, `${lost.nano_usd}`);
+  assert.equal(receipt.cost.nano_usd, lost.nano_usd);
 });
 
 test('a rule about a target counts requests that come by a virtual model, and sends them on to the next target', async () => {

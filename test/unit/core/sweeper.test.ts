@@ -103,3 +103,21 @@ test('thousands of sweeper entries come and go in bounded time', () => {
   assert.equal(sweeper.size, 0);
   // Its timer stops itself at the next look.
 });
+
+test('an entry whose sweep throws takes no other one’s turn, and what it throws is not lost', (t) => {
+  const sweeper = start(t);
+  const fault = new Error('a bug');
+  const items = [
+    new Item(),
+    new Item(() => {
+      throw fault;
+    }),
+    new Item(),
+  ];
+  for (const item of items) sweeper.add(item);
+  for (let sweep = 0; sweep < 2; sweep += 1) assert.throws(() => t.mock.timers.tick(SWEEP_MS), fault);
+  assert.deepEqual(
+    items.map((item) => item.sweeps),
+    [2, 2, 2],
+  );
+});

@@ -161,6 +161,28 @@ test('a calendar count that nobody asked about is charged in the period in which
   assert.deepEqual(counters.read(day.cell, clock.now), { used: 50, held: 0 });
 });
 
+test('an exchange that ended in the new day by a clock that is a little ahead is charged to that day, and to no other', () => {
+  const midnight = Math.ceil(START / 86_400_000) * 86_400_000;
+  for (const aheadMs of [30, 0, -30]) {
+    const { counters, clock, reserve } = bench({}, midnight - 1_000);
+    const one = leg(100, DAY);
+    const reservation = held(reserve([one], [10]));
+    clock.now = midnight - 10;
+    reservation.settle([7], clock.now + aheadMs);
+    clock.now = midnight + 10;
+    assert.equal(counters.read(one.cell, clock.now).used, aheadMs > 10 ? 7 : 0, `${aheadMs} ms ahead`);
+  }
+});
+
+test('a clock that was set to tomorrow does not begin the day anew', () => {
+  const midnight = Math.ceil(START / 86_400_000) * 86_400_000;
+  const { counters, clock, reserve } = bench({}, midnight - 7_200_000);
+  const one = leg(100, DAY);
+  held(reserve([one], [10])).settle([7], clock.now);
+  held(reserve([one], [10])).settle([5], midnight + 1);
+  assert.equal(counters.read(one.cell, clock.now).used, 7);
+});
+
 test('a stream that outgrows its estimate holds more, as far as the limit goes', () => {
   const { counters, clock, reserve } = bench();
   const legs = [leg(1_000, MINUTE, 'rate'), leg(100, DAY, 'budget')];

@@ -160,4 +160,16 @@ forEachEngine('budget windows', (engine) => {
     spending.stop();
     assert.deepEqual([cells.values.get(a), cells.values.get(b)], [241, 7]);
   });
+
+  it('what was spent here and comes to the database late is counted beside what others spent', async () => {
+    await write('one', [charged('user:a', 30)]);
+    await write('two', [charged('user:a', 200)]);
+    const cells = new Cells();
+    const spending = new BudgetSpending({ database, gateway: 'one', counters: cells, budgets: [perUser], log });
+    await spending.seed();
+    // The journal of an earlier run, which the database did not take at the start.
+    await write('one', [charged('user:a', 60)]);
+    await spending.seed();
+    assert.equal(cells.values.get('budget/per-user/cost_per_day/user:a'), 290);
+  });
 });

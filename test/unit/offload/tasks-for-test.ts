@@ -6,3 +6,5 @@ export const throwTask: Task<string, never> = { name: 'throw' };
 export const endTask: Task<undefined, undefined> = { name: 'end' };
 /** Keeps its thread busy for so many milliseconds. */
 export const blockTask: Task<number, number> = { name: 'block' };
+/** Loads code for 300 ms; the number becomes 1 when it begins, and 2 when it was loaded. */
+export const loadTask: Task<SharedArrayBuffer, number> = { name: 'load' };

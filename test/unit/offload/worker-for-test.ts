@@ -1,5 +1,6 @@
+import { codeLoader } from '../../../src/core/code-loader.ts';
 import { implement, taskRunner } from '../../../src/offload/tasks.ts';
-import { blockTask, echoTask, endTask, throwTask } from './tasks-for-test.ts';
+import { blockTask, echoTask, endTask, loadTask, throwTask } from './tasks-for-test.ts';
 
 export default taskRunner([
   implement(echoTask, (bytes) => bytes),
@@ -13,5 +14,11 @@ export default taskRunner([
     const until = performance.now() + milliseconds;
     while (performance.now() < until);
     return milliseconds;
+  }),
+  implement(loadTask, (buffer) => {
+    const progress = new Int32Array(buffer);
+    Reflect.set(globalThis, 'progress', progress);
+    codeLoader(import.meta.url)('./slow-code-for-test');
+    return progress[0]!;
   }),
 ]);

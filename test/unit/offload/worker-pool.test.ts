@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WorkerPool, type WorkerPoolOptions } from '../../../src/offload/worker-pool.ts';
-import { blockTask, echoTask, endTask, throwTask } from './tasks-for-test.ts';
+import { eventually } from '../../support/gateway.ts';
+import { blockTask, echoTask, endTask, loadTask, throwTask } from './tasks-for-test.ts';
 
 const entry = new URL('./worker-for-test.ts', import.meta.url);
 
@@ -44,6 +45,42 @@ test('a task beyond its deadline is stopped, even where it never yields', async 
   await withPool({}, async (pool) => {
     assert.deepEqual(await pool.run(blockTask, 1), { value: 1 });
   });
+});
+
+test('a thread is not stopped while it loads code, which would end the process, and whoever gave its task up does not wait', async () => {
+  await withPool({}, async (pool) => {
+    const progress = new Int32Array(new SharedArrayBuffer(4));
+    const abandoned = new AbortController();
+    const task = pool.run(loadTask, progress.buffer, { abandoned: abandoned.signal });
+    await eventually('it loads', () => Atomics.load(progress, 0) === 1);
+    abandoned.abort();
+    const given = await task;
+    assert.ok('failure' in given && given.failure === 'deadline');
+    assert.equal(Atomics.load(progress, 0), 1, 'it loads still');
+    // Who comes next waits until then.
+    const next = await pool.run(echoTask, new Uint8Array([7]), { deadlineMs: 20_000 });
+    assert.deepEqual(next, { value: new Uint8Array([7]) });
+    assert.equal(Atomics.load(progress, 0), 2);
+  });
+});
+
+test('a task that waits behind one that is stopped gets a thread of its own', async () => {
+  await withPool({}, async (pool) => {
+    await pool.run(echoTask, new Uint8Array([0]));
+    const stopped = pool.run(blockTask, 60_000, { deadlineMs: 300 });
+    const waiting = pool.run(echoTask, new Uint8Array([7]), { deadlineMs: 20_000 });
+    assert.ok('failure' in (await stopped));
+    assert.deepEqual(await waiting, { value: new Uint8Array([7]) });
+  });
+});
+
+test('a pool that is closed while a thread of it starts lets it start', async () => {
+  const pool = new WorkerPool({ entry, maxThreads: 2 });
+  const [first] = await Promise.all([pool.run(echoTask, new Uint8Array([1])), pool.run(echoTask, new Uint8Array([2]))]);
+  assert.deepEqual(first, { value: new Uint8Array([1]) });
+  const begin = performance.now();
+  await pool.close();
+  assert.ok(performance.now() - begin < 4_000);
 });
 
 test('the queue of each kind of task is bounded, also while the first thread starts', async () => {

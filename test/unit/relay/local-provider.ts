@@ -6,7 +6,9 @@ import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import type { AttemptHandler, LocalRequest, LocalResponder, Target } from '../../../src/providers/provider.ts';
 import type { AnswerFilterMaker } from '../../../src/relay/answer-filter.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
-import { fixedPlan, type Step, stepAt } from '../../../src/routing/route-plan.ts';
+import type { HeavyTranslator } from '../../../src/relay/request-translation.ts';
+import type { StepHolds } from '../../../src/relay/run-context.ts';
+import { fixedPlan, type RoutePlan, type Step, stepAt } from '../../../src/routing/route-plan.ts';
 import { SharedCounters } from '../../../src/threads/shared-counters.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
 import { exampleTarget } from '../../support/targets.ts';
@@ -64,6 +66,12 @@ export interface RelayedOptions {
   /** Steps that lead elsewhere, instead of those that lead to the test. */
   readonly steps?: readonly [Step, ...Step[]];
   readonly filters?: readonly AnswerFilterMaker[];
+  /** Limits that its attempts wait for. */
+  readonly holds?: StepHolds;
+  /** What its plan says of second attempts. */
+  readonly hedging?: Pick<RoutePlan, 'mayHedge' | 'notHedged'>;
+  /** Instead of one that fails. */
+  readonly translateHeavy?: HeavyTranslator;
 }
 
 const opened: Relayed[] = [];
@@ -108,15 +116,15 @@ export class Relayed {
       exchange: this.exchange,
       dialect,
       peeked: this.peeked,
-      plan: fixedPlan(this.#steps),
+      plan: { ...fixedPlan(this.#steps), ...options.hedging },
       index: 0,
       settings: all,
       pools: this.#pools,
       sweeper: this.sweeper,
       sharedMemory: this.sharedMemory,
-      translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
+      translateHeavy: options.translateHeavy ?? (() => Promise.reject(new Error('nothing large is asked'))),
       heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
-      holds: undefined,
+      holds: options.holds,
       strictForm: false,
       cacheMarker: undefined,
       filters: options.filters ?? [],

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RouteTarget, RoutingSettings } from '../../../src/config/rules/routing-settings.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
+import { headerCredential } from '../../../src/providers/base/credential.ts';
+import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
+import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
+import type { Target } from '../../../src/providers/provider.ts';
 import { BalancedRoute } from '../../../src/routing/balanced-route.ts';
 import { HealthMemory } from '../../../src/routing/place.ts';
 import { NO_WAITS, type PlanContext, type RoutePlan, type Step } from '../../../src/routing/route-plan.ts';
@@ -23,6 +27,11 @@ const laws = {
   maxProbes: 4,
 };
 const FAILED = new GatewayError('upstream_failed');
+
+function mountsWith(key: string): Target['mounts'] {
+  const credential = headerCredential(['authorization', `Bearer ${key}`]);
+  return mountsOf([mountAt({ wire: openAiChatWire, url: 'https://provider.example', credential })]);
+}
 
 function context(more: Partial<PlanContext> = {}): PlanContext {
   return {
@@ -46,7 +55,8 @@ function context(more: Partial<PlanContext> = {}): PlanContext {
   };
 }
 
-function routeOf(routing: Partial<RoutingSettings> & { targets: RouteTarget[] }) {
+/** `keys`: credentials of each account. */
+function routeOf(routing: Partial<RoutingSettings> & { targets: RouteTarget[] }, keys: readonly string[] = ['']) {
   let now = 5_000;
   const memory = new HealthMemory(() => now);
   const make = (of: HealthMemory) =>
@@ -54,7 +64,8 @@ function routeOf(routing: Partial<RoutingSettings> & { targets: RouteTarget[] })
       model: 'group/model',
       isVirtual: true,
       routing: { strategy: 'weight', ...routing },
-      targetsOf: (name) => [{ ...exampleTarget, id: name, account: name.split('/')[0]! }],
+      targetsOf: (name) =>
+        keys.map((key) => ({ ...exampleTarget, id: name, account: name.split('/')[0]!, mounts: mountsWith(key) })),
       memory: of,
       laws,
     });
@@ -244,6 +255,35 @@ test('hedges are at most their share of the requests, over all threads', () => {
     if (made.mayHedge!()) hedges += 1;
   }
   assert.equal(hedges, 50);
+});
+
+test('a second attempt that did not begin is given back to the share of hedges', () => {
+  const { plan } = routeOf({
+    strategy: 'priority',
+    hedge: { after: 100, maxRatePercent: 5 },
+    targets: [target('a', { priority: 0 })],
+  });
+  const earned = Array.from({ length: 20 }, () => plan());
+  for (const made of earned) {
+    assert.equal(made.mayHedge!(), true, 'twenty requests have earned one');
+    assert.equal(made.step(1), undefined);
+    made.notHedged!();
+  }
+});
+
+test('a target beside which nothing could be asked still has its other credentials when it fails', () => {
+  const { plan } = routeOf(
+    {
+      strategy: 'priority',
+      hedge: { after: 100, maxRatePercent: 100 },
+      targets: [target('a', { priority: 0 })],
+    },
+    ['one', 'two'],
+  );
+  const made = plan();
+  assert.equal(made.mayHedge!(), true);
+  assert.equal(made.step(1), undefined, 'the same target is not asked beside itself');
+  assert.equal(made.step(1, 'limited')?.reason, 'other-credential');
 });
 
 test('a hedge after a percentile waits until enough answers told it', () => {
