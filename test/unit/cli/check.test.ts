@@ -41,7 +41,9 @@ test('sluice check prints a line for each fault of each file, and exits with 1',
 });
 
 test('sluice check exits with 0 for warnings alone, and says that they are warnings', async (t) => {
-  const result = await run(t, { 'a.yaml': 'type: sluice/server\nfeature_x: 1\noperator: {admin_key: a-literal-key-of-24-chars}' });
+  const result = await run(t, {
+    'a.yaml': 'type: sluice/server\nfeature_x: 1\noperator: {admin_key: a-literal-key-of-24-chars}',
+  });
   assert.equal(result.code, 0);
   assert.equal(result.err, '');
   assert.match(
