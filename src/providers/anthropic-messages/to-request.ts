@@ -5,6 +5,7 @@ import type { InferenceRequest, NativeTool, Tool } from '../../inference/request
 import { jsonBody } from '../base/json-body.ts';
 import { type OwnParameters, ownParameters } from '../base/openai-parameters.ts';
 import { webSearchOf } from '../base/web-search.ts';
+import { forcesTools, unforceable } from './forced-tools.ts';
 import { type ModelFamily, modelFamily } from './model-family.ts';
 import { outputSchema } from './output-schema.ts';
 import { type ThinkingFields, toThinking } from './thinking.ts';
@@ -20,9 +21,10 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
 export function messagesBody(request: InferenceRequest): OrError<JsonObject> {
   const extra = extraParameters(request);
   if (extra instanceof GatewayError) return extra;
-  const conversation = toConversation(request.messages);
-  if (conversation instanceof GatewayError) return conversation;
   const family = modelFamily(request.model);
+  const conversation = toConversation(request.messages, family);
+  if (conversation instanceof GatewayError) return conversation;
+  if (family.forcedTools === 'never' && forcesTools(request)) return unforceable();
   const format = outputFormat(request, family);
   if (format instanceof GatewayError) return format;
   const tools = toTools(request, family);

@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { changedMarkers } from '../../inference/cache-marker.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
+import { forcesTools, unforceable } from '../anthropic-messages/forced-tools.ts';
 import { outputSchema } from '../anthropic-messages/output-schema.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { type OwnParameters, ownParameters } from '../base/openai-parameters.ts';
@@ -25,6 +26,7 @@ export function toRequest(
   const tools = toolConfig(request);
   if (tools instanceof GatewayError) return tools;
   const fields = modelFields(request, target);
+  if (fields.unforceable === true && forcesTools(request)) return unforceable();
   const output = outputConfig(request, fields);
   if (output instanceof GatewayError) return output;
   const additional = { ...fields.additional, ...others.additional };

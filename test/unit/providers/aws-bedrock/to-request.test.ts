@@ -48,6 +48,18 @@ test('the least request to Bedrock holds the messages and nothing that was not a
   assert.deepEqual(sent({}), { messages: [helloTurn] });
 });
 
+test('a demand for a call goes to Claude on Bedrock without thinking before 4.8, and is refused where no model takes it', () => {
+  const forced = { tools: [f], tool_choice: 'required', reasoning_effort: 'high' };
+  const thinkingOf = (model: string) => sent(forced, model).additionalModelRequestFields;
+  const effort = { output_config: { effort: 'high' } };
+  assert.deepEqual(thinkingOf('anthropic.claude-opus-4-6-v1'), effort);
+  assert.deepEqual(thinkingOf('anthropic.claude-opus-4-8'), {
+    thinking: { type: 'adaptive', display: 'summarized' },
+    ...effort,
+  });
+  assert.deepEqual(refused(forced, 'us.anthropic.claude-opus-5-5'), ['unsupported_parameter', 'tool_choice']);
+});
+
 test('limits and sampling are Bedrock’s inferenceConfig', () => {
   const body = sent({ max_completion_tokens: 9, temperature: 0.5, top_p: 0.9, stop: ['a', ' '] }, NOVA);
   assert.deepEqual(body.inferenceConfig, { maxTokens: 9, temperature: 0.5, topP: 0.9, stopSequences: ['a'] });
