@@ -223,7 +223,8 @@ function pushFault(answer: JsonObject, name: string | undefined, out: InferenceE
   return false;
 }
 
-function failure(type: string | undefined, message: string, code?: unknown): InferenceEvent {
+/** What a provider says in the place of an answer, or in the middle of one. */
+export function failure(type: string | undefined, message: string, code?: unknown): InferenceEvent {
   const status = typeof code === 'number' && code >= 400 && code < 600 ? code : 502;
   return { type: 'error', status, errorType: type ?? 'upstream_error', message };
 }

@@ -5,7 +5,7 @@ import type { InferenceRequest, NativeTool, Tool, ToolChoice } from '../../infer
 import { jsonBody } from '../base/json-body.ts';
 import { boundOf, type WebSearch, webSearchOf } from '../base/web-search.ts';
 import type { MadeRequest } from '../provider.ts';
-import { effort, maxOutputTokens, sampling, user } from './model-limits.ts';
+import { effort, maxOutputTokens, refusesFunctionsInChat, sampling, user } from './model-limits.ts';
 import { toMessages } from './to-messages.ts';
 
 /**
@@ -39,7 +39,7 @@ export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
     max_tokens: maxOutputTokens(request),
     ...sampling(request),
     user: user(request),
-    reasoning_effort: effort(request),
+    reasoning_effort: tools.length > 0 && refusesFunctionsInChat(request.model) ? 'none' : effort(request),
     response_format: toResponseFormat(request.responseFormat),
     web_search_options: search && searchOptions(search),
   };
