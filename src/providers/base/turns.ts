@@ -7,7 +7,7 @@ export interface Turn<Block> {
   readonly role: 'user' | 'assistant';
   readonly results: Block[];
   readonly others: Block[];
-  /** Of system messages in the middle, where the provider takes them there: they stand behind this turn of the user's. */
+  /** Blocks of system messages in the middle, where the provider takes them there: they stand behind this turn of the user's. */
   readonly system: Block[];
 }
 
@@ -38,7 +38,7 @@ export interface BlockForm<Block> {
 export function turnsOf<Block>(source: readonly Message[], form: BlockForm<Block>): OrError<Turns<Block>> {
   const system: Block[] = [];
   const turns: Turn<Block>[] = [];
-  /** Of system messages behind an answer: they wait for the turn of the user's. */
+  /** Blocks of system messages behind an answer, which wait for the turn of the user's. */
   let waiting: Block[] = [];
   for (const message of source) {
     const blocks = form.toBlocks(message.parts);
