@@ -10,7 +10,7 @@ import {
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { FinishReason } from '../../inference/finish-reason.ts';
 import { markSignature } from '../../inference/signature.ts';
-import { failure } from '../openai-compatible/from-chunk.ts';
+import { failureOf } from '../openai-compatible/from-chunk.ts';
 import { toResponsesUsage } from '../openai-compatible/to-responses-usage.ts';
 import type { EventReader } from '../provider.ts';
 import { VENDOR } from './response-items.ts';
@@ -35,7 +35,7 @@ export class ResponseReader implements EventReader {
     if (data === '' || data === '[DONE]') return;
     const event = parseObject(data);
     if (event === undefined) {
-      out.push(failure('upstream_protocol', 'An event is not JSON.'));
+      out.push(failureOf({ type: 'upstream_protocol', message: 'An event is not JSON.' }));
       return;
     }
     this.#read(stringOf(event['type']) ?? name, event, out);
@@ -84,7 +84,7 @@ export class ResponseReader implements EventReader {
         if (response) this.#end(response, out);
         return;
       case 'error':
-        pushFailure(objectOf(event['error']) ?? event, out);
+        out.push(failureOf(objectOf(event['error']) ?? event));
     }
   }
 
@@ -140,7 +140,7 @@ export class ResponseReader implements EventReader {
     this.complete = true;
     const { error } = response;
     if (response['status'] === 'failed' || error) {
-      pushFailure(objectOf(error) ?? response, out);
+      out.push(failureOf(objectOf(error) ?? response));
       return;
     }
     const usage = toResponsesUsage(response['usage'], response);
@@ -168,9 +168,4 @@ function pushCitation(value: unknown, out: InferenceEvent[]): void {
   if (cited === undefined || url === undefined) return;
   const [title, start, end] = [stringOf(cited['title']), countOf(cited['start_index']), countOf(cited['end_index'])];
   out.push({ type: 'citation', url, title, start, end });
-}
-
-function pushFailure(error: JsonObject, out: InferenceEvent[]): void {
-  const type = stringOf(error['code']) ?? stringOf(error['type']);
-  out.push(failure(type, stringOf(error['message']) ?? 'It failed.', error['code']));
 }

@@ -172,10 +172,13 @@ test('a response of OpenAI that fails is a failure, and one that is cut is not c
   const error = { code: 'rate_limit_exceeded', message: 'Slow down.' };
   const failed = read(created, { type: 'response.failed', response: { status: 'failed', error } }).events.at(-1);
   assert.ok(failed?.type === 'error');
-  assert.deepEqual([failed.errorType, failed.message], ['rate_limit_exceeded', 'Slow down.']);
+  assert.deepEqual([failed.status, failed.errorType, failed.message], [429, 'rate_limit_exceeded', 'Slow down.']);
+  const overloaded = { error: { code: 'server_is_overloaded', message: 'Later.' } };
+  const chat = read(overloaded).events.at(-1);
+  assert.deepEqual(chat?.type === 'error' && chat.status, 503);
   for (const events of [[created, { type: 'error', ...error }], [{ type: 'error', ...error }]]) {
     const last = read(...events).events.at(-1);
-    assert.ok(last?.type === 'error' && last.message === 'Slow down.');
+    assert.ok(last?.type === 'error' && last.message === 'Slow down.' && last.status === 429);
   }
   assert.equal(read(created, { type: 'response.output_text.delta', delta: 'x' }).complete, false);
   assert.equal(openAiOwnChatWire.translation!.fromResponse(Buffer.from('[]')) instanceof GatewayError, true);
