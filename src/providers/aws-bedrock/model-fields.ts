@@ -54,6 +54,12 @@ export function cachePoints(model: string, target: Pick<TranslationTarget, 'id'>
   return !/claude/.test(name) && OTHER_VENDOR.test(name) ? 'none' : 'with-ttl';
 }
 
+/** Whether it may be Claude, whose signed reasoning no model of another vendor takes. */
+export function mayBeClaude(model: string, target: Pick<TranslationTarget, 'id'>): boolean {
+  const name = tellingName(model, target);
+  return /claude/.test(name) || !(/nova/.test(name) || OTHER_VENDOR.test(name));
+}
+
 /** Each vendor has its own word for it, and refuses others; of models that are not named here the effort cannot be set. */
 function effortField(model: string, effort: string | undefined): object | undefined {
   if (effort === undefined) return undefined;

@@ -25,6 +25,14 @@ const MAX_OUTPUT: readonly (readonly [RegExp, number])[] = [
 /** A longer `user` is a 400 at OpenAI: a digest of it tells users apart as well. */
 const MAX_USER_CHARACTERS = 64;
 
+/** Mistral's models, wherever they are served: "Unexpected role 'user' after role 'tool'". */
+const MISTRALS = /mistral|mixtral|ministral|magistral|devstral|codestral|pixtral/i;
+
+/** Whether nothing but an answer, or a further result, may stand behind the results of calls. */
+export function wantsAnswerBehindResults(model: string): boolean {
+  return MISTRALS.test(model);
+}
+
 /** Whether the model refuses functions in a chat unless it is told not to reason: both together are for Responses alone. */
 export function refusesFunctionsInChat(model: string): boolean {
   return REASONS_IN_RESPONSES.test(model);

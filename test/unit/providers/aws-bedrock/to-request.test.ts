@@ -175,6 +175,19 @@ test('signed thinking goes back to Bedrock as it came, and what is unsigned or a
   assert.deepEqual(turn(block(undefined), block(markSignature('gemini', 'Cg=='))), [{ text: 'Hi' }]);
 });
 
+test('what Claude signed goes to no model of another vendor on Bedrock', () => {
+  const thinking_blocks = [
+    { type: 'thinking', thinking: 'hm', signature: 'Sig+/==' },
+    { type: 'redacted_thinking', data: 'ZZ' },
+  ];
+  const messages = [...hello, { role: 'assistant', content: 'Hi', thinking_blocks }, ...hello];
+  const blocks = (model: string) => sent({ messages }, model).messages[1].content.length;
+  const others = [NOVA, 'openai.gpt-oss-120b-1:0', 'us.deepseek.r1-v1:0', 'minimax.minimax-m2'];
+  assert.deepEqual(others.map(blocks), [1, 1, 1, 1]);
+  const unnamed = 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2';
+  assert.deepEqual([CLAUDE, unnamed].map(blocks), [3, 3]);
+});
+
 test('every vendor on Bedrock is told the effort in its own words, and who has none is not told', () => {
   const fields = (model: string, reasoning_effort: string) =>
     sent({ reasoning_effort }, model).additionalModelRequestFields;
