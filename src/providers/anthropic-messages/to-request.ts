@@ -17,11 +17,16 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
   return body instanceof GatewayError ? body : { body: jsonBody(body), headers: [] };
 }
 
+/** The same for a host that takes no system messages in the middle, whatever the model. */
+export function toHostedRequest(request: InferenceRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
+  const body = messagesBody(request, { ...modelFamily(request.model), systemInMessages: false });
+  return body instanceof GatewayError ? body : { body: jsonBody(body), headers: [] };
+}
+
 /** The body before it is written: hosts that serve Claude under another address change a key or two of it. */
-export function messagesBody(request: InferenceRequest): OrError<JsonObject> {
+export function messagesBody(request: InferenceRequest, family = modelFamily(request.model)): OrError<JsonObject> {
   const extra = extraParameters(request);
   if (extra instanceof GatewayError) return extra;
-  const family = modelFamily(request.model);
   const conversation = toConversation(request.messages, family);
   if (conversation instanceof GatewayError) return conversation;
   if (family.forcedTools === 'never' && forcesTools(request)) return unforceable();

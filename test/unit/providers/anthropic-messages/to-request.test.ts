@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import { toInference } from '../../../../src/dialects/openai-chat/to-inference.ts';
-import { anthropicWire } from '../../../../src/providers/anthropic-messages/wire.ts';
+import { anthropicHostedWire, anthropicWire } from '../../../../src/providers/anthropic-messages/wire.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 
 const MODEL = 'claude-haiku-4-5-20251001';
@@ -10,10 +10,10 @@ const hello = [{ role: 'user', content: 'Hello' }];
 const user = { role: 'user', content: [{ type: 'text', text: 'Hello' }] };
 
 /** From the client's body to Anthropic's, as the relay does it. */
-function translate(body: object, model = MODEL) {
+function translate(body: object, model = MODEL, wire = anthropicWire) {
   const request = toInference(Buffer.from(JSON.stringify({ messages: hello, ...body })), model);
   assert.ok(!(request instanceof GatewayError), request instanceof GatewayError ? request.message : '');
-  return anthropicWire.translation!.toRequest(request, exampleTarget);
+  return wire.translation!.toRequest(request, exampleTarget);
 }
 
 function text(body: object, model?: string): string {
@@ -81,10 +81,10 @@ test('a system message in the middle stays behind its turn of the user’s where
   for (const model of [MODEL, 'claude-opus-4-7', 'claude-sonnet-5', 'claude-sonnet-latest']) {
     assert.deepEqual(places(model), inFront, model);
   }
-  const begun = sent({
-    messages: [...hello, { role: 'assistant', content: 'Hi' }, { role: 'system', content: 'end' }],
-  });
-  assert.deepEqual(begun.system, [{ type: 'text', text: 'end' }]);
+  const hosted = translate({ messages }, 'claude-opus-5', anthropicHostedWire);
+  assert.ok(!(hosted instanceof GatewayError) && !hosted.body.toString().includes('"role":"system"'));
+  const ended = [...hello, { role: 'assistant', content: 'Hi' }, { role: 'system', content: 'end' }];
+  assert.deepEqual(sent({ messages: ended }, 'claude-opus-5').system, [{ type: 'text', text: 'end' }]);
 });
 
 test('a demand for a call is refused by name where the model takes none, so that another target is asked', () => {
