@@ -3,12 +3,12 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { DialectBackground } from '../dialects/dialect.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
+import { KEEP_ALIVE } from '../relay/relay.ts';
 import type { ResponseKey } from '../store/background-responses.ts';
 import type { ResponseRows } from './response-rows.ts';
 
 /** How often it is looked whether further events are kept. */
 const POLL_MS = 200;
-const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 /** Statuses of an answer whose last event holds all of it. */
 const TOLD_ENDS: ReadonlySet<unknown> = new Set(['completed', 'incomplete', 'failed', 'cancelled']);
 const NUMBER = /"sequence_number"\s*:\s*(\d{1,9})/;

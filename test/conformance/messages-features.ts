@@ -67,6 +67,12 @@ export const MESSAGE_FEATURES: readonly Feature[] = [
     beside: loop(),
     declared: 'cccr',
   },
+  {
+    name: 'PDF in a result',
+    body: loop({ content: [{ type: 'document', source: source('application/pdf') }] }),
+    beside: loop(),
+    declared: 'cccr',
+  },
   { name: '`tool_choice: any`', body: { tool_choice: { type: 'any' } }, beside, declared: 'cccc' },
   { name: '`tool_choice: tool`', body: { tool_choice: { type: 'tool', name: 'f' } }, beside, declared: 'cccc' },
   { name: '`tool_choice: none`', body: { tool_choice: { type: 'none' } }, beside, declared: 'cccc' },

@@ -105,7 +105,7 @@ export const RESPONSE_FEATURES: readonly Feature[] = [
     name: 'reasoning that its vendor signed',
     body: behind(reasoning(encryptedContent({ text: 'So.', signature: 'U2ln' })), said),
     beside: behind(said),
-    declared: 'cclcl',
+    declared: 'cclll',
   },
   { name: 'reasoning of OpenAI', body: behind(reasoning('gAAAAABk'), said), beside: behind(said), declared: 'clllc' },
   {

@@ -285,6 +285,26 @@ describe('an answer in the background', () => {
     await ended(mine.id);
   });
 
+  test('events of an answer in the background that is silent are kept alive by lines that end no event', async (t) => {
+    rest();
+    const silent = await start({ server: { threads: 1, keepalive_comment_ms: 50 } });
+    t.after(() => silent[Symbol.asyncDispose]());
+    const answer = await fetch(`${silent.url}/v1/responses`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'chats/slow', input: 'Hi', background: true, stream: true }),
+    });
+    let told = '';
+    for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+      told += chunk;
+      if (told.includes(': keep-alive')) goOn.open();
+    }
+    // SDKs for Go and Python take an empty line behind a comment for an event without data, and fail.
+    assert.match(told, /^: keep-alive\n(?!\n)/m);
+    assert.doesNotMatch(told, /keep-alive\n\n/);
+    assert.match(told, /"type":"response\.completed"/);
+  });
+
   test('an answer in the background is failed when its gateway stops before its end, and says so after the restart', async () => {
     rest();
     const one = await start({ server: { threads: 1, timeouts: { drain_ms: 300 } } });

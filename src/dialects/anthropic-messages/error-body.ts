@@ -13,6 +13,9 @@ const TYPE_OF_STATUS: ReadonlyMap<number, string> = new Map([
   [504, 'timeout_error'],
 ]);
 
+/** SDKs and agents tell by the type whether to try again. Another vendor's word (`RESOURCE_EXHAUSTED`) means nothing to them. */
+const TYPES: ReadonlySet<string> = new Set([...TYPE_OF_STATUS.values(), 'api_error']);
+
 /** `{"type": "error", "error": {type, message}}`, for an answer that has not begun. */
 export function errorBody(error: GatewayError, exchangeId?: string): Buffer {
   return Buffer.from(errorJson(error, exchangeId));
@@ -25,9 +28,12 @@ export function errorEvent(error: GatewayError, exchangeId?: string): Buffer {
 
 function errorJson(error: GatewayError, exchangeId: string | undefined): string {
   const { status, context } = error;
-  const type =
-    context.upstreamType ?? TYPE_OF_STATUS.get(status) ?? (status < 500 ? 'invalid_request_error' : 'api_error');
+  const type = TYPES.has(context.upstreamType ?? '') ? context.upstreamType : typeOfStatus(status);
   // A provider's own verdict stands as it said it; to ours we add what can be done.
   const message = error.code === 'upstream_rejected' ? error.message : `${error.message} ${error.rule.remedy}`;
   return JSON.stringify({ type: 'error', error: { type, message }, request_id: exchangeId });
+}
+
+function typeOfStatus(status: number): string {
+  return TYPE_OF_STATUS.get(status) ?? (status < 500 ? 'invalid_request_error' : 'api_error');
 }

@@ -19,6 +19,10 @@ export interface ModelFamily {
   sampling: 'all' | 'one' | 'none';
   /** output_config.format and strict tools. */
   structuredOutputs: boolean;
+  /** Whether a request may demand a call. `bedrock-unthinking`: Bedrock takes the demand only where nothing asks for thinking. */
+  forcedTools: 'always' | 'bedrock-unthinking' | 'never';
+  /** Takes messages of the role `system` behind those of the user. */
+  systemInMessages: boolean;
 }
 
 const NOT_CLAUDE: ModelFamily = {
@@ -29,6 +33,8 @@ const NOT_CLAUDE: ModelFamily = {
   hasExtraHighEffort: false,
   sampling: 'all',
   structuredOutputs: true,
+  forcedTools: 'always',
+  systemInMessages: false,
 };
 
 // claude-3-5-sonnet-20241022 (version first, until 3.7) and claude-opus-4-5-20251101 (family first, since 4).
@@ -56,14 +62,30 @@ function claude(family: string, major: number, minor: number): ModelFamily {
     hasExtraHighEffort: version >= 407,
     sampling: version < 401 ? 'all' : version < 407 ? 'one' : 'none',
     structuredOutputs: version >= 405 || (family === 'opus' && version === 401),
+    forcedTools: forcedTools(family, version),
+    systemInMessages: systemInMessages(family, version),
   };
+}
+
+/** A name without a version is asked: its provider says it where it refuses. */
+function forcedTools(family: string, version: number): ModelFamily['forcedTools'] {
+  if (version < 408) return 'bedrock-unthinking';
+  if (version >= NEWEST * 100 || family === 'haiku') return 'always';
+  return version >= (family === 'fable' || family === 'mythos' ? 501 : 505) ? 'never' : 'always';
+}
+
+/** https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages */
+function systemInMessages(family: string, version: number): boolean {
+  if (version >= NEWEST * 100) return false;
+  if (family === 'opus') return version >= 408;
+  return version >= (family === 'fable' || family === 'mythos' ? 500 : 505);
 }
 
 function maxOutputTokens(family: string, version: number): number {
   if (version < 305) return 4096;
   if (version < 307) return 8192;
   if (family === 'opus' && version < 405) return 32_000;
-  if (family === 'haiku' || version < 406) return 64_000;
+  if (version < (family === 'haiku' ? 505 : 406)) return 64_000;
   return 128_000;
 }
 

@@ -1,5 +1,6 @@
 import type { InferenceRequest, Message } from '../../inference/request.ts';
 import { plainSignature } from '../../inference/signature.ts';
+import { forcesTools } from './forced-tools.ts';
 import type { ModelFamily } from './model-family.ts';
 
 /** What the body says about thinking. */
@@ -57,8 +58,7 @@ function adaptiveEffort({ effort, budgetTokens }: Reasoning, family: ModelFamily
 }
 
 function budgeted(request: InferenceRequest, reasoning: Reasoning, maxTokens: number): ThinkingFields {
-  const forced = request.toolChoice?.type === 'required' || request.toolChoice?.type === 'tool';
-  if (forced || maxTokens <= MIN_BUDGET_TOKENS || lacksThinking(request.messages)) return {};
+  if (forcesTools(request) || maxTokens <= MIN_BUDGET_TOKENS || lacksThinking(request.messages)) return {};
   const wanted = reasoning.budgetTokens ?? effortBudget(reasoning.effort, maxTokens);
   const budget = Math.max(MIN_BUDGET_TOKENS, Math.min(wanted, maxTokens - 1));
   return { thinking: { type: 'enabled', budget_tokens: budget } };

@@ -5,6 +5,7 @@ import type { InferenceRequest, NativeTool, Tool } from '../../inference/request
 import { jsonBody } from '../base/json-body.ts';
 import { type OwnParameters, ownParameters } from '../base/openai-parameters.ts';
 import { webSearchOf } from '../base/web-search.ts';
+import { forcesTools, unforceable } from './forced-tools.ts';
 import { type ModelFamily, modelFamily } from './model-family.ts';
 import { outputSchema } from './output-schema.ts';
 import { type ThinkingFields, toThinking } from './thinking.ts';
@@ -16,13 +17,19 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
   return body instanceof GatewayError ? body : { body: jsonBody(body), headers: [] };
 }
 
+/** The same for a host that takes no system messages in the middle, whatever the model. */
+export function toHostedRequest(request: InferenceRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
+  const body = messagesBody(request, { ...modelFamily(request.model), systemInMessages: false });
+  return body instanceof GatewayError ? body : { body: jsonBody(body), headers: [] };
+}
+
 /** The body before it is written: hosts that serve Claude under another address change a key or two of it. */
-export function messagesBody(request: InferenceRequest): OrError<JsonObject> {
+export function messagesBody(request: InferenceRequest, family = modelFamily(request.model)): OrError<JsonObject> {
   const extra = extraParameters(request);
   if (extra instanceof GatewayError) return extra;
-  const conversation = toConversation(request.messages);
+  const conversation = toConversation(request.messages, family);
   if (conversation instanceof GatewayError) return conversation;
-  const family = modelFamily(request.model);
+  if (family.forcedTools === 'never' && forcesTools(request)) return unforceable();
   const format = outputFormat(request, family);
   if (format instanceof GatewayError) return format;
   const tools = toTools(request, family);

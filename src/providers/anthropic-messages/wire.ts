@@ -2,7 +2,7 @@ import type { Wire } from '../provider.ts';
 import { eventReader } from './from-event.ts';
 import { fromResponse } from './from-response.ts';
 import { toError } from './to-error.ts';
-import { toRequest } from './to-request.ts';
+import { toHostedRequest, toRequest } from './to-request.ts';
 import { toUsage } from './to-usage.ts';
 
 /** The Messages API. https://platform.claude.com/docs/en/api/messages */
@@ -17,4 +17,15 @@ export const anthropicWire: Wire = {
   toUsage,
   toError,
   translation: { toRequest, fromResponse, eventReader },
+};
+
+/**
+ * The same at hosts that serve Claude without system messages in the middle: Foundry, and Snowflake as far as is known.
+ * https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
+ */
+export const anthropicHostedWire: Wire = {
+  ...anthropicWire,
+  name: 'anthropic-messages-hosted',
+  envelope: { form: anthropicWire.name },
+  translation: { toRequest: toHostedRequest, fromResponse, eventReader },
 };

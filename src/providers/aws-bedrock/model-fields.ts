@@ -1,4 +1,5 @@
 import type { InferenceRequest } from '../../inference/request.ts';
+import { forcesTools } from '../anthropic-messages/forced-tools.ts';
 import { modelFamily } from '../anthropic-messages/model-family.ts';
 import { toThinking } from '../anthropic-messages/thinking.ts';
 import type { TranslationTarget } from '../provider.ts';
@@ -10,6 +11,8 @@ export interface ModelFields {
   readonly additional: Record<string, unknown>;
   /** Understands `outputConfig.textFormat`. */
   readonly structuredOutputs: boolean;
+  /** Refuses a request that demands a call. */
+  readonly unforceable?: boolean;
 }
 
 /** ARNs that say which model they stand for. Those of application profiles, imported and provisioned models do not. */
@@ -51,6 +54,12 @@ export function cachePoints(model: string, target: Pick<TranslationTarget, 'id'>
   return !/claude/.test(name) && OTHER_VENDOR.test(name) ? 'none' : 'with-ttl';
 }
 
+/** Whether it may be Claude, whose signed reasoning no model of another vendor takes. */
+export function mayBeClaude(model: string, target: Pick<TranslationTarget, 'id'>): boolean {
+  const name = tellingName(model, target);
+  return /claude/.test(name) || !(/nova/.test(name) || OTHER_VENDOR.test(name));
+}
+
 /** Each vendor has its own word for it, and refuses others; of models that are not named here the effort cannot be set. */
 function effortField(model: string, effort: string | undefined): object | undefined {
   if (effort === undefined) return undefined;
@@ -65,7 +74,9 @@ function claude(request: InferenceRequest): ModelFields {
   const family = modelFamily(request.model);
   const { temperature, topP, topK } = request;
   // Where the client set no bound Bedrock's own stands, but a budget to think must fit below it.
-  const { thinking, effort } = toThinking(request, family, request.maxOutputTokens ?? family.maxOutputTokens);
+  const asked = toThinking(request, family, request.maxOutputTokens ?? family.maxOutputTokens);
+  const { effort } = asked;
+  const thinking = family.forcedTools === 'bedrock-unthinking' && forcesTools(request) ? undefined : asked.thinking;
   const thinks = thinking?.budget_tokens !== undefined;
   const additional: Record<string, unknown> = {};
   if (thinking) additional['thinking'] = thinking;
@@ -82,6 +93,7 @@ function claude(request: InferenceRequest): ModelFields {
       : {},
     additional,
     structuredOutputs: family.structuredOutputs,
+    unforceable: family.forcedTools === 'never',
   };
 }
 

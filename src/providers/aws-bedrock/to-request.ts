@@ -2,12 +2,13 @@ import { objectOf, stringOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { changedMarkers } from '../../inference/cache-marker.ts';
-import type { InferenceRequest } from '../../inference/request.ts';
+import type { InferenceRequest, Message } from '../../inference/request.ts';
+import { forcesTools, unforceable } from '../anthropic-messages/forced-tools.ts';
 import { outputSchema } from '../anthropic-messages/output-schema.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { type OwnParameters, ownParameters } from '../base/openai-parameters.ts';
 import type { TranslationTarget } from '../provider.ts';
-import { cachePoints, type ModelFields, modelFields } from './model-fields.ts';
+import { cachePoints, type ModelFields, mayBeClaude, modelFields } from './model-fields.ts';
 import { toConversation } from './to-messages.ts';
 import { toolConfig } from './to-tools.ts';
 
@@ -20,11 +21,13 @@ export function toRequest(
   const request = points === 'with-ttl' ? asked : changedMarkers(asked, () => (points === 'plain' ? PLAIN : undefined));
   const others = otherParameters(request.extra);
   if (others instanceof GatewayError) return others;
-  const conversation = toConversation(request.messages);
+  const messages = mayBeClaude(asked.model, target) ? request.messages : request.messages.map(withoutReasoning);
+  const conversation = toConversation(messages);
   if (conversation instanceof GatewayError) return conversation;
   const tools = toolConfig(request);
   if (tools instanceof GatewayError) return tools;
   const fields = modelFields(request, target);
+  if (fields.unforceable === true && forcesTools(request)) return unforceable();
   const output = outputConfig(request, fields);
   if (output instanceof GatewayError) return output;
   const additional = { ...fields.additional, ...others.additional };
@@ -44,6 +47,12 @@ export function toRequest(
     additionalModelRequestFields: Object.keys(additional).length > 0 ? additional : undefined,
   };
   return { body: jsonBody(body), headers: [] };
+}
+
+/** A turn of Claude's, for a model that would refuse what Claude signed. */
+function withoutReasoning(message: Message): Message {
+  const parts = message.parts.filter(({ type }) => type !== 'reasoning' && type !== 'redacted-reasoning');
+  return parts.length === message.parts.length ? message : { ...message, parts };
 }
 
 /** A cache marker without a lifetime. */

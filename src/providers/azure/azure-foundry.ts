@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { optionalKey, text } from '../../config/scalar-schema.ts';
-import { anthropicWire } from '../anthropic-messages/wire.ts';
+import { anthropicHostedWire } from '../anthropic-messages/wire.ts';
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
@@ -41,7 +41,7 @@ type Model = Account['integrations'][number];
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [...AZURE_WIRES, anthropicWire],
+  wires: [...AZURE_WIRES, anthropicHostedWire],
   probe: azureProbe,
   tokenSources(checked) {
     const account = schema.parse(checked);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { restricting } from '../../config/scalar-schema.ts';
-import { anthropicWire } from '../anthropic-messages/wire.ts';
+import { anthropicHostedWire } from '../anthropic-messages/wire.ts';
 import type { MountSetup } from '../base/mount.ts';
 import {
   openAiImageEditsWire,
@@ -103,10 +103,10 @@ export function azurePlaces(
     case 'claude':
       return [
         {
-          wire: anthropicWire,
+          wire: anthropicHostedWire,
           url: base,
           headers: ['anthropic-version', '2023-06-01'],
-          path: (target, request) => `${prefix}/anthropic${anthropicWire.path(target, request)}`,
+          path: (target, request) => `${prefix}/anthropic${anthropicHostedWire.path(target, request)}`,
         },
       ];
     case 'deployments':

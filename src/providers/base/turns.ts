@@ -7,10 +7,12 @@ export interface Turn<Block> {
   readonly role: 'user' | 'assistant';
   readonly results: Block[];
   readonly others: Block[];
+  /** Blocks of system messages in the middle, where the provider takes them there: they stand behind this turn of the user's. */
+  readonly system: Block[];
 }
 
 export interface Turns<Block> {
-  /** Blocks of system and developer messages, wherever they stood. */
+  /** Blocks of system and developer messages: those in front, or all, wherever they stood. */
   readonly system: Block[];
   /** Roles alternate. */
   readonly turns: Turn<Block>[];
@@ -21,6 +23,11 @@ export interface BlockForm<Block> {
   readonly provider: string;
   toBlocks(parts: readonly Part[]): OrError<Block[]>;
   isResult(block: Block): boolean;
+  /**
+   * Whether system messages in the middle stay there, behind the turn of the user's that they stand in or before. In front they
+   * would change what the provider's cache holds, and what newer models of Anthropic's bind their thinking to.
+   */
+  readonly systemInMessages?: boolean;
 }
 
 /**
@@ -31,22 +38,28 @@ export interface BlockForm<Block> {
 export function turnsOf<Block>(source: readonly Message[], form: BlockForm<Block>): OrError<Turns<Block>> {
   const system: Block[] = [];
   const turns: Turn<Block>[] = [];
+  /** Blocks of system messages behind an answer, which wait for the turn of the user's. */
+  let waiting: Block[] = [];
   for (const message of source) {
     const blocks = form.toBlocks(message.parts);
     if (blocks instanceof GatewayError) return blocks;
     if (blocks.length === 0) continue;
+    let turn = turns.at(-1);
     if (message.role === 'system' || message.role === 'developer') {
-      for (const block of blocks) system.push(block);
+      const inMiddle = form.systemInMessages === true && turn !== undefined;
+      const place = !inMiddle ? system : turn?.role === 'user' ? turn.system : waiting;
+      for (const block of blocks) place.push(block);
       continue;
     }
     const role = message.role === 'assistant' ? 'assistant' : 'user';
-    let turn = turns.at(-1);
     if (turn?.role !== role) {
-      turn = { role, results: [], others: [] };
+      turn = { role, results: [], others: [], system: role === 'user' ? waiting : [] };
+      if (role === 'user') waiting = [];
       turns.push(turn);
     }
     for (const block of blocks) (form.isResult(block) ? turn.results : turn.others).push(block);
   }
+  for (const block of waiting) system.push(block);
   if (turns.length > 0) return { system, turns };
   return new GatewayError('unsupported_parameter', {
     param: 'messages',

@@ -2,8 +2,9 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Message, Part } from '../../inference/request.ts';
 import { ownSignature } from '../../inference/signature.ts';
+import { contentOf, turnsOf } from '../base/turns.ts';
 import type { ModelFamily } from './model-family.ts';
-import { type CalledNames, type GeminiPart, toPart } from './to-parts.ts';
+import { CalledFunctions, type GeminiPart, toPart } from './to-parts.ts';
 import { VENDOR } from './vendor.ts';
 
 /** https://ai.google.dev/api/caching#Content */
@@ -25,50 +26,46 @@ const NO_SIGNATURE = 'skip_thought_signature_validator';
 
 /**
  * System and developer messages go into the system instruction, wherever they stood. Neighbours of one role become one
- * content, so that the results of parallel calls stand together behind their calls, as Gemini demands.
+ * content, so that the results of parallel calls stand together behind their calls, as Gemini demands. Ids are not sent,
+ * so Gemini tells two calls of one function apart by their order alone: results stand in the order of the calls,
+ * wherever the client put them.
  */
 export function toConversation(messages: readonly Message[], family: ModelFamily): OrError<Conversation> {
-  const called = calledNames(messages);
-  const system: GeminiPart[] = [];
-  const contents: Content[] = [];
-  for (const message of messages) {
-    const parts = toParts(message.parts, called);
-    if (parts instanceof GatewayError) return parts;
-    if (parts.length === 0) continue;
-    if (message.role === 'system' || message.role === 'developer') {
-      for (const part of parts) system.push(part);
-      continue;
-    }
-    const role = message.role === 'assistant' ? 'model' : 'user';
-    if (role === 'model' && family.needsSignatures) sign(parts);
-    const last = contents.at(-1);
-    if (last?.role === role) for (const part of parts) last.parts.push(part);
-    else contents.push({ role, parts });
-  }
-  if (contents.length > 0) return { system, contents };
-  return new GatewayError('unsupported_parameter', {
-    param: 'messages',
-    detail: 'Gemini needs a message of the user or the assistant that is not empty.',
+  const called = new CalledFunctions();
+  const places = new Map<GeminiPart, number>();
+  const conversation = turnsOf(messages, {
+    provider: 'Gemini',
+    toBlocks(parts) {
+      const made = toParts(parts, called, places);
+      if (!(made instanceof GatewayError) && family.needsSignatures) sign(made);
+      return made;
+    },
+    isResult: (part) => places.has(part),
   });
-}
-
-function calledNames(messages: readonly Message[]): CalledNames {
-  const names = new Map<string, string>();
-  for (const { parts } of messages) {
-    for (const part of parts) if (part.type === 'tool-call') names.set(part.id, part.name);
-  }
-  return names;
+  if (conversation instanceof GatewayError) return conversation;
+  const contents = conversation.turns.map((turn): Content => {
+    turn.results.sort((one, other) => places.get(one)! - places.get(other)!);
+    return { role: turn.role === 'assistant' ? 'model' : 'user', parts: contentOf(turn) };
+  });
+  return { system: conversation.system, contents };
 }
 
 /** A signature that came behind a text stands in the conversation before it, as reasoning: it goes back onto that text. */
-function toParts(parts: readonly Part[], called: CalledNames): OrError<GeminiPart[]> {
+function toParts(
+  parts: readonly Part[],
+  called: CalledFunctions,
+  places: Map<GeminiPart, number>,
+): OrError<GeminiPart[]> {
   const out: GeminiPart[] = [];
   let signature: string | undefined;
   for (const part of parts) {
     if (part.type === 'reasoning') signature = ownSignature(VENDOR, part.signature) ?? signature;
+    if (part.type === 'tool-call') called.add(part.id, part.name);
     const made = toPart(part, called);
     if (made instanceof GatewayError) return made;
     if (made === undefined) continue;
+    const place = part.type === 'tool-result' ? called.get(part.toolCallId)?.place : undefined;
+    if (place !== undefined) places.set(made, place);
     if (signature !== undefined && made['thoughtSignature'] === undefined) {
       made['thoughtSignature'] = signature;
       signature = undefined;

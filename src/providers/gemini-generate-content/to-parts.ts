@@ -9,11 +9,30 @@ import { VENDOR } from './vendor.ts';
 /** A `Part` as it goes into the body. https://ai.google.dev/api/caching#Part */
 export type GeminiPart = Record<string, unknown>;
 
-/** The name of a function by the id of its call: results are sent under the name, ids are not sent at all. */
-export type CalledNames = ReadonlyMap<string, string>;
+/** A call of a function: its results are sent under the name, and no id is sent at all. */
+interface CalledFunction {
+  readonly name: string;
+  /** How many calls stand before it in the conversation. */
+  readonly place: number;
+}
+
+/** The calls so far. An id may come again in a later step, for another function: it means the latest. */
+export class CalledFunctions {
+  readonly #byId = new Map<string, CalledFunction>();
+  #count = 0;
+
+  add(id: string, name: string): void {
+    this.#byId.set(id, { name, place: this.#count });
+    this.#count += 1;
+  }
+
+  get(id: string): CalledFunction | undefined {
+    return this.#byId.get(id);
+  }
+}
 
 /** Undefined: the part says nothing that Gemini would take. */
-export function toPart(part: Part, called: CalledNames): OrError<GeminiPart | undefined> {
+export function toPart(part: Part, called: CalledFunctions): OrError<GeminiPart | undefined> {
   switch (part.type) {
     case 'text':
     case 'refusal':
@@ -55,15 +74,21 @@ function argumentsOf(text: string): unknown {
 }
 
 /** Text is put under `output` (or `error`), a JSON object is the response itself. https://ai.google.dev/api/caching#FunctionResponse */
-function functionResponse(part: Extract<Part, { type: 'tool-result' }>, called: CalledNames): OrError<GeminiPart> {
-  const name = called.get(part.toolCallId);
+function functionResponse(part: Extract<Part, { type: 'tool-result' }>, called: CalledFunctions): OrError<GeminiPart> {
+  const name = called.get(part.toolCallId)?.name;
   if (name === undefined) {
     const detail = `The tool message for call "${part.toolCallId.slice(0, 100)}" has no such call before it; Gemini wants the name of its function.`;
     return new GatewayError('invalid_parameter', { param: 'messages', detail });
   }
-  const text = part.parts.map((each) => ('text' in each ? each.text : '')).join('');
-  const media = part.parts.flatMap((each) => (each.type === 'image' ? [toPart(each, called)] : []));
-  for (const each of media) if (each instanceof GatewayError) return each;
+  const texts: string[] = [];
+  const media: GeminiPart[] = [];
+  for (const each of part.parts) {
+    const made = 'text' in each ? undefined : toPart(each, called);
+    if (made instanceof GatewayError) return made;
+    if ('text' in each) texts.push(each.text);
+    else if (made !== undefined) media.push(made);
+  }
+  const text = texts.join('\n');
   const response = part.isError ? { error: text } : (objectFrom(text) ?? { output: text });
   return { functionResponse: { name, response, parts: media.length > 0 ? media : undefined } };
 }

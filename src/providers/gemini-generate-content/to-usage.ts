@@ -19,7 +19,7 @@ export function toUsage(value: unknown, answer: JsonObject = NOTHING_BESIDE): Us
   const [promptDetails, candidatesDetails] = [value['promptTokensDetails'], value['candidatesTokensDetails']];
   return {
     inputTokens: prompt === undefined ? undefined : sum(prompt, countOf(value['toolUsePromptTokenCount'])),
-    outputTokens: sum(candidates, thoughts),
+    outputTokens: sum(candidates, thoughts) ?? (hasEnded(answer) ? besidePrompt(value) : undefined),
     cacheReadInputTokens: countOf(value['cachedContentTokenCount']),
     reasoningOutputTokens: thoughts,
     audioInputTokens: ofModality(promptDetails, 'AUDIO'),
@@ -32,6 +32,19 @@ export function toUsage(value: unknown, answer: JsonObject = NOTHING_BESIDE): Us
     }),
     servedAs: servedAs({ serviceTier: tierOf(value['serviceTier'] ?? value['trafficType']) }),
   };
+}
+
+/** Google leaves out counts that are 0: an answer without a token is told by a total that is the prompt's alone. */
+function besidePrompt(value: JsonObject): number | undefined {
+  const total = countOf(value['totalTokenCount']);
+  const input = sum(countOf(value['promptTokenCount']), countOf(value['toolUsePromptTokenCount']));
+  return total === undefined || input === undefined || total < input ? undefined : total - input;
+}
+
+/** Before the end of a stream the counts of what was said so far may be missing, and are not 0. */
+function hasEnded({ candidates, promptFeedback }: JsonObject): boolean {
+  if (!isArray(candidates) || candidates.length === 0) return promptFeedback !== undefined;
+  return candidates.every((candidate) => objectOf(candidate)?.['finishReason'] !== undefined);
 }
 
 function rareCounts(rare: RareCounts): RareCounts | undefined {

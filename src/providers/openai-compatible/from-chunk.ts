@@ -12,6 +12,7 @@ import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { FinishReason, UnifiedFinishReason } from '../../inference/finish-reason.ts';
 import type { EventReader } from '../provider.ts';
+import { statusOfWord } from './to-error.ts';
 import { toUsage } from './to-usage.ts';
 
 /** https://platform.openai.com/docs/api-reference/chat/object */
@@ -36,11 +37,15 @@ export function eventReader(): EventReader {
 const UNIFIED: ReadonlyMap<string, UnifiedFinishReason> = new Map([
   ['stop', 'stop'],
   ['eos', 'stop'],
+  ['eos_token', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['end_turn', 'stop'],
   ['length', 'length'],
   ['max_tokens', 'length'],
   ['model_length', 'length'],
   ['tool_calls', 'tool-calls'],
   ['function_call', 'tool-calls'],
+  ['tool_use', 'tool-calls'],
   ['content_filter', 'content-filter'],
   ['sensitive', 'content-filter'],
   ['pause', 'pause'],
@@ -67,8 +72,8 @@ class ChunkReader implements EventReader {
     }
     const chunk = parseObject(data);
     if (chunk === undefined) {
-      if (name === 'error') out.push(failure(undefined, data));
-      else if (data !== '') out.push(failure('upstream_protocol', 'An event is not JSON.'));
+      if (name === 'error') out.push(failureOf({ message: data }));
+      else if (data !== '') out.push(failureOf({ type: 'upstream_protocol', message: 'An event is not JSON.' }));
       return;
     }
     if (pushFault(chunk, name, out)) return;
@@ -199,27 +204,29 @@ function argumentsOf(value: unknown): string {
 function pushFault(answer: JsonObject, name: string | undefined, out: InferenceEvent[]): boolean {
   const { error, choices } = answer;
   if (error) {
-    const told = objectOf(error);
-    const message = stringOf(told?.['message']) ?? (typeof error === 'string' ? error : 'It failed.');
-    out.push(failure(stringOf(told?.['code']) ?? stringOf(told?.['type']), message, told?.['code']));
+    out.push(failureOf(objectOf(error) ?? { message: error }));
     return true;
   }
   if (name === 'error' || answer['object'] === 'error') {
-    out.push(failure(stringOf(answer['type']), stringOf(answer['message']) ?? 'It failed.', answer['code']));
+    out.push(failureOf(answer));
     return true;
   }
   if (!isArray(choices)) return false;
   for (const choice of choices) {
     const fault = objectOf(choice)?.['error'];
     if (fault || objectOf(choice)?.['finish_reason'] === 'error') {
-      out.push(failure(stringOf(objectOf(fault)?.['code']), stringOf(objectOf(fault)?.['message']) ?? 'It failed.'));
+      out.push(failureOf(objectOf(fault) ?? {}));
       return true;
     }
   }
   return false;
 }
 
-function failure(type: string | undefined, message: string, code?: unknown): InferenceEvent {
-  const status = typeof code === 'number' && code >= 400 && code < 600 ? code : 502;
-  return { type: 'error', status, errorType: type ?? 'upstream_error', message };
+/** What a provider says in the place of an answer, or in the middle of one; a code that is a number is a status. */
+export function failureOf({ code, type, message }: JsonObject): InferenceEvent {
+  const [word, kind] = [stringOf(code), stringOf(type)];
+  const status =
+    typeof code === 'number' && code >= 400 && code < 600 ? code : (statusOfWord(word) ?? statusOfWord(kind));
+  const errorType = word ?? kind ?? 'upstream_error';
+  return { type: 'error', status: status ?? 502, errorType, message: stringOf(message) ?? 'It failed.' };
 }

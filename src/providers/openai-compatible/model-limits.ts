@@ -12,6 +12,8 @@ const OPENAI = /(^|\/)(gpt-\d|chatgpt-|o[134](-|$))/;
 /** Those that are known to take `reasoning_effort`; others answer a word for it with 400. */
 const TAKES_EFFORT =
   /(^|[/.:])(gpt-[5-9](?!\d)(?!.*-chat)|o[134](-|$)|gpt-oss|gemini-(2\.5|[3-9])|grok-(3-mini|4\.[3-9])|glm-(5[.p][2-9]|[6-9])|kimi-k[3-9]|magistral|qwen-?3|deepseek)/i;
+/** https://developers.openai.com/api/docs/guides/reasoning: under these names OpenAI and Azure serve them. */
+const REASONS_IN_RESPONSES = /^gpt-(5\.[4-9]|[6-9](?!\d))(?!.*-(chat|search))/;
 /** The most that they write; more is a 400. https://platform.openai.com/docs/models */
 const MAX_OUTPUT: readonly (readonly [RegExp, number])[] = [
   [/(^|\/)gpt-4o/, 16_384],
@@ -22,6 +24,19 @@ const MAX_OUTPUT: readonly (readonly [RegExp, number])[] = [
 ];
 /** A longer `user` is a 400 at OpenAI: a digest of it tells users apart as well. */
 const MAX_USER_CHARACTERS = 64;
+
+/** Mistral's models, wherever they are served: "Unexpected role 'user' after role 'tool'". */
+const MISTRALS = /mistral|mixtral|ministral|magistral|devstral|codestral|pixtral/i;
+
+/** Whether nothing but an answer, or a further result, may stand behind the results of calls. */
+export function wantsAnswerBehindResults(model: string): boolean {
+  return MISTRALS.test(model);
+}
+
+/** Whether the model refuses functions in a chat unless it is told not to reason: both together are for Responses alone. */
+export function refusesFunctionsInChat(model: string): boolean {
+  return REASONS_IN_RESPONSES.test(model);
+}
 
 export function maxOutputTokens({ model, maxOutputTokens: asked }: InferenceRequest): number | undefined {
   const most = MAX_OUTPUT.find(([models]) => models.test(model))?.[1];

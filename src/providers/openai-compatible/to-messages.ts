@@ -39,6 +39,17 @@ export function toMessages(source: readonly Message[]): OrError<ChatMessage[]> {
   return messages;
 }
 
+/** What stands where a model wants an answer to results before anything else is said; an empty one is refused. */
+const BRIDGE: ChatMessage = { role: 'assistant', content: 'Understood.' };
+
+/** The messages with an answer behind the results of calls, where something else followed them. */
+export function bridged(messages: readonly ChatMessage[]): ChatMessage[] {
+  return messages.flatMap((message, index) => {
+    const isBehind = messages[index - 1]?.role === 'tool' && message.role !== 'tool' && message.role !== 'assistant';
+    return isBehind ? [BRIDGE, message] : [message];
+  });
+}
+
 /** The role `developer` is `system` here: hosts that know it read both alike. */
 function plainMessage(role: Message['role'], parts: readonly Part[]): OrError<ChatMessage | undefined> {
   const content = toContent(parts, '\n\n');

@@ -5,8 +5,15 @@ import type { InferenceRequest, NativeTool, Tool, ToolChoice } from '../../infer
 import { jsonBody } from '../base/json-body.ts';
 import { boundOf, type WebSearch, webSearchOf } from '../base/web-search.ts';
 import type { MadeRequest } from '../provider.ts';
-import { effort, maxOutputTokens, sampling, user } from './model-limits.ts';
-import { toMessages } from './to-messages.ts';
+import {
+  effort,
+  maxOutputTokens,
+  refusesFunctionsInChat,
+  sampling,
+  user,
+  wantsAnswerBehindResults,
+} from './model-limits.ts';
+import { bridged, toMessages } from './to-messages.ts';
 
 /**
  * A chat completion for a client of another form. What the host of a model takes otherwise is changed afterwards
@@ -28,7 +35,7 @@ export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
   const body = {
     ...chatParameters(request.extra),
     model: request.model,
-    messages,
+    messages: wantsAnswerBehindResults(request.model) ? bridged(messages) : messages,
     stream: stream ? true : undefined,
     stream_options: stream ? { include_usage: true } : undefined,
     tools: tools.length > 0 ? tools.map(toTool) : undefined,
@@ -39,7 +46,7 @@ export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
     max_tokens: maxOutputTokens(request),
     ...sampling(request),
     user: user(request),
-    reasoning_effort: effort(request),
+    reasoning_effort: tools.length > 0 && refusesFunctionsInChat(request.model) ? 'none' : effort(request),
     response_format: toResponseFormat(request.responseFormat),
     web_search_options: search && searchOptions(search),
   };

@@ -22,6 +22,7 @@ import {
 } from '../openai-compatible/wire.ts';
 import type { ProviderPlug, Wire } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
+import { openAiOwnChatWire } from './wire.ts';
 
 const type = 'provider-account/openai';
 const OPENAI = 'https://api.openai.com/v1';
@@ -55,7 +56,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [...WIRES, openAiResponsesWire, ...OWN_WIRES],
+  wires: [...WIRES, openAiOwnChatWire, openAiResponsesWire, ...OWN_WIRES],
   passedAt: ['/fine_tuning/{*path}'],
   probe: openAiModels,
   open(checked) {
@@ -81,6 +82,8 @@ export const plug: ProviderPlug = {
 
 function wiresOf({ base_url: address, integrations }: z.output<typeof schema>): Wire[] {
   const says = integrations.some(({ model_types: types }) => types.includes('responses'));
-  if (OWN_HOST.test(new URL(address).host)) return [...WIRES, openAiResponsesWire, ...OWN_WIRES];
-  return says ? [...WIRES, openAiResponsesWire] : WIRES;
+  const isOwn = OWN_HOST.test(new URL(address).host);
+  if (!isOwn && !says) return WIRES;
+  const wires = [openAiOwnChatWire, ...WIRES.filter((wire) => wire !== openAiChatWire), openAiResponsesWire];
+  return isOwn ? [...wires, ...OWN_WIRES] : wires;
 }

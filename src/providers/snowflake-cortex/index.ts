@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { privateKeyText } from '../../config/private-key.ts';
 import { baseUrl, optionalKey, secretText, text } from '../../config/scalar-schema.ts';
-import { anthropicWire } from '../anthropic-messages/wire.ts';
+import { anthropicHostedWire } from '../anthropic-messages/wire.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
@@ -62,7 +62,7 @@ type SnowflakeAccount = z.output<typeof schema>;
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, anthropicWire],
+  wires: [openAiChatWire, anthropicHostedWire],
   tokenSources(checked) {
     const account = schema.parse(checked);
     const { auth_data: auth } = account;
@@ -85,7 +85,7 @@ export const plug: ProviderPlug = {
     const chat = mountAt({ ...at, wire: openAiChatWire, url: `${url}/v1` });
     const messages = mountAt({
       ...at,
-      wire: anthropicWire,
+      wire: anthropicHostedWire,
       url,
       headers: [...at.headers, 'anthropic-version', '2023-06-01'],
     });

@@ -75,6 +75,10 @@ test('an error event of ours is raised by the SDK, with a type that its classes 
     [new GatewayError('upstream_overloaded'), 'overloaded_error'],
     [new GatewayError('idle_timeout'), 'timeout_error'],
     [new GatewayError('upstream_stream_error', { upstreamType: 'overloaded_error' }), 'overloaded_error'],
+    // Another vendor's word is in no class: the status says the same.
+    [new GatewayError('upstream_overloaded', { upstreamType: 'UNAVAILABLE' }), 'overloaded_error'],
+    [new GatewayError('upstream_rate_limited', { upstreamType: 'RESOURCE_EXHAUSTED' }), 'rate_limit_error'],
+    [new GatewayError('upstream_rejected', { upstreamType: 'BadRequestError', status: 400 }), 'invalid_request_error'],
     [new GatewayError('rate_limited'), 'rate_limit_error'],
     [new GatewayError('model_forbidden'), 'permission_error'],
   ] as const) {

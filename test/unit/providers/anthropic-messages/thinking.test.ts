@@ -39,7 +39,12 @@ test('a thinking budget is kept within what Anthropic takes: 1024 and more, less
 test('thinking is left out where max_tokens, the model or a forced call leave no room for it', () => {
   assert.deepEqual(thinking(HAIKU, { effort: 'high' }, 1024), {});
   assert.deepEqual(thinking('claude-3-5-haiku-20241022', { effort: 'high' }), {});
-  assert.deepEqual(thinking(HAIKU, { effort: 'high' }, 64_000, { toolChoice: { type: 'required' } }), {});
+  const forced: Partial<InferenceRequest> = { tools: [{ name: 'f', extra: {} }], toolChoice: { type: 'required' } };
+  assert.deepEqual(thinking(HAIKU, { effort: 'high' }, 64_000, forced), {});
+  assert.deepEqual(thinking('claude-opus-4-6', { effort: 'high' }, 64_000, forced), {
+    thinking: { type: 'adaptive' },
+    effort: 'high',
+  });
   assert.deepEqual(thinking(HAIKU, undefined), {});
   assert.deepEqual(thinking(HAIKU, {}), {});
 });
@@ -101,7 +106,7 @@ test('thinking goes back with its signature, first in its message, and not at al
       ],
     },
   ];
-  assert.deepEqual(toConversation(messages), {
+  assert.deepEqual(toConversation(messages, modelFamily(HAIKU)), {
     system: [],
     messages: [
       { role: 'user', content: [{ type: 'text', text: '?' }] },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import { toInference } from '../../../../src/dialects/openai-chat/to-inference.ts';
-import { anthropicWire } from '../../../../src/providers/anthropic-messages/wire.ts';
+import { anthropicHostedWire, anthropicWire } from '../../../../src/providers/anthropic-messages/wire.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 
 const MODEL = 'claude-haiku-4-5-20251001';
@@ -10,10 +10,10 @@ const hello = [{ role: 'user', content: 'Hello' }];
 const user = { role: 'user', content: [{ type: 'text', text: 'Hello' }] };
 
 /** From the client's body to Anthropic's, as the relay does it. */
-function translate(body: object, model = MODEL) {
+function translate(body: object, model = MODEL, wire = anthropicWire) {
   const request = toInference(Buffer.from(JSON.stringify({ messages: hello, ...body })), model);
   assert.ok(!(request instanceof GatewayError), request instanceof GatewayError ? request.message : '');
-  return anthropicWire.translation!.toRequest(request, exampleTarget);
+  return wire.translation!.toRequest(request, exampleTarget);
 }
 
 function text(body: object, model?: string): string {
@@ -50,6 +50,56 @@ test('system and developer messages become system blocks in their order, also fr
     { type: 'text', text: 'two' },
   ]);
   assert.deepEqual(body.messages, [user, { role: 'assistant', content: [{ type: 'text', text: 'Hi' }] }]);
+});
+
+test('a system message in the middle stays behind its turn of the user’s where the model takes it there', () => {
+  const calls = [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }];
+  const messages = [
+    { role: 'system', content: 'in front' },
+    ...hello,
+    { role: 'system', content: 'behind' },
+    { role: 'developer', content: 'behind too' },
+    { role: 'assistant', content: null, tool_calls: calls },
+    { role: 'system', content: 'between' },
+    { role: 'tool', tool_call_id: 'a', content: 'ok' },
+    { role: 'assistant', content: 'Hi' },
+    { role: 'system', content: 'before' },
+    ...hello,
+  ];
+  const places = (model: string): [string, string[]] => {
+    const { system, messages: made } = sent({ messages }, model);
+    const inMiddle = made.filter(({ role }: { role: string }) => role === 'system');
+    const texts = (blocks: { text: string }[]) => blocks.map(({ text: each }) => each).join();
+    const roles = made.map(({ role }: { role: string }) => role.slice(0, 1)).join('');
+    return [texts(system), [roles, ...inMiddle.map(({ content }: { content: { text: string }[] }) => texts(content))]];
+  };
+  // Anthropic refuses one that is first, follows an answer, or stands between a call and its result.
+  const inPlace = ['in front', ['usausaus', 'behind,behind too', 'between', 'before']];
+  const newer = ['claude-opus-4-8', 'claude-opus-5', 'claude-opus-5-5', 'claude-fable-5', 'claude-sonnet-5-5'];
+  for (const model of [...newer, 'claude-haiku-5-5']) assert.deepEqual(places(model), inPlace, model);
+  const inFront = ['in front,behind,behind too,between,before', ['uauau']];
+  for (const model of [MODEL, 'claude-opus-4-7', 'claude-sonnet-5', 'claude-sonnet-latest']) {
+    assert.deepEqual(places(model), inFront, model);
+  }
+  const hosted = translate({ messages }, 'claude-opus-5', anthropicHostedWire);
+  assert.ok(!(hosted instanceof GatewayError) && !hosted.body.toString().includes('"role":"system"'));
+  const ended = [...hello, { role: 'assistant', content: 'Hi' }, { role: 'system', content: 'end' }];
+  assert.deepEqual(sent({ messages: ended }, 'claude-opus-5').system, [{ type: 'text', text: 'end' }]);
+});
+
+test('a demand for a call is refused by name where the model takes none, so that another target is asked', () => {
+  const tools = [{ type: 'function', function: { name: 'f' } }];
+  const named = { type: 'function', function: { name: 'f' } };
+  for (const model of ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-fable-5-1', 'claude-mythos-5-1']) {
+    for (const tool_choice of ['required', named]) {
+      assert.deepEqual(refused({ tools, tool_choice }, model), ['unsupported_parameter', 'tool_choice'], model);
+    }
+    assert.deepEqual(sent({ tools, tool_choice: 'auto' }, model).tool_choice, { type: 'auto' });
+    assert.equal(sent({ tool_choice: 'required' }, model).tool_choice, undefined);
+  }
+  for (const model of ['claude-opus-5', 'claude-fable-5', 'claude-haiku-5-5', 'claude-opus-latest']) {
+    assert.deepEqual(sent({ tools, tool_choice: 'required' }, model).tool_choice, { type: 'any' }, model);
+  }
 });
 
 test('results of parallel calls stand together, first in the one message behind their calls', () => {

@@ -48,6 +48,18 @@ test('the least request to Bedrock holds the messages and nothing that was not a
   assert.deepEqual(sent({}), { messages: [helloTurn] });
 });
 
+test('a demand for a call goes to Claude on Bedrock without thinking before 4.8, and is refused where no model takes it', () => {
+  const forced = { tools: [f], tool_choice: 'required', reasoning_effort: 'high' };
+  const thinkingOf = (model: string) => sent(forced, model).additionalModelRequestFields;
+  const effort = { output_config: { effort: 'high' } };
+  assert.deepEqual(thinkingOf('anthropic.claude-opus-4-6-v1'), effort);
+  assert.deepEqual(thinkingOf('anthropic.claude-opus-4-8'), {
+    thinking: { type: 'adaptive', display: 'summarized' },
+    ...effort,
+  });
+  assert.deepEqual(refused(forced, 'us.anthropic.claude-opus-5-5'), ['unsupported_parameter', 'tool_choice']);
+});
+
 test('limits and sampling are Bedrock’s inferenceConfig', () => {
   const body = sent({ max_completion_tokens: 9, temperature: 0.5, top_p: 0.9, stop: ['a', ' '] }, NOVA);
   assert.deepEqual(body.inferenceConfig, { maxTokens: 9, temperature: 0.5, topP: 0.9, stopSequences: ['a'] });
@@ -161,6 +173,19 @@ test('signed thinking goes back to Bedrock as it came, and what is unsigned or a
     { text: 'Hi' },
   ]);
   assert.deepEqual(turn(block(undefined), block(markSignature('gemini', 'Cg=='))), [{ text: 'Hi' }]);
+});
+
+test('what Claude signed goes to no model of another vendor on Bedrock', () => {
+  const thinking_blocks = [
+    { type: 'thinking', thinking: 'hm', signature: 'Sig+/==' },
+    { type: 'redacted_thinking', data: 'ZZ' },
+  ];
+  const messages = [...hello, { role: 'assistant', content: 'Hi', thinking_blocks }, ...hello];
+  const blocks = (model: string) => sent({ messages }, model).messages[1].content.length;
+  const others = [NOVA, 'openai.gpt-oss-120b-1:0', 'us.deepseek.r1-v1:0', 'minimax.minimax-m2'];
+  assert.deepEqual(others.map(blocks), [1, 1, 1, 1]);
+  const unnamed = 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2';
+  assert.deepEqual([CLAUDE, unnamed].map(blocks), [3, 3]);
 });
 
 test('every vendor on Bedrock is told the effort in its own words, and who has none is not told', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
+import { toUsage } from '../../../../src/providers/gemini-generate-content/to-usage.ts';
 import { geminiWire } from '../../../../src/providers/gemini-generate-content/wire.ts';
 import { streamedAnswer, wholeAnswer } from '../../../support/translated-answer.ts';
 
@@ -149,6 +150,15 @@ test('every finish reason of Google’s is one of OpenAI’s where there is one,
     failed.map((word) => word.toLowerCase()),
   );
   assert.deepEqual(words(['STOP', 'MAX_TOKENS', 'CONTINUATION']), ['stop', 'length', 'pause']);
+});
+
+test('an answer of Gemini without a token has used none, and before its end what is not told is not known', () => {
+  const told = { promptTokenCount: 3, totalTokenCount: 3 };
+  const ended = { candidates: [{ finishReason: 'STOP' }], usageMetadata: told };
+  const { prompt_tokens, completion_tokens, total_tokens } = wholeAnswer(translation, ended).usage;
+  assert.deepEqual([prompt_tokens, completion_tokens, total_tokens], [3, 0, 3]);
+  const begun = { candidates: [{ content: { role: 'model', parts: [{ text: 'x' }] } }] };
+  assert.equal(toUsage(told, begun)?.outputTokens, undefined);
 });
 
 test('an answer without content is an empty one, a whole one without a reason has ended, and none at all is a failure', () => {

@@ -78,6 +78,38 @@ test('results of calls are sent to Gemini under the name of their function, toge
   ]);
 });
 
+test('results of parallel calls are sent to Gemini in the order of the calls, whichever came first', () => {
+  const { contents } = sent({
+    messages: [
+      ...hello,
+      { role: 'assistant', tool_calls: [call('a', 'f', '{"n":1}'), call('b', 'f', '{"n":2}')] },
+      { role: 'tool', tool_call_id: 'b', content: 'of 2' },
+      { role: 'tool', tool_call_id: 'a', content: 'of 1' },
+      { role: 'user', content: 'Go on' },
+    ],
+  });
+  assert.deepEqual(contents[2].parts, [
+    { functionResponse: { name: 'f', response: { output: 'of 1' } } },
+    { functionResponse: { name: 'f', response: { output: 'of 2' } } },
+    { text: 'Go on' },
+  ]);
+});
+
+test('a result is sent to Gemini under the latest call of its id, since some hosts count ids anew in each step', () => {
+  const step = (name: string, content: string) => [
+    { role: 'assistant', tool_calls: [call('call_0', name, '{}')] },
+    { role: 'tool', tool_call_id: 'call_0', content },
+  ];
+  const { contents } = sent({ messages: [...hello, ...step('f', 'of f'), ...step('g', 'of g')] });
+  assert.deepEqual(
+    [contents[2].parts, contents[4].parts],
+    [
+      [{ functionResponse: { name: 'f', response: { output: 'of f' } } }],
+      [{ functionResponse: { name: 'g', response: { output: 'of g' } } }],
+    ],
+  );
+});
+
 test('a result whose call is not in the conversation is refused by name', () => {
   assert.deepEqual(refused({ messages: [...hello, { role: 'tool', tool_call_id: 'x', content: 'y' }] }), [
     'invalid_parameter',
