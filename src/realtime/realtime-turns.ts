@@ -34,7 +34,7 @@ export interface RealtimeTurnsOptions {
 
 /** A turn that was let in: from what asked for it to its end. */
 interface Turn {
-  readonly exchange: LocalExchange;
+  exchange: LocalExchange;
   readonly admission: Admission;
   readonly meter: UsageMeter;
   readonly content: ContentTimes;
@@ -70,7 +70,7 @@ export class RealtimeTurns {
   begin(): GatewayError | undefined | Promise<GatewayError | undefined> {
     if (this.#turn?.isOver) this.#end(undefined);
     if (this.#turn !== undefined) {
-      this.#turn.asked = true;
+      this.#ask(this.#turn);
       return undefined;
     }
     const caller = this.#o.caller();
@@ -99,8 +99,7 @@ export class RealtimeTurns {
     }
     if (this.#isClosed) giveBack(admitted);
     else {
-      this.#turn = newTurn(exchange, admitted);
-      this.#turn.asked = true;
+      this.#turn = { ...newTurn(exchange, admitted), asked: true };
     }
     return undefined;
   }
@@ -110,13 +109,20 @@ export class RealtimeTurns {
     if (begins && this.#turn?.isOver) this.#end(undefined);
     const turn = this.#turn;
     if (turn === undefined) return begins !== true && usage === undefined;
-    turn.asked ||= begins === true;
+    if (begins) this.#ask(turn);
     turn.exchange.sink.write(bytes);
     if (content) turn.content.came(1);
     if (usage !== undefined) turn.meter.add(usage);
     if (ends === 'with its usage') turn.isOver = true;
     if (ends === true || (turn.isOver && turn.meter.usage !== undefined)) this.#end(undefined);
     return true;
+  }
+
+  /** Its time begins here: the first turn was let in when the session was opened, which may be long ago. */
+  #ask(turn: Turn): void {
+    if (turn.asked) return;
+    turn.asked = true;
+    turn.exchange = turnExchange(this.#o);
   }
 
   /** The session is over. `error`: why a turn that is under way has no end. */

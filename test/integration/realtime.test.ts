@@ -178,6 +178,9 @@ describe('a session of OpenAI', () => {
   test('each turn has a record with its usage', async () => {
     provider.onMessage = answering;
     const { socket, received } = await open('/v1/realtime?model=main/voice', { headers: { 'x-request-id': 'turns' } });
+    // The time before a turn is no time of the turn.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const beganAt = performance.now();
     for (const turns of [1, 2]) {
       socket.send('{"type":"response.create"}');
       await eventually(
@@ -185,6 +188,7 @@ describe('a session of OpenAI', () => {
         () => received.filter(({ text }) => text.includes('response.done')).length === turns,
       );
     }
+    const turnsMs = performance.now() - beganAt;
     socket.close(1000, 'bye');
     await eventually('both records', () => records('turns').length === 2);
     for (const record of records('turns')) {
@@ -192,6 +196,7 @@ describe('a session of OpenAI', () => {
       assert.equal(record['gen_ai.usage.output_tokens'], 20);
       assert.equal(record['gen_ai.usage.cache_read.input_tokens'], 8);
       assert.equal(record['gen_ai.request.model'], 'main/voice');
+      assert.ok(Number(record['sluice.duration_ms']) < turnsMs, `${record['sluice.duration_ms']} of ${turnsMs} ms`);
     }
     await eventually('the close at the provider', () => latest().closed?.code === 1000);
     assert.equal(latest().closed?.reason, 'bye');
