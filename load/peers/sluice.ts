@@ -15,6 +15,8 @@ import { STORM_ADMIN_KEY, STORM_NAMES, STORM_SETTINGS, stormDocuments } from './
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A machine that others use as well takes its time. */
 const READY_MS = 60_000;
+/** The mock, one thread for all, is slow to accept where thousands come at once and others use its cores. */
+const CONNECT_MS = 30_000;
 /** Not a secret: it opens a gateway that lives on loopback for the length of this run. */
 const KEY = 'sk-load-0123456789abcdef0123456789abcdef';
 const ALWAYS_ON = ['key', 'model access', 'usage', 'price', 'metrics', 'record', 'access log'];
@@ -110,6 +112,7 @@ function gateway(
       const adminKey = storm ? STORM_ADMIN_KEY : undefined;
       const keys = keysFor(storm ? ['storm', ...STORM_NAMES] : ['mock', ...VENDORS]);
       const documents = [server({ port, operatorPort, threads, home, access, adminKey }) + settings, keys];
+      if (!storm) documents[0] += `timeouts: {connect_ms: ${CONNECT_MS}}\n`;
       if (storm) documents.push(stormDocuments(ports));
       else
         documents.push(
