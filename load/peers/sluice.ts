@@ -148,8 +148,8 @@ function gateway(
         ...(storm && { storm: ports }),
         operator: {
           url: `http://127.0.0.1:${operatorPort}`,
-          reloadWithKeys(count) {
-            write(count === 0 ? [] : [moreKeys(count)]);
+          reloadWith({ keys: more, rules }) {
+            write([...(more === 0 ? [] : [moreKeys(more)]), ...(rules === 0 ? [] : [moreRules(rules)])]);
             child.process.kill('SIGHUP');
           },
           consoleToken: () => /#token=([\w-]+)/.exec(readFileSync(child.logFile, 'utf8'))?.[1],
@@ -198,6 +198,16 @@ function moreKeys(count: number): string {
     return `  - {name: idle-${id}, key: "sk-idle-${id}-0123456789abcdef01234567", subject: "user:${id}@example.com"}\n`;
   });
   return `type: sluice/api-keys\nkeys:\n${lines.join('')}`;
+}
+
+/** Rules for other callers: a list of its own, of which none ever counts. */
+function moreRules(count: number): string {
+  const rules = Array.from(
+    { length: count },
+    (_, at) =>
+      `  - {id: idle-${at}, when: {subjects: ["user:${String(at).padStart(6, '0')}@example.com"]}, limit_to: 1, unit: requests_per_minute}\n`,
+  );
+  return `type: gateway-rate-limiting-config\nrules:\n${rules.join('')}`;
 }
 
 function account(mockUrl: string, models: readonly string[]): string {
