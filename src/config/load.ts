@@ -40,7 +40,7 @@ export interface LoadOptions {
 export interface RestartKey extends Position {
   /** As it is written. */
   readonly path: string;
-  /** Where its value is in the configuration. */
+  /** The place of its value in the configuration. */
   readonly value: string;
 }
 

@@ -3,7 +3,7 @@ import type { LoadedData, Refused } from '../config/load.ts';
 import type { WrittenOverrides } from '../config/server/server-settings.ts';
 import type { Task } from '../offload/tasks.ts';
 
-/** Where a configuration comes from. Structured-clonable. */
+/** The origin of a configuration. Structured-clonable. */
 export interface ConfigurationSource {
   /** Files and folders; empty: it stands in no file. */
   readonly paths: readonly string[];

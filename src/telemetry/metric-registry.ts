@@ -78,7 +78,7 @@ export class MetricRegistry {
 
   #write(name: string, piece: Sample[]): Promise<string> {
     this.#piece = piece;
-    // It asks for the values before it waits for anything.
+    // The registry asks for the values before it waits for anything.
     return this.#registry.getSingleMetricAsString(name);
   }
 
