@@ -31,7 +31,7 @@ export function roundOf(bench: Bench, subject: Subject, loop: ChatLoop): Promise
   return closedLoop(bench, subject, loop, count, durationMs ?? ROUND_MS);
 }
 
-async function closedLoop(
+export async function closedLoop(
   bench: Bench,
   subject: Subject,
   { model, body, headers = {} }: ChatLoop,

@@ -100,14 +100,15 @@ inDatabase(program, 'usage', 'requests, tokens and cost, from the ledger')
 
 inDatabase(program, 'backup', 'copy a data folder, also while its gateway runs; the copy is a data folder again')
   .argument('<folder>', 'new, or empty')
+  .hook('preAction', behindGateway)
   .action((folder: string, options) =>
     inPlace(options, async (place) => (await import('./cli/backup.ts')).backup(folder, place, { out, error })),
   );
 
 const ledger = program.command('ledger').description('verify the ledger, print receipts, export it, erase a person');
-inDatabase(ledger, 'verify', 'compute every hash and every cost again; exit 1 where something does not hold').action(
-  (options) => inPlace(options, async (place) => (await ledgerCommands()).ledgerVerify(place, { out, error })),
-);
+inDatabase(ledger, 'verify', 'compute every hash and every cost again; exit 1 where something does not hold')
+  .hook('preAction', behindGateway)
+  .action((options) => inPlace(options, async (place) => (await ledgerCommands()).ledgerVerify(place, { out, error })));
 inDatabase(ledger, 'erase', 'take a person out of the ledger, for good; sums stay, and verify still holds')
   .option('--subject <subject>', 'user:EMAIL or virtualaccount:NAME, whose keys have ended')
   .option('--metadata <key=value>', 'a value of request metadata, whoever sent it; repeatable', several)
@@ -118,6 +119,7 @@ inDatabase(ledger, 'export', 'print every exchange, also while the gateway runs'
   .option('--since <time>', 'by its end, as 7d (before now) or 2026-11-22 or 2026-11-22T10:00Z; the oldest without it')
   .option('--until <time>', 'the same; now without it')
   .option('--format <format>', 'jsonl or csv', 'jsonl')
+  .hook('preAction', behindGateway)
   .action((options) =>
     inPlace(options, async (place) => (await ledgerCommands()).ledgerExport(options, place, { out, error })),
   );
@@ -136,6 +138,10 @@ function keyCommands() {
 
 function ledgerCommands() {
   return import('./cli/ledger.ts');
+}
+
+async function behindGateway(): Promise<void> {
+  (await import('./cli/give-way.ts')).giveWay();
 }
 
 /** A command over a gateway's database, with the options that say where it is. */

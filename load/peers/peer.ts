@@ -2,8 +2,8 @@
 export type Operator = {
   /** Base of the operator port. */
   url: string;
-  /** Writes a configuration with so many keys beside the usual one, which the subject then loads. */
-  reloadWithKeys(count: number): void;
+  /** Writes a configuration with so many keys and rate rules beside the usual one, which the subject then loads. */
+  reloadWith(more: { readonly keys: number; readonly rules: number }): void;
   /** What its start printed, which opens the console once; undefined: nothing. */
   consoleToken(): string | undefined;
   /** Writes all that the ledger holds to standard output. */

@@ -15,6 +15,8 @@ import { STORM_ADMIN_KEY, STORM_NAMES, STORM_SETTINGS, stormDocuments } from './
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A machine that others use as well takes its time. */
 const READY_MS = 60_000;
+/** The mock, one thread for all, is slow to accept where thousands come at once and others use its cores. */
+const CONNECT_MS = 30_000;
 /** Not a secret: it opens a gateway that lives on loopback for the length of this run. */
 const KEY = 'sk-load-0123456789abcdef0123456789abcdef';
 const ALWAYS_ON = ['key', 'model access', 'usage', 'price', 'metrics', 'record', 'access log'];
@@ -110,6 +112,7 @@ function gateway(
       const adminKey = storm ? STORM_ADMIN_KEY : undefined;
       const keys = keysFor(storm ? ['storm', ...STORM_NAMES] : ['mock', ...VENDORS]);
       const documents = [server({ port, operatorPort, threads, home, access, adminKey }) + settings, keys];
+      if (!storm) documents[0] += `timeouts: {connect_ms: ${CONNECT_MS}}\n`;
       if (storm) documents.push(stormDocuments(ports));
       else
         documents.push(
@@ -145,8 +148,8 @@ function gateway(
         ...(storm && { storm: ports }),
         operator: {
           url: `http://127.0.0.1:${operatorPort}`,
-          reloadWithKeys(count) {
-            write(count === 0 ? [] : [moreKeys(count)]);
+          reloadWith({ keys: more, rules }) {
+            write([...(more === 0 ? [] : [moreKeys(more)]), ...(rules === 0 ? [] : [moreRules(rules)])]);
             child.process.kill('SIGHUP');
           },
           consoleToken: () => /#token=([\w-]+)/.exec(readFileSync(child.logFile, 'utf8'))?.[1],
@@ -195,6 +198,16 @@ function moreKeys(count: number): string {
     return `  - {name: idle-${id}, key: "sk-idle-${id}-0123456789abcdef01234567", subject: "user:${id}@example.com"}\n`;
   });
   return `type: sluice/api-keys\nkeys:\n${lines.join('')}`;
+}
+
+/** Rules for other callers: a list of its own, of which none ever counts. */
+function moreRules(count: number): string {
+  const rules = Array.from(
+    { length: count },
+    (_, at) =>
+      `  - {id: idle-${at}, when: {subjects: ["user:${String(at).padStart(6, '0')}@example.com"]}, limit_to: 1, unit: requests_per_minute}\n`,
+  );
+  return `type: gateway-rate-limiting-config\nrules:\n${rules.join('')}`;
 }
 
 function account(mockUrl: string, models: readonly string[]): string {

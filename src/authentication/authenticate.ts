@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { ThreadConfiguration } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import type { Identities } from '../config/identities/identities.ts';
 import { type ConfiguredKey, everyKey, findKey, type PackedKeys } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -237,7 +237,7 @@ export class KeyRing {
 
   /** Takes the configuration of a reload. Tokens about which it says the same as before stay known. */
   reconfigure(
-    { keys, identities }: Pick<ThreadConfiguration, 'keys' | 'identities'>,
+    { keys, identities }: Pick<Configuration, 'keys' | 'identities'>,
     resources?: TokenResources | undefined,
   ): void {
     const ends = this.#accountEnds;

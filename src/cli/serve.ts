@@ -36,16 +36,14 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     ...(options.threads === undefined ? undefined : { threads: numeric(options.threads) }),
     ...(options.dataDir === undefined ? undefined : { dataDir: options.dataDir }),
   };
-  const load = () => loadConfiguration({ paths, environment, kinds, wellKnown, overrides });
   let gateway: Gateway | undefined;
   let changedMeanwhile = false;
   const reload = () => {
     // A start may wait for its database: what changes meanwhile would never be seen.
     changedMeanwhile = gateway === undefined;
-    if (gateway === undefined) return;
-    const loaded = load();
-    gateway.reload(loaded);
-    watch?.update([...paths, ...loaded.files]);
+    gateway?.reload().then((read) => {
+      if (read !== undefined) watch?.update([...paths, ...read.files], read.readAtMs);
+    });
   };
   // From the beginning: unheard, it would end the process.
   process.on('SIGHUP', reload);
@@ -53,7 +51,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   stopOnSignal({ environment, gateway: () => gateway });
   // Before the first load, so that no change falls between the two.
   const watch = paths.length > 0 ? watchConfiguration({ paths, onChange: reload }) : undefined;
-  const loaded = load();
+  const loaded = loadConfiguration({ paths, environment, kinds, wellKnown, overrides });
   for (const warning of loaded.warnings) context.error(`warning: ${formatFault(warning)}`);
   if ('faults' in loaded) {
     for (const fault of loaded.faults) context.error(formatFault(fault));

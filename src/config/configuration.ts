@@ -1,7 +1,7 @@
 import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { Identities } from './identities/identities.ts';
 import type { McpServer } from './mcp/mcp-servers.ts';
-import type { ConfiguredKey, PackedKeys } from './packed-keys.ts';
+import type { PackedKeys } from './packed-keys.ts';
 import type { CacheRule } from './rules/caching.ts';
 import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
 import type {
@@ -22,7 +22,8 @@ import type { ServerSettings } from './server/server-settings.ts';
  */
 export interface Configuration {
   server: ServerSettings;
-  keys: ConfiguredKey[];
+  /** Shared between threads, and never copied. */
+  keys: PackedKeys;
   /** Provider accounts as their plug's schema returned them; `type` and `name` are common to all. */
   accounts: AccountManifest[];
   identities: Identities;
@@ -66,11 +67,6 @@ export interface Configuration {
 
 /** What crosses to threads that check no key: ten thousand keys are not copied for them. */
 export type KeylessConfiguration = Omit<Configuration, 'keys'>;
-
-/** What crosses to other threads: its keys are shared, everything else is copied. */
-export interface ThreadConfiguration extends KeylessConfiguration {
-  keys: PackedKeys;
-}
 
 export interface AccountManifest {
   type: string;

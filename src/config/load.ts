@@ -9,6 +9,7 @@ import { KINDS_TO_COME } from './kinds/kinds-to-come.ts';
 import type { ConfigurationPart, KindContext, ManifestKind, Written } from './kinds/manifest-kind.ts';
 import { type AccountKind, modelAccount } from './kinds/model-account.ts';
 import { sluiceServer } from './kinds/sluice-server.ts';
+import { packKeys } from './packed-keys.ts';
 import { KnownModels } from './rules/known-models.ts';
 import type { WrittenOverrides } from './server/server-settings.ts';
 
@@ -35,15 +36,25 @@ export interface LoadOptions {
   texts?: ReadonlyMap<string, string>;
 }
 
-/** `files` are all that were read and may be watched. */
-export interface Loaded {
+/** A key whose change needs a restart. */
+export interface RestartKey extends Position {
+  /** As it is written. */
+  readonly path: string;
+  /** The place of its value in the configuration. */
+  readonly value: string;
+}
+
+/** What a reload is made by; it may come from another thread. `files` are all that were read and may be watched. */
+export interface LoadedData {
   configuration: Configuration;
   warnings: Fault[];
   files: string[];
   /** Manifests that were found; none can be right at a start and is hardly ever meant by a reload. */
   manifests: number;
-  /** Where a key of the first manifest of a kind stands. */
-  locate(kind: string, path: readonly PathSegment[]): Position;
+  restartKeys: RestartKey[];
+}
+
+export interface Loaded extends LoadedData {
   /** Where a key of the manifest of an account stands. */
   locateAccount(name: string, path: readonly PathSegment[]): Position;
 }
@@ -89,11 +100,11 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   const parts = ownKinds.map((kind) => kind.part?.(read.written(kind), context) ?? {});
   const given = joined([NOTHING_GIVEN, ...parts]) as Given;
 
-  const { server, ...others } = given;
+  const { server, keys, ...others } = given;
   const { faults, warnings, files } = inOrder(report);
   if (server === undefined || faults.length > 0) return { faults, warnings, files };
   const accounts = manifests.flatMap((manifest) => accountKinds.flatMap((kind) => read.valueOf(manifest, kind)));
-  const configuration: Configuration = { server, accounts, ...others };
+  const configuration: Configuration = { server, keys: packKeys(keys), accounts, ...others };
   const placeIn = (manifest: Manifest | undefined, path: readonly PathSegment[]): Position =>
     manifest?.document.locate(path) ?? { file: 'configuration' };
   return {
@@ -101,11 +112,14 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
     warnings,
     files,
     manifests: found.length,
-    locate: (kind, path) =>
-      placeIn(
-        manifests.find(({ type }) => type === kind),
+    restartKeys: kinds.flatMap(({ type, restartKeys = {} }) => {
+      const manifest = manifests.find((each) => each.type === type);
+      return Object.entries(restartKeys).map(([path, value]) => ({
+        ...placeIn(manifest, path.split('.')),
         path,
-      ),
+        value,
+      }));
+    }),
     locateAccount: (name, path) =>
       placeIn(
         read.listing.find((manifest) => nameOf(manifest) === name),

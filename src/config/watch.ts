@@ -12,8 +12,11 @@ export interface WatchOptions {
 }
 
 export interface ConfigurationWatch {
-  /** Watches these paths from now on. The state of a path that was watched already stays the one last told. */
-  update(paths: readonly string[]): void;
+  /**
+   * Watches these paths from now on. The state of a path that was watched already stays the one last told. A new one that changed
+   * since `readAtMs` (Date.now() when its reading began) is told at once: what was read of it may be its older content.
+   */
+  update(paths: readonly string[], readAtMs?: number): void;
   close(): void;
 }
 
@@ -63,11 +66,14 @@ export function watchConfiguration(options: WatchOptions): ConfigurationWatch {
   }
 
   return {
-    update(paths) {
+    update(paths, readAtMs = Number.POSITIVE_INFINITY) {
       const same = paths.length === stamps.size && paths.every((path) => stamps.has(path));
       if (same) return;
-      stamps = new Map(paths.map((path) => [path, stamps.get(path) ?? stamp(path)]));
+      const newPaths = paths.filter((path) => !stamps.has(path));
+      const late = new Set(newPaths.filter((path) => changedSince(path, readAtMs - CLOCK_STEP_MS)));
+      stamps = new Map(paths.map((path) => [path, late.has(path) ? '' : (stamps.get(path) ?? stamp(path))]));
       rearm();
+      if (late.size > 0) lookSoon();
     },
     close() {
       clearInterval(recheck);
@@ -100,6 +106,18 @@ function folderOf(path: string): string[] {
   } catch {
     // ENOENT, EACCES: the folder above is watched, and the recheck goes on.
     return [];
+  }
+}
+
+/** The clock of a file system may be so much behind that of the process. */
+const CLOCK_STEP_MS = 10;
+
+function changedSince(path: string, timeMs: number): boolean {
+  try {
+    return statSync(path).ctimeMs >= timeMs;
+  } catch {
+    // ENOENT, EACCES: its stamp says so from now on.
+    return false;
   }
 }
 

@@ -4,8 +4,9 @@ import type { AccountToken } from '../core/account-token.ts';
 import type { WorkerPool } from '../offload/worker-pool.ts';
 import { aboutRoutes } from '../operator/admin/about.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
-import { type ConfigurationSource, configurationRoutes } from '../operator/admin/configuration.ts';
+import { configurationRoutes } from '../operator/admin/configuration.ts';
 import { type DataPort, playgroundRoutes } from '../operator/admin/playground.ts';
+import type { ConfigurationSource } from '../operator/configuration-source.ts';
 import { hostInUrl } from './start-fault.ts';
 
 export interface ConsoleRouteSources {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { KeyRing } from '../authentication/authenticate.ts';
 import type { Configuration } from '../config/configuration.ts';
-import { packKeys } from '../config/packed-keys.ts';
+import { findKey } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import type { HttpClient } from '../core/http-client.ts';
@@ -54,7 +54,7 @@ export class ConsoleService implements MainService {
 
   reconfigure({ keys, identities }: Configuration): void {
     this.#standings = new WeakMap();
-    this.#known?.reconfigure({ keys: packKeys(keys), identities });
+    this.#known?.reconfigure({ keys, identities });
     this.#sessions?.judgeAll();
   }
 
@@ -109,8 +109,7 @@ export class ConsoleService implements MainService {
     const { KeyRing } = await import('../authentication/authenticate.ts');
     const { keys: issued, issuerKeys } = await identity();
     // From here on in one turn: what is told meanwhile follows it.
-    const { keys, identities } = configuration();
-    const configured = packKeys(keys);
+    const { keys: configured, identities } = configuration();
     this.#known = new KeyRing({ configured, issued, identities, issuerKeys, onUnknownIssuerKey });
     return this.#known;
   }
@@ -162,7 +161,7 @@ export class ConsoleService implements MainService {
     };
     switch (owner.by) {
       case 'configured': {
-        const key = keys.find(({ keySha256 }) => keySha256 === owner.keySha256);
+        const key = findKey(keys, Buffer.from(owner.keySha256, 'hex'));
         return key?.subject !== subject || !isDeepStrictEqual(key.teams, teams);
       }
       case 'identity-provider':

@@ -1,6 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { ServerSettings } from '../config/server/server-settings.ts';
-import type { ConfigurationSource } from '../operator/admin/configuration.ts';
+import type { ConfigurationSource } from '../operator/configuration-source.ts';
 import { type ClaimedPort, claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
-import type { ConfigurationSource } from '../operator/admin/configuration.ts';
+import type { ConfigurationSource } from '../operator/configuration-source.ts';
 import { StartToken } from '../operator/sessions/start-token.ts';
 import { dialects, tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
@@ -13,6 +13,7 @@ import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { CachedAnswers } from './cached-answers.ts';
+import { ConfigurationReader, MAX_CONFIG_HEAP_MB } from './configuration-reader.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { ConsoleService } from './console-service.ts';
 import type { DatabaseThread } from './database-thread.ts';
@@ -28,9 +29,6 @@ import { RequestLogService } from './request-log-service.ts';
 import { RequestTail } from './request-tail.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
-
-/** The bound of the thread that reads a configuration: YAML of ten megabytes with all that is known of its places. */
-const MAX_CONFIG_HEAP_MB = 1_024;
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
@@ -48,8 +46,7 @@ export interface OpenGatewayOptions {
   /** The entry of the request log's thread, which begins with the first bodies that are kept. */
   readonly requestLogEntry: URL;
   /**
-   * The entry of the thread that reads files of the configuration for the console, begun by the first that is looked
-   * at.
+   * The entry of the threads that read files of the configuration: for reloads and for the console, begun by the first of either.
    */
   readonly configEntry: URL;
 }
@@ -170,6 +167,7 @@ export async function openGateway({
   requestLog.register(registry);
   requestLog.reconfigure(configuration);
   const configPool = new WorkerPool({ entry: configEntry, maxHeapMb: MAX_CONFIG_HEAP_MB });
+  const reader = new ConfigurationReader(source, configEntry);
   const tail = new RequestTail({ access: () => inForce.configuration });
   const state = {
     relayThreads: threads,
@@ -210,6 +208,7 @@ export async function openGateway({
   });
   const gateway = new RunningGateway({
     inForce,
+    reader,
     port,
     operatorUrl: operatorPort.url,
     madeKey,
@@ -230,6 +229,7 @@ export async function openGateway({
       tail,
       consoleService,
       configPool,
+      reader,
       audit,
       { close: () => database.closeLedger() },
       operatorPort,
@@ -262,6 +262,6 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /** The default key: only where no other key exists and only this machine can reach the gateway. */
 async function ownKey(configuration: Configuration, warn: (message: string) => void) {
-  if (configuration.keys.length > 0 || !LOOPBACK.test(configuration.server.listen.host)) return undefined;
+  if (configuration.keys.count > 0 || !LOOPBACK.test(configuration.server.listen.host)) return undefined;
   return loadOrMakeDefaultKey(configuration.server.dataDir, warn);
 }

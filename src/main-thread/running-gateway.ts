@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Configuration, ThreadConfiguration } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import { formatFault } from '../config/fault.ts';
-import type { Loaded, Refused } from '../config/load.ts';
+import type { LoadedData, Refused } from '../config/load.ts';
 import { packKeys } from '../config/packed-keys.ts';
 import type { PriceList } from '../config/price-list.ts';
 import { applyReload } from '../config/reload.ts';
 import type { DefaultKey } from '../store/default-key.ts';
 import type { RelayThreadData } from '../threads/messages.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
+import type { ConfigurationReader } from './configuration-reader.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
 import { hostInUrl, StartFault } from './start-fault.ts';
@@ -20,12 +21,21 @@ export interface Gateway {
   /** Opens the console once, to look only; undefined: there is an admin key, or no console. */
   readonly consoleToken: string | undefined;
   readonly configuration: Configuration;
-  /** New exchanges see the new configuration; a faulty one leaves the old in force and says why. */
-  reload(loaded: Loaded | Refused): void;
+  /**
+   * Reads the configuration again: new exchanges see the new one; a faulty one leaves the old in force and says why. What is asked
+   * while one is read is read once more behind it. Never rejects; undefined: nothing could be read.
+   */
+  reload(): Promise<ReadFiles | undefined>;
   /** Accepts nothing new, lets what is open finish until `drain_ms`, then stops. */
   drain(): Promise<void>;
   /** While it drains: ends what is open now, as at the end of `drain_ms`. */
   cut(): void;
+}
+
+export interface ReadFiles {
+  readonly files: readonly string[];
+  /** Date.now() when their reading began. */
+  readonly readAtMs: number;
 }
 
 export interface InForce {
@@ -38,6 +48,7 @@ export interface InForce {
 
 export interface GatewayParts {
   readonly inForce: InForce;
+  readonly reader: Pick<ConfigurationReader, 'read'>;
   /** The one that was found free. */
   readonly port: number;
   readonly operatorUrl: string;
@@ -53,6 +64,8 @@ export class RunningGateway implements Gateway {
   readonly defaultKey: string | undefined;
   readonly consoleToken: string | undefined;
   readonly #parts: GatewayParts;
+  #reloading: Promise<ReadFiles | undefined> = Promise.resolve(undefined);
+  #next: Promise<ReadFiles | undefined> | undefined;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
@@ -89,7 +102,34 @@ export class RunningGateway implements Gateway {
     throw new StartFault(`cannot listen on ${host}:${port} (listen.port): somebody else took it`);
   }
 
-  reload(loaded: Loaded | Refused): void {
+  reload(): Promise<ReadFiles | undefined> {
+    this.#next ??= this.#reloading.then(() => {
+      this.#next = undefined;
+      this.#reloading = this.#reload();
+      return this.#reloading;
+    });
+    return this.#next;
+  }
+
+  async #reload(): Promise<ReadFiles | undefined> {
+    const { reader, observation } = this.#parts;
+    const readAtMs = Date.now();
+    const read = await reader.read();
+    if (!('unread' in read)) {
+      this.#take(read);
+      return { files: read.files, readAtMs };
+    }
+    if (read.unread !== undefined) {
+      observation.metrics.configFailed(Date.now());
+      observation.log.error(
+        { fault: read.unread },
+        'the configuration was not read; the old configuration stays in force',
+      );
+    }
+    return undefined;
+  }
+
+  #take(loaded: LoadedData | Refused): void {
     const { inForce, relayThreads, services, observation, port, madeKey } = this.#parts;
     const { log, metrics } = observation;
     const result = applyReload(inForce.configuration, loaded);
@@ -114,7 +154,7 @@ export class RunningGateway implements Gateway {
     );
     metrics.configLoaded(Date.now());
     const { accounts, keys } = configuration;
-    log.info({ accounts: accounts.length, keys: keys.length, onlyKeys }, 'configuration reloaded');
+    log.info({ accounts: accounts.length, keys: keys.count, onlyKeys }, 'configuration reloaded');
   }
 
   async drain(): Promise<void> {
@@ -144,11 +184,11 @@ export function configurationForThreads(
   { configuration, prices: list }: Pick<InForce, 'configuration' | 'prices'>,
   port: number,
   madeKey: DefaultKey | undefined,
-): ThreadConfiguration {
+): Configuration {
   const { server, keys, ...rest } = configuration;
   const prices = server.prices && { ...server.prices, ...(list && { list }) };
   const known = { ...server, listen: { ...server.listen, port }, ...(prices && { prices }) };
-  if (madeKey === undefined || keys.length > 0) return { ...rest, keys: packKeys(keys), server: known };
+  if (madeKey === undefined || keys.count > 0) return { ...rest, keys, server: known };
   const { key: _secret, ...made } = madeKey;
   return { ...rest, keys: packKeys([made]), server: known };
 }

@@ -11,6 +11,8 @@ export interface WorkerPoolOptions {
   maxThreads?: number;
   idleTimeoutMs?: number;
   maxHeapMb?: number;
+  /** How far below the event loops its threads stand, where the system knows niceness per thread. */
+  niceIncrement?: number;
 }
 
 export interface RunOptions {
@@ -54,6 +56,8 @@ export class WorkerPool {
       maxThreads: 1,
       idleTimeoutMs: 10_000,
       maxHeapMb: 256,
+      // Nobody waits for most offloaded tasks.
+      niceIncrement: 10,
       ...options,
     };
   }
@@ -134,15 +138,14 @@ export class WorkerPool {
   /** The library itself is loaded by the first task. */
   async #start(): Promise<Piscina<TaskMessage, unknown>> {
     const { Piscina } = await import('piscina');
-    const { entry, maxThreads, idleTimeoutMs, maxHeapMb } = this.#options;
+    const { entry, maxThreads, idleTimeoutMs, maxHeapMb, niceIncrement } = this.#options;
     const piscina = new Piscina<TaskMessage, unknown>({
       filename: fileURLToPath(entry),
       minThreads: 0,
       maxThreads,
       idleTimeout: idleTimeoutMs,
       maxQueue: Number.POSITIVE_INFINITY,
-      // Below the event loops, where the system knows niceness per thread: nobody waits for an offloaded task.
-      niceIncrement: 10,
+      niceIncrement,
       // No secret of the process's environment is of use there.
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },

@@ -25,7 +25,7 @@ export interface OperatorOptions {
   /** PEM files; absent: plain HTTP. */
   tls?: { readonly certFile: string; readonly keyFile: string };
   state: GatewayState;
-  metrics: Pick<Metrics, 'contentType' | 'render'>;
+  metrics: Pick<Metrics, 'contentType' | 'renderBytes'>;
   /** The document as JSON; made for the first who asks. */
   openapi(): Buffer | Promise<Buffer>;
   /** Absent: `/admin/…` does not exist. */
@@ -51,7 +51,7 @@ type Route = (options: OperatorOptions) => Answer | Promise<Answer>;
 const routes = new Map<string, Route>([
   ['/livez', () => ({ status: 200, type: JSON_TYPE, body: '{"status":"live"}' })],
   ['/readyz', ({ state }) => readiness(state)],
-  ['/metrics', async ({ metrics }) => ({ status: 200, type: metrics.contentType, body: await metrics.render() })],
+  ['/metrics', async ({ metrics }) => ({ status: 200, type: metrics.contentType, body: await metrics.renderBytes() })],
   ['/openapi.json', async ({ openapi }) => ({ status: 200, type: JSON_TYPE, body: await openapi() })],
 ]);
 

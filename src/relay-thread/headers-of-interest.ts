@@ -1,9 +1,9 @@
-import type { ThreadConfiguration } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import { forwardable } from '../plugs.ts';
 import { MCP_HEADERS } from './mcp-request.ts';
 
 /** What providers take, what sets sessions apart, and what tells coding agents to the semantic cache. */
-export function headersOfInterest(configuration: ThreadConfiguration): readonly string[] {
+export function headersOfInterest(configuration: Configuration): readonly string[] {
   const { virtualModels, loadBalancing, semanticCacheModel: model } = configuration;
   const routings = [
     ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),

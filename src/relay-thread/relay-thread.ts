@@ -4,7 +4,7 @@ import { KeyRing } from '../authentication/authenticate.ts';
 import { tokenSchemas } from '../authentication/key-verdict.ts';
 import { tokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
-import type { ThreadConfiguration } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
@@ -348,7 +348,7 @@ function takeKeys(): void {
   keyRing.reconfigure(configuration, tokenResources(configuration.server.mcp));
 }
 
-function reconfigure(next: ThreadConfiguration): void {
+function reconfigure(next: Configuration): void {
   configuration = next;
   snapshot = makeSnapshot(configuration, lasting);
   takeKeys();

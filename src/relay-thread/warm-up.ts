@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
-import type { ThreadConfiguration } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import { packKeys } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
@@ -35,7 +35,7 @@ const NAME = 'warm-up';
 const MODEL = `${NAME}/${NAME}`;
 
 export interface WarmUpOptions {
-  readonly configuration: ThreadConfiguration;
+  readonly configuration: Configuration;
   readonly dialects: readonly Dialect[];
   /** What a pipeline cannot be without, and the exercises never come to. */
   readonly shared: Shared;
@@ -86,7 +86,7 @@ async function exercised({ configuration, dialects, shared }: WarmUpOptions, bud
 }
 
 /** The first account whose provider speaks a form that has an exercise. */
-function somethingToAsk({ accounts, server }: ThreadConfiguration, dialects: readonly Dialect[]) {
+function somethingToAsk({ accounts, server }: Configuration, dialects: readonly Dialect[]) {
   for (const account of accounts.slice(0, MAX_ACCOUNTS)) {
     const [opened] = openAccounts({ accounts: [account], server: { ...server, demo: false } }, new Map());
     const target = opened?.listed[0] ?? opened?.target(NAME);
@@ -199,7 +199,7 @@ class Rehearsal {
   readonly #dialect: Dialect;
 
   constructor(
-    configuration: ThreadConfiguration,
+    configuration: Configuration,
     dialect: Dialect,
     account: ProviderAccount,
     { estimate, translateHeavy, heavyAnswers, spoolFolder }: Shared,

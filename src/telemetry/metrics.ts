@@ -44,6 +44,10 @@ export class Metrics {
     return this.#registry.render();
   }
 
+  renderBytes(): Promise<Buffer> {
+    return this.#registry.renderBytes();
+  }
+
   /** The registry, for parts of the main thread that count for themselves. */
   get registry(): MetricRegistry {
     return this.#registry;

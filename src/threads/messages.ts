@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ThreadConfiguration } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import type { PackedKeys } from '../config/packed-keys.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
@@ -44,7 +44,7 @@ export interface RelayThreadData {
   readonly claims: SharedArrayBuffer;
   /** The vectors of the questions that they answered: cache/shared-vectors. */
   readonly vectors: SharedArrayBuffer;
-  readonly configuration: ThreadConfiguration;
+  readonly configuration: Configuration;
   readonly identity: IdentityState;
   /** Keys were issued when the gateway began: what reads them is loaded before the first comes. */
   readonly hasIssuedKeys: boolean;
@@ -71,7 +71,7 @@ export interface OpenApiMessage {
 export type ToRelayThread =
   /** The first message; before it a thread only loads its code. */
   | { type: 'begin'; data: RelayThreadData }
-  | { type: 'reconfigure'; configuration: ThreadConfiguration }
+  | { type: 'reconfigure'; configuration: Configuration }
   /** A reload changed nothing but the configured keys. */
   | { type: 'configured-keys'; keys: PackedKeys }
   | IdentityMessage

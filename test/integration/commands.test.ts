@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDatabase } from '../../src/store/database.ts';
@@ -54,6 +54,24 @@ test('sluice ledger verify exits with 1 on an empty ledger, since nothing was ve
   const { code, stdout, stderr } = await sluice(['ledger', 'verify', '--data-dir', folder]);
   assert.deepEqual([code, stdout], [1, '']);
   assert.match(stderr, /nothing was verified/);
+});
+
+test('a command that reads everything there is gives way to a gateway, and one that reads little does not', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const tell =
+    "data:text/javascript,process.on('exit',()=>console.error('priority '+process.getBuiltinModule('os').getPriority()))";
+  const env = { ...process.env, NODE_OPTIONS: `--import ${JSON.stringify(tell)}` };
+  const priorityOf = async (words: readonly string[]) => {
+    const { stderr } = await sluice(words, { cwd: folder, env });
+    return Number(/^priority (-?\d+)$/m.exec(stderr)?.[1]);
+  };
+  const own = getPriority();
+  const lowered = Math.max(own, constants.priority.PRIORITY_BELOW_NORMAL);
+  assert.deepEqual(
+    await Promise.all([['ledger', 'export'], ['ledger', 'verify'], ['backup', 'copy'], ['usage']].map(priorityOf)),
+    [lowered, lowered, lowered, own],
+  );
 });
 
 test('--version prints the version of the package, and nothing else', async () => {

@@ -169,11 +169,6 @@ export function kindsOf(types: ReadonlySet<string>): ManifestKind[] {
   return KINDS.filter(isNeeded).map((row): ManifestKind => row.kind());
 }
 
-/** Those that some configuration of this process was made by. */
-export function loadedKinds(): ManifestKind[] {
-  return KINDS.flatMap((row): ManifestKind[] => (row.loaded === undefined ? [] : [row.loaded]));
-}
-
 /** All of them; the code of each is loaded when its schema is asked for. */
 export function kindsByName(): Pick<ManifestKind, 'type' | 'schema'>[] {
   return KINDS.map((row) => ({

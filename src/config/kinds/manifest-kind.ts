@@ -4,6 +4,7 @@ import type { Manifest } from '../documents/manifests.ts';
 import type { Environment } from '../environment.ts';
 import type { Report } from '../fault.ts';
 import type { Identities } from '../identities/identities.ts';
+import type { ConfiguredKey } from '../packed-keys.ts';
 import type { KnownModels } from '../rules/known-models.ts';
 import type { ServerSettings, WrittenOverrides } from '../server/server-settings.ts';
 
@@ -21,7 +22,10 @@ export interface ManifestKind<T = unknown, P extends ConfigurationPart = Configu
   readonly schema: z.ZodType<T>;
   /** What may not stand twice. */
   readonly uniqueKeys?: readonly UniqueKey[];
-  /** Keys whose change needs a restart, with the place of their value in the configuration: `data_dir: 'server.dataDir'`. */
+  /**
+   * Keys whose change needs a restart, with the place of their value in the configuration: `data_dir: 'server.dataDir'`. Only of
+   * a kind that adds to every configuration, so that each reload looks at them.
+   */
   readonly restartKeys?: Readonly<Record<string, string>>;
   /** Its `name` and the names of its `integrations` are models that rules, keys and grants may name. */
   readonly listsModels?: boolean;
@@ -48,7 +52,8 @@ export interface UniqueKey {
   compared?(value: unknown): string | undefined;
 }
 
-export type ConfigurationPart = Partial<Omit<Configuration, 'identities' | 'server'>> & {
+export type ConfigurationPart = Partial<Omit<Configuration, 'identities' | 'server' | 'keys'>> & {
+  keys?: ConfiguredKey[];
   identities?: Partial<Identities>;
   server?: ServerSettings | undefined;
 };

@@ -20,7 +20,7 @@ export const limits = section(
     high_watermark_bytes: keyWithDefault(wholeNumber(4096, 67_108_864), 65_536).describe(
       'Bytes that may wait for one slow client before its provider is paused.',
     ),
-    max_upstream_connections: keyWithDefault(wholeNumber(1, 65_536), 8192).describe(
+    max_upstream_connections: keyWithDefault(wholeNumber(1, 65_536), 16_384).describe(
       'Bound of connections per thread, provider address and credential.',
     ),
     max_upstream_queue: keyWithDefault(wholeNumber(0, 1_000_000), 4096).describe(

@@ -1,18 +1,9 @@
-import type { Environment } from '../../config/environment.ts';
-import type { WrittenOverrides } from '../../config/server/server-settings.ts';
 import { type ErrorCode, type ErrorContext, GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Task } from '../../offload/tasks.ts';
 import type { WorkerPool } from '../../offload/worker-pool.ts';
+import { type ConfigurationSource, portableSource } from '../configuration-source.ts';
 import type { AdminAnswer, AdminRoute } from './admin-route.ts';
-
-/** Where a configuration comes from. Structured-clonable. */
-export interface ConfigurationSource {
-  /** Files and folders; empty: it stands in no file. */
-  readonly paths: readonly string[];
-  readonly environment: Environment;
-  readonly overrides: WrittenOverrides;
-}
 
 export interface ConfigurationQuestion {
   readonly kind: 'list' | 'check' | 'write' | 'keys';
@@ -37,9 +28,7 @@ const VERSION = { type: 'string', description: 'Of the list: a file that changed
 /** The files that the configuration in force was read from, with their secrets left out; a check, help, and a way to write one. */
 export function configurationRoutes(source: ConfigurationSource, pool: Pick<WorkerPool, 'run'>): AdminRoute[] {
   const ask = async (kind: ConfigurationQuestion['kind'], body: unknown): Promise<OrError<AdminAnswer>> => {
-    // The environment of a process is no plain object.
-    const environment = { ...source.environment };
-    const question = { kind, source: { ...source, environment }, body };
+    const question = { kind, source: portableSource(source), body };
     const result = await pool.run(configurationTask, question, { deadlineMs: DEADLINE_MS, maxQueued: MAX_WAITING });
     if ('failure' in result) return failureOf(result);
     const { value } = result;

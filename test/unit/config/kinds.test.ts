@@ -45,6 +45,14 @@ test('a kind is read or still to come, never both, and stands once', () => {
   );
 });
 
+test('a kind with keys that need a restart adds to every configuration, so that each reload looks at them', () => {
+  const withKeys = KINDS.filter((row) => row.kind().restartKeys !== undefined);
+  assert.deepEqual(
+    withKeys.map(({ always }) => always),
+    withKeys.map(() => true),
+  );
+});
+
 test('the value of every key that needs a restart has its place in the configuration', () => {
   const loaded = loadConfiguration({ paths: [], environment: {}, kinds: [], wellKnown: [] });
   assert.ok('configuration' in loaded);

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { configurationPaths, type Environment } from '../../../src/config/environment.ts';
 import { type LoadOptions, loadConfiguration } from '../../../src/config/load.ts';
+import { everyKey, packKeys } from '../../../src/config/packed-keys.ts';
 import { configurationOf, exampleKind, loadText, manifestFolder } from './manifest-folder.ts';
 
 const nothing: LoadOptions = { paths: [], environment: {}, kinds: [exampleKind], wellKnown: [] };
@@ -31,7 +32,7 @@ test('every setting has its default when nothing is configured', () => {
         maxHeaderBytes: 16384,
         maxInFlight: 16384,
         highWatermarkBytes: 65536,
-        maxUpstreamConnections: 8192,
+        maxUpstreamConnections: 16384,
         maxUpstreamQueue: 4096,
         maxTranslateBytes: 33554432,
         maxEventBytes: 16777216,
@@ -132,7 +133,7 @@ test('every setting has its default when nothing is configured', () => {
         onChangedTool: 'warn',
       },
     },
-    keys: [],
+    keys: packKeys([]),
     accounts: [],
     identities: { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] },
     metadataRules: [],
@@ -196,23 +197,26 @@ integrations:
   assert.equal(server.log.access, 'off');
   assert.equal(server.demo, false);
   assert.deepEqual(server.cors, { allowedOrigins: ['https://app.example.com'], maxAgeSeconds: 600 });
-  assert.deepEqual(keys, [
-    {
-      name: 'ci',
-      keySha256: createHash('sha256').update('a key with spaces').digest('hex'),
-      subject: 'virtualaccount:ci',
-      teams: [],
-      metadata: {},
-    },
-    {
-      name: 'bob',
-      keySha256: 'ab'.repeat(32),
-      subject: 'user:bob@example.com',
-      teams: ['search'],
-      models: ['main/*'],
-      metadata: { env: 'dev' },
-    },
-  ]);
+  assert.deepEqual(
+    [...everyKey(keys)].toSorted((one, other) => one.name.localeCompare(other.name)),
+    [
+      {
+        name: 'bob',
+        keySha256: 'ab'.repeat(32),
+        subject: 'user:bob@example.com',
+        teams: ['search'],
+        models: ['main/*'],
+        metadata: { env: 'dev' },
+      },
+      {
+        name: 'ci',
+        keySha256: createHash('sha256').update('a key with spaces').digest('hex'),
+        subject: 'virtualaccount:ci',
+        teams: [],
+        metadata: {},
+      },
+    ],
+  );
   assert.deepEqual(JSON.parse(JSON.stringify(accounts)), [
     {
       type: 'provider-account/example',

@@ -106,3 +106,15 @@ test(
     });
   },
 );
+
+test(
+  'a new file that changed while the configuration was read is told, and one that did not is not',
+  bounded,
+  async (t) => {
+    const folder = manifestFolder(t, { 'a.yaml': 'one', secret: 'old', other: 'old' });
+    const { watch, change, count } = watched(t, [join(folder, 'a.yaml')]);
+    watch.update([join(folder, 'a.yaml'), join(folder, 'other')], Date.now() + 60_000);
+    await change(() => watch.update([join(folder, 'a.yaml'), join(folder, 'secret')], Date.now() - 60_000));
+    assert.equal(count(), 1);
+  },
+);

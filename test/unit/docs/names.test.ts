@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, test } from 'node:test';
 import { z } from 'zod';
+import { SCENARIOS } from '../../../load/scenarios/all.ts';
 import { schemaKeys } from '../../../src/config/checks/schema-keys.ts';
 import { serverSchema } from '../../../src/config/server/server-schema.ts';
 import { allPlugs } from '../../../src/plugs.ts';
@@ -62,6 +63,8 @@ test('every bench subject and load scenario that a page names exists', () => {
   for (const { file, text } of pages) {
     for (const [, name = ''] of text.matchAll(/\bnpm run (?:bench|load) -- ([a-z][a-z-]*)/g)) {
       if (name === 'list' || name === 'compare') continue;
+      // A file may hold several scenarios.
+      if (SCENARIOS.some((scenario) => scenario.name === name)) continue;
       // A folder of bench/ is run whole.
       assert.match(files, new RegExp(`/${name}((\\.bench)?\\.ts$|/)`, 'm'), `${file}: ${name}`);
     }

@@ -79,7 +79,7 @@ test('the configuration of the README sets up a provider, a key, a limit and a b
   const result = await load(context, source);
   assert.ok(!('faults' in result));
   const { accounts, keys, rateLimits, budgets } = result.configuration;
-  assert.deepEqual([accounts.length, keys.length, rateLimits.length, budgets.length], [1, 1, 1, 1]);
+  assert.deepEqual([accounts.length, keys.count, rateLimits.length, budgets.length], [1, 1, 1, 1]);
 });
 
 test('every JSON snippet of every page is JSON', () => {

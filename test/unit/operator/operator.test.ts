@@ -82,7 +82,7 @@ test('an unknown operator path is 404 and a wrong method 405 with allow, both as
 test('a metric that cannot be rendered is an internal error, is logged, and the port lives on', async () => {
   const lines: unknown[] = [];
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => lines.push(fields) };
-  const metrics = { contentType: 'text/plain', render: () => Promise.reject(new Error('broken')) };
+  const metrics = { contentType: 'text/plain', renderBytes: () => Promise.reject(new Error('broken')) };
   const operator = await startOperator(operatorOptions({ metrics, log }));
   try {
     const answer = await fetch(`http://127.0.0.1:${operator.port}/metrics`);

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { loadConfiguration } from '../../../src/config/load.ts';
-import { packKeys } from '../../../src/config/packed-keys.ts';
 import { accountKinds, dialects } from '../../../src/plugs.ts';
 import { warmUp } from '../../../src/relay-thread/warm-up.ts';
 import { startProvider } from '../../support/provider.ts';
@@ -47,8 +46,7 @@ function configured(account: string, server = 'warm_up_ms: 5000') {
     wellKnown: [],
   });
   assert.ok('configuration' in loaded, JSON.stringify(loaded));
-  const { keys, ...rest } = loaded.configuration;
-  return { ...rest, keys: packKeys(keys) };
+  return loaded.configuration;
 }
 
 const OPENAI = 'type: provider-account/openai\nname: main\nauth_data: {type: api-key, api_key: "${env:KEY}"}\n';

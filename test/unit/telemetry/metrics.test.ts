@@ -205,3 +205,26 @@ test('an event loop that was blocked shows it, once', async () => {
   assert.ok(calm.eventLoopDelayMs.max < 50, JSON.stringify(calm));
   probe.stop();
 });
+
+test('a scrape of a thousand callers is written in many turns, each family with one heading, in text and bytes alike', async () => {
+  const metrics = newMetrics(1001);
+  const callers = Array.from({ length: 1000 }, (_, at) => fullRecord({ subject: `user:${at}@example.com` }));
+  metrics.addAll(callers);
+  let turns = 0;
+  let isOver = false;
+  const count = () => {
+    turns += 1;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  const bytes = await metrics.renderBytes();
+  isOver = true;
+  assert.ok(turns >= 10, `${turns} turns`);
+  const changing = /^(process_|sluice_thread|sluice_event_loop|nodejs_|sluice_heap)/;
+  const lasting = (text: string) => text.split('\n').filter((line) => !changing.test(line));
+  const lines = lasting(bytes.toString());
+  assert.deepEqual(lines, lasting(await metrics.render()));
+  const headings = lines.filter((line) => line.startsWith('# TYPE '));
+  assert.equal(new Set(headings).size, headings.length);
+  assert.equal(lines.filter((line) => line.startsWith('ai_gateway_request_processing_ms_count{')).length, 1000);
+});
