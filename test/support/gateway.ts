@@ -49,8 +49,16 @@ export interface GatewayOptions {
   readonly command?: readonly [string, ...string[]];
 }
 
-/** As `npm start` does it, but without npm: types are stripped once for all tests. */
-const SERVE = [process.execPath, '--import', './scripts/strip-types.js', 'src/main.ts', 'serve'] as const;
+/** As `npm start` does it, but without npm: types are stripped, and code is compiled, once for all tests. */
+const SERVE = [
+  process.execPath,
+  '--import',
+  './test/support/compile-cache.js',
+  '--import',
+  './scripts/strip-types.js',
+  'src/main.ts',
+  'serve',
+] as const;
 
 /** A test that runs out of its time is ended by a signal, and what it started must not outlive it. */
 const running = new Set<ChildProcess>();

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
-/** `sluice` from its sources, in any folder. Types are stripped once for all commands and gateways of the tests. */
+/** `sluice` from its sources, in any folder: types are stripped, and code is compiled, once for all of the tests. */
 export const SLUICE = [
   process.execPath,
+  '--import',
+  join(root, 'test/support/compile-cache.js'),
   '--import',
   join(root, 'scripts/strip-types.js'),
   join(root, 'src/main.ts'),
