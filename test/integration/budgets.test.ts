@@ -350,24 +350,26 @@ describe('a stream whose budget ends', () => {
       response.on('close', () => clearInterval(timer));
     });
     context.after(() => anthropic.close());
-    const gateway = await shared.configured(withAccount([
-      ...cutting('translated', 0.2),
-      {
-        type: 'provider-account/anthropic',
-        name: 'a',
-        base_url: anthropic.origin,
-        auth_data: { type: 'api-key', api_key: 'k' },
-        integrations: [
-          {
-            name: 'claude',
-            type: 'integration/model/anthropic',
-            model_id: 'claude',
-            model_types: ['chat'],
-            cost: { metric: 'per_1000_tokens', value: { input: 1, output: 2 } },
-          },
-        ],
-      },
-    ]));
+    const gateway = await shared.configured(
+      withAccount([
+        ...cutting('translated', 0.2),
+        {
+          type: 'provider-account/anthropic',
+          name: 'a',
+          base_url: anthropic.origin,
+          auth_data: { type: 'api-key', api_key: 'k' },
+          integrations: [
+            {
+              name: 'claude',
+              type: 'integration/model/anthropic',
+              model_id: 'claude',
+              model_types: ['chat'],
+              cost: { metric: 'per_1000_tokens', value: { input: 1, output: 2 } },
+            },
+          ],
+        },
+      ]),
+    );
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const answer = await client.chat.completions
       .stream({

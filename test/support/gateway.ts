@@ -126,9 +126,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   // 'close' comes when its output was read to the end, 'exit' may come before that.
   const exited = once(child, 'close').then(() => child.exitCode);
   const lines = createInterface({ input: child.stdout });
+  // Tests ask for records again and again, so each line is looked through once.
+  const exchanges: string[] = [];
   const ready = await new Promise<RegExpMatchArray>((resolve, reject) => {
     lines.on('line', (line) => {
       output += `${line}\n`;
+      if (line.startsWith('{') && line.includes('"msg":"exchange"')) exchanges.push(line);
       const match = line.match(/Sluice is ready: (\S+)\/v1 \(operator: (\S+)\)/);
       if (match) resolve(match);
     });
@@ -157,10 +160,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     output: () => output,
     exited,
     records: (fields) =>
-      output
-        .split('\n')
-        .filter((line) => line.startsWith('{') && line.includes('"msg":"exchange"'))
-        // Cheap first: it is asked again and again.
+      exchanges
+        // Cheap first.
         .filter((line) => Object.values(fields).every((value) => line.includes(JSON.stringify(value))))
         .map((line) => JSON.parse(line))
         .filter((record) => Object.entries(fields).every(([name, value]) => record[name] === value)),
