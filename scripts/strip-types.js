@@ -99,7 +99,8 @@ function loadFrom({ files, offsets, text, kept, lengths, states, wanted }) {
     // Node would look up each file, its real path and its package.json for every import of it.
     resolve(specifier, context, nextResolve) {
       const { parentURL } = context;
-      if (!specifier.startsWith('.') || parentURL === undefined || !numbers.has(parentURL)) return nextResolve(specifier, context);
+      if (!specifier.startsWith('.') || parentURL === undefined || !numbers.has(parentURL))
+        return nextResolve(specifier, context);
       const { href } = new URL(specifier, parentURL);
       return numbers.has(href) ? { url: href, format: 'module', shortCircuit: true } : nextResolve(specifier, context);
     },

@@ -31,7 +31,10 @@ const files = named.length > 0 ? named : all();
 const isQuiet = (file: string): boolean => QUIET.some((path) => file.startsWith(path));
 
 const results = [
-  runTests(files.filter((file) => !isQuiet(file)), Math.ceil(2.5 * cores)),
+  runTests(
+    files.filter((file) => !isQuiet(file)),
+    Math.ceil(2.5 * cores),
+  ),
   runTests(files.filter(isQuiet), cores + 1),
 ];
 process.exit(results.every((isGood) => isGood) ? 0 : 1);

@@ -22,7 +22,8 @@ registerHooks({
   // Node would look up each file, its real path and its package.json for every import of it.
   resolve(specifier, context, nextResolve) {
     const { parentURL } = context;
-    if (!isOwn(parentURL) || !specifier.startsWith('.') || !specifier.endsWith('.ts')) return nextResolve(specifier, context);
+    if (!isOwn(parentURL) || !specifier.startsWith('.') || !specifier.endsWith('.ts'))
+      return nextResolve(specifier, context);
     return { url: new URL(specifier, parentURL).href, format: 'module', shortCircuit: true };
   },
   load(url, context, nextLoad) {
