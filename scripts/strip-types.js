@@ -96,6 +96,14 @@ function listSources(folder) {
 function loadFrom({ files, offsets, text, kept, lengths, states, wanted }) {
   const numbers = new Map(files.map((file, number) => [pathToFileURL(file).href, number]));
   registerHooks({
+    // Node would look up each file, its real path and its package.json for every import of it.
+    resolve(specifier, context, nextResolve) {
+      const { parentURL } = context;
+      if (!specifier.startsWith('.') || parentURL === undefined || !numbers.has(parentURL))
+        return nextResolve(specifier, context);
+      const { href } = new URL(specifier, parentURL);
+      return numbers.has(href) ? { url: href, format: 'module', shortCircuit: true } : nextResolve(specifier, context);
+    },
     load(url, context, nextLoad) {
       if (url.endsWith(LANGUAGES)) return { format: 'module', source: '', shortCircuit: true };
       const number = numbers.get(url);

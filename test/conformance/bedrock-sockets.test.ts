@@ -5,7 +5,7 @@ import { fixtureAnswers, fixtureStreams } from '../support/bedrock-fixtures.ts';
 import { fromStream, fromWhole } from '../support/chat-answer.ts';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';
-import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';
 import { decodeChat } from '../support/sdk-streams.ts';
 import { type Replay, type ReplayingProvider, startReplayingProvider } from './replaying-provider.ts';
@@ -90,10 +90,7 @@ async function checkCarried(answers: readonly Recorded[]): Promise<void> {
     assert.deepEqual(told(answer.kind === 'stream' ? fromStream(body) : fromWhole(body)), said, how);
   });
   const lines = new Map<unknown, Record<string, unknown>>();
-  await eventually('every exchange has its line', () => {
-    for (const line of gateway.records({})) lines.set(line['http.request.id'], line);
-    return [...keys.keys()].every((key) => lines.has(key));
-  });
+  for (const key of keys.keys()) lines.set(key, await recordOf(gateway, key));
   for (const [key, answer] of keys) {
     const line = lines.get(key)!;
     const { input, output, cached, written } = saidIn(answer);

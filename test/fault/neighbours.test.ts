@@ -5,6 +5,7 @@ import { ask, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type HeavyNeighbour, startHeavyNeighbour } from '../support/heavy-neighbour.ts';
+import { NeighbourWaits } from '../support/neighbour-waits.ts';
 import { watchOtherPrograms } from '../support/other-programs.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -19,6 +20,7 @@ const BOUND_MS = 5;
 let provider: FakeProvider;
 let heavy: HeavyNeighbour;
 let gateway: RunningGateway;
+let neighbour: NeighbourWaits;
 before(async () => {
   provider = await startProvider((_request, response) => sendJson(response, 200, completion('hello')));
   heavy = await startHeavyNeighbour();
@@ -26,6 +28,7 @@ before(async () => {
     server: { log: { access: 'off' } },
     manifests: [openAccount('p', `${provider.origin}/v1`), openAccount('heavy', `${heavy.origin}/v1`)],
   });
+  neighbour = await NeighbourWaits.of(gateway, small);
 });
 disposeAfter(() => [gateway, heavy, provider]);
 
@@ -52,15 +55,8 @@ function small(): Promise<number> {
 }
 
 /** The neighbour's p99 while this goes on. */
-async function p99During(load: Promise<unknown>): Promise<number> {
-  let over = false;
-  const done = load.finally(() => {
-    over = true;
-  });
-  const times: number[] = [];
-  while (!over) times.push(await small());
-  await done;
-  times.sort((a, b) => a - b);
+async function p99During(load: () => Promise<unknown>): Promise<number> {
+  const times = await neighbour.during(load);
   return times[Math.floor(times.length * 0.99)] ?? 0;
 }
 
@@ -86,8 +82,8 @@ async function addsLittle(load: (url: string, model: string) => Promise<unknown>
     const others = await watchOtherPrograms(gateway);
     const added: number[] = [];
     for (let turn = 0; turn < 3; turn += 1) {
-      const beside = await p99During(load(`${heavy.origin}/v1`, 'm'));
-      const through = await p99During(load(`${gateway.url}/v1`, 'heavy/m'));
+      const beside = await p99During(() => load(`${heavy.origin}/v1`, 'm'));
+      const through = await p99During(() => load(`${gateway.url}/v1`, 'heavy/m'));
       added.push(through - beside);
     }
     made.push({ addedMs: median(added), others: await others() });
@@ -100,9 +96,9 @@ async function addsLittle(load: (url: string, model: string) => Promise<unknown>
 describe('no traffic starves its neighbours', { timeout: 170_000 }, () => {
   before(async () => {
     // Compiled and grown before anything is measured.
-    await p99During(heavy.stream(`${gateway.url}/v1`, 'heavy/m', STREAM_BYTES));
-    await p99During(heavy.upload(`${gateway.url}/v1`, 'heavy/m', IMAGE_BYTES));
-    await p99During(heavy.embed(`${gateway.url}/v1`, 'heavy/m', TEXTS));
+    await p99During(() => heavy.stream(`${gateway.url}/v1`, 'heavy/m', STREAM_BYTES));
+    await p99During(() => heavy.upload(`${gateway.url}/v1`, 'heavy/m', IMAGE_BYTES));
+    await p99During(() => heavy.embed(`${gateway.url}/v1`, 'heavy/m', TEXTS));
   });
 
   test(`a stream of 100 MB/s adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {

@@ -11,6 +11,7 @@ import { ask, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, recordOf } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { byModel, gate, givenUp, startEvents } from '../support/scripted-provider.ts';
+import { SharedGateway } from '../support/shared-gateway.ts';
 
 const usage = { input: 5, output: 7 };
 /** The cost of an answer, in micro-dollars. */
@@ -56,17 +57,20 @@ const answers = byModel({
   },
 });
 
-const running: RunningGateway[] = [];
-async function start(budgets: object[], options: { folder?: string; server?: object } = {}): Promise<RunningGateway> {
-  const gateway = await startBudgetGateway({
-    keys: [{ name: 'test', key: KEY, subject: 'virtualaccount:test' }, ...keys, narrow],
-    manifests: [pricedAccount('p', `${provider.origin}/v1`, ['m', 'cheap', 'talker']), ...budgets],
-    ...options,
-    server: { ...options.server },
-  });
+const allKeys = [{ name: 'test', key: KEY, subject: 'virtualaccount:test' }, ...keys, narrow];
+const withAccount = (budgets: object[]): object[] => [
+  pricedAccount('p', `${provider.origin}/v1`, ['m', 'cheap', 'talker']),
+  ...budgets,
+];
+const running: AsyncDisposable[] = [];
+/** A gateway of its own, which the test stops. */
+async function start(budgets: object[], options: { folder?: string } = {}): Promise<RunningGateway> {
+  const gateway = await startBudgetGateway({ keys: allKeys, manifests: withAccount(budgets), ...options });
   running.push(gateway);
   return gateway;
 }
+const shared = new SharedGateway({ keys: allKeys }, startBudgetGateway);
+running.push(shared);
 after(() => Promise.all(running.map((gateway) => gateway[Symbol.asyncDispose]())));
 
 const chat = (gateway: RunningGateway, key = KEY, body: object = {}, headers: Record<string, string> = {}) =>
@@ -122,30 +126,33 @@ describe('budgets', () => {
   });
 
   test('a budget that is taken away and comes back knows what it spent', async () => {
-    const gateway = await start([dayBudget('daily', 0.03)]);
+    const gateway = await shared.configured(withAccount([dayBudget('returning', 0.03)]));
     assert.deepEqual(await statuses(gateway, 2), [200, 429]);
     const account = pricedAccount('p', `${provider.origin}/v1`, ['m']);
-    await eventually('the ledger has it', async () => (await gateway.metric('ai_gateway_budget_usage')) > 0.6);
+    const usage = () => gateway.metric('ai_gateway_budget_usage', { ruleId: 'returning' });
+    await eventually('the ledger has it', async () => (await usage()) > 0.6);
     await gateway.configure([account]);
     await eventually('it is gone', async () => (await budgetsOf(gateway)).data.length === 0);
     assert.deepEqual(await statuses(gateway, 1), [200]);
-    await gateway.configure([account, dayBudget('daily', 0.03)]);
+    await gateway.configure([account, dayBudget('returning', 0.03)]);
     await eventually('it is back', async () => (await budgetsOf(gateway)).data.length === 1);
     assert.deepEqual(await statuses(gateway, 1), [429]);
   });
 
   test('the first v1 rule that matches decides, and every match is charged', async () => {
     const rule = (id: string, limit_to: number, more: object = {}) => ({ id, limit_to, unit: 'cost_per_day', ...more });
-    const gateway = await start([
-      {
-        type: 'gateway-budget-config',
-        rules: [
-          rule('bob', 1, { when: { subjects: ['user:bob@example.com'] } }),
-          rule('tight', 0.02, { when: { models: ['p/m'] } }),
-          { id: 'tokens', limit_to: 100_000, unit: 'tokens_per_month', when: {} },
-        ],
-      },
-    ]);
+    const gateway = await shared.configured(
+      withAccount([
+        {
+          type: 'gateway-budget-config',
+          rules: [
+            rule('bob', 1, { when: { subjects: ['user:bob@example.com'] } }),
+            rule('tight', 0.02, { when: { models: ['p/m'] } }),
+            { id: 'tokens', limit_to: 100_000, unit: 'tokens_per_month', when: {} },
+          ],
+        },
+      ]),
+    );
     assert.deepEqual(await statuses(gateway, 3, 'key-of-bob'), [200, 200, 200], 'the second rule does not decide');
     assert.deepEqual(await statuses(gateway, 1, 'key-of-eve'), [429], 'and was charged all the same');
     await spends(gateway, { bob: 3 * COST, tight: 3 * COST, tokens: 36 });
@@ -153,10 +160,12 @@ describe('budgets', () => {
 
   test('v2 budgets count per user, with limits of their own for some', async () => {
     const overrides = [{ users: ['rich@example.com'], limits: { cost_per_day: 0.07 } }];
-    const gateway = await start([
-      dayBudget('each', 0.03, { applies_to: { type: 'per-user', overrides } }),
-      dayBudget('watched', 0.001, { mode: 'audit' }),
-    ]);
+    const gateway = await shared.configured(
+      withAccount([
+        dayBudget('each', 0.03, { applies_to: { type: 'per-user', overrides } }),
+        dayBudget('watched', 0.001, { mode: 'audit' }),
+      ]),
+    );
     assert.deepEqual(await statuses(gateway, 3, 'key-of-bob'), [200, 429, 429]);
     assert.deepEqual(await statuses(gateway, 1, 'key-of-eve'), [200]);
     assert.deepEqual(await statuses(gateway, 4, 'key-of-rich'), [200, 200, 200, 429]);
@@ -190,9 +199,8 @@ describe('budgets', () => {
   });
 
   test('a spent budget with mode downgrade sends requests to the cheaper model', async () => {
-    const gateway = await start([
-      dayBudget('thrifty', 0.03, { when: { models: { in: ['p/m'] } }, mode: 'downgrade', downgrade_to: 'p/cheap' }),
-    ]);
+    const cheaper = { when: { models: { in: ['p/m'] } }, mode: 'downgrade', downgrade_to: 'p/cheap' };
+    const gateway = await shared.configured(withAccount([dayBudget('cheaper', 0.03, cheaper)]));
     assert.deepEqual(await statuses(gateway, 1), [200]);
     const response = await chat(gateway);
     assert.equal(response.status, 200);
@@ -206,7 +214,7 @@ describe('budgets', () => {
   });
 
   test('the official SDK gives up on a spent budget at once, instead of sleeping until its reset', async () => {
-    const gateway = await start([dayBudget('gone', 0)]);
+    const gateway = await shared.configured(withAccount([dayBudget('gone', 0)]));
     const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: KEY, maxRetries: 3 });
     await assert.rejects(
       client.chat.completions.create({ model: 'p/m', messages: [{ role: 'user', content: 'hi' }] }),
@@ -290,10 +298,10 @@ describe('budgets', () => {
 });
 
 describe('a stream whose budget ends', () => {
-  const cutting = (limit: number) => [dayBudget('tight', limit, { mode: 'cut' })];
+  const cutting = (name: string, limit: number) => [dayBudget(name, limit, { mode: 'cut' })];
 
   test('a stream that a budget cuts is an ordinary answer of finish reason length to the official SDK, billed for what was sent', async () => {
-    const gateway = await start(cutting(0.2));
+    const gateway = await shared.configured(withAccount(cutting('of-chats', 0.2)));
     leftAt = gate<number>();
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const stream = client.chat.completions.stream(
@@ -310,10 +318,10 @@ describe('a stream whose budget ends', () => {
     assert.equal(answer.usage?.completion_tokens, words);
     const record = await recordOf(gateway, 'cut-1');
     assert.equal(record['sluice.outcome'], 'ok');
-    assert.equal(record['error.message'], 'cut by budget tight');
+    assert.equal(record['error.message'], 'cut by budget of-chats');
     assert.equal(record['sluice.usage.source'], 'estimate');
     const micro = ((answer.usage?.prompt_tokens ?? 0) + words * 2) * 1_000;
-    await spends(gateway, { tight: micro });
+    await spends(gateway, { 'of-chats': micro });
     assert.ok(micro <= 200_000 && micro > 200_000 - 17 * 2_000, `${micro} of 200000`);
   });
 
@@ -342,24 +350,26 @@ describe('a stream whose budget ends', () => {
       response.on('close', () => clearInterval(timer));
     });
     context.after(() => anthropic.close());
-    const gateway = await start([
-      ...cutting(0.2),
-      {
-        type: 'provider-account/anthropic',
-        name: 'a',
-        base_url: anthropic.origin,
-        auth_data: { type: 'api-key', api_key: 'k' },
-        integrations: [
-          {
-            name: 'claude',
-            type: 'integration/model/anthropic',
-            model_id: 'claude',
-            model_types: ['chat'],
-            cost: { metric: 'per_1000_tokens', value: { input: 1, output: 2 } },
-          },
-        ],
-      },
-    ]);
+    const gateway = await shared.configured(
+      withAccount([
+        ...cutting('translated', 0.2),
+        {
+          type: 'provider-account/anthropic',
+          name: 'a',
+          base_url: anthropic.origin,
+          auth_data: { type: 'api-key', api_key: 'k' },
+          integrations: [
+            {
+              name: 'claude',
+              type: 'integration/model/anthropic',
+              model_id: 'claude',
+              model_types: ['chat'],
+              cost: { metric: 'per_1000_tokens', value: { input: 1, output: 2 } },
+            },
+          ],
+        },
+      ]),
+    );
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const answer = await client.chat.completions
       .stream({
@@ -375,7 +385,7 @@ describe('a stream whose budget ends', () => {
     const bytes = answer.choices[0]?.message.content?.length ?? 0;
     assert.equal(answer.usage?.completion_tokens, Math.ceil(bytes / 4));
     const micro = (9 + 2 * Math.ceil(bytes / 4)) * 1_000;
-    await spends(gateway, { tight: micro });
+    await spends(gateway, { translated: micro });
     assert.ok(micro <= 200_000, String(micro));
   });
 
@@ -409,8 +419,12 @@ describe('a stream whose budget ends', () => {
     };
     const auth_data = { type: 'api-key', api_key: 'k' };
     const account = { type: 'provider-account/anthropic', name: 'a', base_url: anthropic.origin, auth_data };
-    for (const model of ['a/claude', 'p/talker']) {
-      const gateway = await start([...cutting(0.2), { ...account, integrations: [claude] }]);
+    for (const [name, model] of [
+      ['passed', 'a/claude'],
+      ['carried', 'p/talker'],
+    ] as const) {
+      const budgets = [...cutting(name, 0.2), { ...account, integrations: [claude] }];
+      const gateway = await shared.configured(withAccount(budgets));
       const client = new Anthropic({ apiKey: KEY, baseURL: gateway.url, maxRetries: 0 });
       const asked = { model, max_tokens: 10_000, messages: [{ role: 'user' as const, content: 'hi' }] };
       const message = await client.messages.stream(asked).finalMessage();
@@ -418,7 +432,7 @@ describe('a stream whose budget ends', () => {
       const [block] = message.content;
       assert.ok(block?.type === 'text' && block.text.length > 20);
       assert.ok(message.usage.output_tokens > 5);
-      await spends(gateway, { tight: (message.usage.input_tokens + 2 * message.usage.output_tokens) * 1_000 });
+      await spends(gateway, { [name]: (message.usage.input_tokens + 2 * message.usage.output_tokens) * 1_000 });
     }
   });
 });

@@ -8,6 +8,8 @@ import { type RedisServer, redisSkip, startRedis } from '../support/redis-server
 import { openAccount } from '../support/scripted-provider.ts';
 
 const REQUESTS = 1_000;
+/** More than one for each thread of each gateway, many times over; a connection each. */
+const AT_ONCE = 100;
 const LEASED_LIMIT = 600;
 const LEASE_PERCENT = 5;
 
@@ -53,18 +55,29 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
     running.push(...two);
     return two;
   }
+  let strict: Promise<RunningGateway[]> | undefined;
+  const startStrict = (): Promise<RunningGateway[]> => {
+    strict ??= startTwo({ agreement: 'strict', timeout_ms: 10_000 });
+    return strict;
+  };
   async function statuses(gateways: readonly RunningGateway[], model: string): Promise<number[]> {
-    const answers = Array.from({ length: REQUESTS }, async (_, index) => {
-      const response = await ask(gateways[index % gateways.length]!, { model, messages });
-      await response.arrayBuffer();
-      return response.status;
+    const answers: number[] = [];
+    let asked = 0;
+    const clients = Array.from({ length: AT_ONCE }, async (_, index) => {
+      while (asked < REQUESTS) {
+        asked += 1;
+        const response = await ask(gateways[index % gateways.length]!, { model, messages });
+        await response.arrayBuffer();
+        answers.push(response.status);
+      }
     });
-    return Promise.all(answers);
+    await Promise.all(clients);
+    return answers;
   }
   const count = (all: readonly number[], status: number): number => all.filter((each) => each === status).length;
 
   it('strict limits over two gateways let exactly 1, 10 and 100 of 1,000 requests pass', async () => {
-    const gateways = await startTwo({ agreement: 'strict', timeout_ms: 10_000 });
+    const gateways = await startStrict();
     for (const limit of [1, 10, 100]) {
       const before = provider.requests.length;
       const answers = await statuses(gateways, `p/m${limit}`);
@@ -74,7 +87,7 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
   });
 
   it('a client that leaves while Redis is asked reaches no provider and holds nothing', async () => {
-    const [gateway] = await startTwo({ agreement: 'strict', timeout_ms: 10_000 });
+    const [gateway] = await startStrict();
     const before = provider.requests.length;
     await withRedis(redis.url, (client) => client.sendCommand(['CLIENT', 'PAUSE', '500', 'ALL']));
     const leaving = new ChatStream(gateway!, { model: 'p/one', messages });

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { idOf, writeLedger } from '../support/large-ledger.ts';
+import { busiestThread, threadTimes } from '../support/thread-times.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
 const EXCHANGES = 100_000;
@@ -79,15 +80,15 @@ describe('what pages of the console cost the thread of the ledger', { skip }, ()
   }
 
   it('none takes more than 50 ms of its CPU time over a hundred thousand exchanges', async () => {
-    const thread = await busiestThread(gateway.pid, () => get('/admin/requests?limit=500'));
+    const { thread } = await busiestThread(gateway.pid, () => get('/admin/requests?limit=500'));
     for (const [page, paths] of Object.entries(PAGES)) {
       // The first one loads code, which no page does twice.
       for (const path of paths) await get(path);
       const times: number[] = [];
       for (let time = 0; time < TIMES; time += 1) {
-        const before = cpuMs(gateway.pid, thread);
+        const before = threadTimes(gateway.pid, thread).ranMs;
         for (const path of paths) await get(path);
-        times.push(cpuMs(gateway.pid, thread) - before);
+        times.push(threadTimes(gateway.pid, thread).ranMs - before);
       }
       times.sort((one, other) => one - other);
       const median = times[Math.floor(TIMES / 2)]!;
@@ -105,30 +106,13 @@ describe('what pages of the console cost the thread of the ledger', { skip }, ()
     const leave = new AbortController();
     const admin = { authorization: `Bearer ${ADMIN_KEY}` };
     await fetch(`${gateway.operatorUrl}/admin/requests/tail`, { headers: admin, signal: leave.signal });
-    const before = cpuMs(gateway.pid, relay);
+    assert.ok(relay.ranMs > 5, 'no thread worked');
+    const before = threadTimes(gateway.pid, relay.thread).ranMs;
     const beganAt = performance.now();
     for (const paths of Object.values(PAGES)) for (const path of paths) await get(path);
-    const share = (cpuMs(gateway.pid, relay) - before) / (performance.now() - beganAt);
+    const share = (threadTimes(gateway.pid, relay.thread).ranMs - before) / (performance.now() - beganAt);
     leave.abort();
     // Its sweep of timeouts goes on, twenty times a second.
     assert.ok(share < 0.05, `${(share * 100).toFixed(1)} % of a core`);
   });
 });
-
-/** Threads have no names that the system knows: of those beside the main one it is who works meanwhile. */
-async function busiestThread(pid: number, work: () => Promise<void>): Promise<string> {
-  const threads = readdirSync(`/proc/${pid}/task`).filter((thread) => thread !== String(pid));
-  const before = new Map(threads.map((thread) => [thread, cpuMs(pid, thread)]));
-  for (let time = 0; time < 10; time += 1) await work();
-  const [busiest] = threads
-    .map((thread) => ({ thread, ms: cpuMs(pid, thread) - (before.get(thread) ?? 0) }))
-    .sort((one, other) => other.ms - one.ms);
-  assert.ok(busiest !== undefined && busiest.ms > 5, 'no thread worked');
-  return busiest.thread;
-}
-
-/** Time that it ran, without what it waited for the other processes of this machine. */
-function cpuMs(pid: number, thread: string): number {
-  const [ran = ''] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-  return Number(ran) / 1e6;
-}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { eventually } from '../support/gateway.ts';
+import { startSluice } from '../support/sluice-command.ts';
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, '../..');
 const noCurl: string | false = await run('curl', ['--version']).then(
   () => false,
   () => 'no curl command to run the printed request with',
@@ -33,7 +33,7 @@ after(async () => {
 /** `sluice serve` with nothing but a free port and a data folder. */
 async function start(...more: string[]): Promise<{ child: ChildProcess; output: string }> {
   const flags = ['--port', '0', '--threads', '1', '--data-dir', join(folder, 'data'), ...more];
-  const child = spawn(process.execPath, ['src/main.ts', 'serve', ...flags], { cwd: root, env: environment });
+  const child = startSluice(['serve', ...flags], { env: environment });
   started.push(child);
   let output = '';
   child.stdout.on('data', (data) => {
@@ -42,7 +42,7 @@ async function start(...more: string[]): Promise<{ child: ChildProcess; output: 
   child.stderr.on('data', (data) => {
     output += data;
   });
-  await eventually('it is ready', () => /Sluice is ready[\s\S]*}'\n/.test(output), 20_000);
+  await eventually('it is ready', () => /Sluice is ready[\s\S]*}'\n/.test(output), 60_000);
   return { child, output };
 }
 
@@ -83,13 +83,13 @@ test('a listener that others can reach never makes a key', async () => {
   const file = join(folder, 'open.yaml');
   await writeFile(file, 'type: sluice/server\nlisten: {host: 0.0.0.0, port: 0}\ndata_dir: ./other\n');
   const flags = ['--config', file, '--port', '0', '--threads', '1'];
-  const child = spawn(process.execPath, ['src/main.ts', 'serve', ...flags], { cwd: root, env: environment });
+  const child = startSluice(['serve', ...flags], { env: environment });
   started.push(child);
   let output = '';
   child.stdout.on('data', (data) => {
     output += data;
   });
-  await eventually('it is ready', () => /Sluice is ready/.test(output), 20_000);
+  await eventually('it is ready', () => /Sluice is ready/.test(output), 60_000);
   const url = /Sluice is ready: (\S+)\/v1/.exec(output)?.[1];
   const response = await fetch(`${url}/v1/models`, { headers: { authorization: 'Bearer anything' } });
   assert.equal(response.status, 401);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { eventually } from '../support/gateway.ts';
+import { startSluice } from '../support/sluice-command.ts';
 
-const root = join(import.meta.dirname, '../..');
 const LATE_KEY = 'sk-test-that-came-late';
 
 test('a configuration that changes while the gateway waits for its database is in force when it is ready', async (t) => {
@@ -30,7 +29,7 @@ test('a configuration that changes while the gateway waits for its database is i
         .join('---\n'),
     );
   await write('sk-test-early');
-  const child = spawn(process.execPath, ['src/main.ts', 'serve', '--config', file], { cwd: root });
+  const child = startSluice(['serve', '--config', file]);
   t.after(() => child.kill('SIGKILL'));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -39,12 +38,12 @@ test('a configuration that changes while the gateway waits for its database is i
     });
   }
   // The warning of its literal key.
-  await eventually('the first configuration was read', () => output.includes('warning:'), 20_000);
+  await eventually('the first configuration was read', () => output.includes('warning:'), 60_000);
   await write('sk-test-early', LATE_KEY);
   // Unheard it would end the process.
   child.kill('SIGHUP');
   holder.close();
-  await eventually('it is ready', () => output.includes('Sluice is ready'), 20_000);
+  await eventually('it is ready', () => output.includes('Sluice is ready'), 60_000);
   const [, url = ''] = /ready: (\S+)/.exec(output) ?? [];
   const status = async () =>
     (await fetch(`${url}/models`, { headers: { authorization: `Bearer ${LATE_KEY}` } })).status;

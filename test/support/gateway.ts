@@ -49,8 +49,16 @@ export interface GatewayOptions {
   readonly command?: readonly [string, ...string[]];
 }
 
-/** As `npm start` does it, but without npm: types are stripped once for all tests. */
-const SERVE = [process.execPath, '--import', './scripts/strip-types.js', 'src/main.ts', 'serve'] as const;
+/** As `npm start` does it, but without npm: types are stripped, and code is compiled, once for all tests. */
+const SERVE = [
+  process.execPath,
+  '--import',
+  './test/support/compile-cache.js',
+  '--import',
+  './scripts/strip-types.js',
+  'src/main.ts',
+  'serve',
+] as const;
 
 /** A test that runs out of its time is ended by a signal, and what it started must not outlive it. */
 const running = new Set<ChildProcess>();
@@ -118,9 +126,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   // 'close' comes when its output was read to the end, 'exit' may come before that.
   const exited = once(child, 'close').then(() => child.exitCode);
   const lines = createInterface({ input: child.stdout });
+  // Tests ask for records again and again, so each line is looked through once.
+  const exchanges: string[] = [];
   const ready = await new Promise<RegExpMatchArray>((resolve, reject) => {
     lines.on('line', (line) => {
       output += `${line}\n`;
+      if (line.startsWith('{') && line.includes('"msg":"exchange"')) exchanges.push(line);
       const match = line.match(/Sluice is ready: (\S+)\/v1 \(operator: (\S+)\)/);
       if (match) resolve(match);
     });
@@ -149,10 +160,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     output: () => output,
     exited,
     records: (fields) =>
-      output
-        .split('\n')
-        .filter((line) => line.startsWith('{') && line.includes('"msg":"exchange"'))
-        // Cheap first: it is asked again and again.
+      exchanges
+        // Cheap first.
         .filter((line) => Object.values(fields).every((value) => line.includes(JSON.stringify(value))))
         .map((line) => JSON.parse(line))
         .filter((record) => Object.entries(fields).every(([name, value]) => record[name] === value)),

@@ -1,11 +1,14 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 
 const root = join(import.meta.dirname, '../..');
 
-/** `sluice` from its sources, in any folder. Types are stripped once for all commands and gateways of the tests. */
+/** `sluice` from its sources, in any folder: types are stripped, and code is compiled, once for all of the tests. */
 export const SLUICE = [
   process.execPath,
+  '--import',
+  join(root, 'test/support/compile-cache.js'),
   '--import',
   join(root, 'scripts/strip-types.js'),
   join(root, 'src/main.ts'),
@@ -35,6 +38,15 @@ export function sluice(words: readonly string[], { cwd = root, env }: Surroundin
       resolve({ code: failed ? (failed.signal ?? failed.code ?? 1) : 0, stdout, stderr });
     });
   });
+}
+
+/** `sluice …` that runs until it is told to end; whoever starts it ends it. */
+export function startSluice(
+  words: readonly string[],
+  { cwd = root, env }: Surroundings = {},
+): ChildProcessByStdio<null, Readable, Readable> {
+  const [program, ...before] = SLUICE;
+  return spawn(program, [...before, ...words], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** What a command prints on standard output, without its line end. Rejects, with what it says, unless it exits with 0. */

@@ -3,10 +3,12 @@
  * for all later processes. Node's own stripper would be loaded in each of the 500, which takes half the time of a small
  * one.
  *
+ * What V8 compiled of it is kept as well, apart from what gateways keep: their text of the same file has no comments.
+ *
  * It is given with --import, which threads inherit. A gateway has `scripts/strip-types.js`, which reads all of src/ at once.
  */
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { registerHooks, stripTypeScriptTypes } from 'node:module';
+import { enableCompileCache, registerHooks, stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,9 +16,18 @@ const root = new URL('../..', import.meta.url).href;
 const CACHE = fileURLToPath(new URL('node_modules/.cache/sluice/tests', root));
 const packages = `${root}node_modules/`;
 
+enableCompileCache(fileURLToPath(new URL('node_modules/.cache/sluice/compiled-tests', root)));
+
 registerHooks({
+  // Node would look up each file, its real path and its package.json for every import of it.
+  resolve(specifier, context, nextResolve) {
+    const { parentURL } = context;
+    if (!isOwn(parentURL) || !specifier.startsWith('.') || !specifier.endsWith('.ts'))
+      return nextResolve(specifier, context);
+    return { url: new URL(specifier, parentURL).href, format: 'module', shortCircuit: true };
+  },
   load(url, context, nextLoad) {
-    if (!url.endsWith('.ts') || !url.startsWith(root) || url.startsWith(packages)) return nextLoad(url, context);
+    if (!url.endsWith('.ts') || !isOwn(url)) return nextLoad(url, context);
     try {
       return { format: 'module', source: stripped(url), shortCircuit: true };
     } catch {
@@ -25,6 +36,11 @@ registerHooks({
     }
   },
 });
+
+/** @param {string | undefined} url */
+function isOwn(url) {
+  return url?.startsWith(root) && !url.startsWith(packages);
+}
 
 /** @param {string} url */
 function stripped(url) {
