@@ -176,7 +176,6 @@ export class EventReader implements StreamReader {
 
 function isDone(bytes: Buffer, start: number): boolean {
   return (
-    start + DONE.byteLength <= bytes.length &&
-    isSame(DONE, 0, DONE.byteLength, viewOf(bytes), bytes.byteOffset + start)
+    start + DONE.byteLength <= bytes.length && isSame(DONE, 0, DONE.byteLength, viewOf(bytes), bytes.byteOffset + start)
   );
 }
