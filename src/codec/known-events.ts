@@ -16,6 +16,8 @@ export class KnownEvents {
   /** Where no event is like an earlier one, none is learned any more. */
   #credit = MAX_CREDIT;
   #last: JsonObject | undefined;
+  /** They come in the same order in each stream: behind the one that was met is the place to look first. */
+  #next = 0;
 
   constructor(keys: LooseKeys) {
     this.#keys = keys;
@@ -28,9 +30,13 @@ export class KnownEvents {
 
   /** Offset behind the event that begins at `at`, where it is known; else -1. */
   match(bytes: Buffer, at: number): number {
-    for (const known of this.#known) {
+    const { length } = this.#known;
+    for (let tried = 0; tried < length; tried += 1) {
+      const index = (this.#next + tried) % length;
+      const known = this.#known[index]!;
       const end = known.event.match(bytes, at);
       if (end < 0) continue;
+      this.#next = index + 1;
       this.#meetings += 1;
       known.metAt = this.#meetings;
       if (this.#credit < MAX_CREDIT) this.#credit += 1;

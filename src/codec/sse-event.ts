@@ -31,7 +31,7 @@ export function readEvent(bytes: Buffer, start: number, end: number): SseEvent {
   return { name, data };
 }
 
-function beginsWithData(bytes: Buffer, start: number): boolean {
+export function beginsWithData(bytes: Buffer, start: number): boolean {
   for (let i = 0; i < DATA.length; i += 1) if (bytes[start + i] !== DATA[i]) return false;
   return true;
 }

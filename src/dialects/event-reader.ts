@@ -1,5 +1,5 @@
 import { EventEnds } from '../codec/event-cutter.ts';
-import type { Familiar } from '../codec/familiar-event.ts';
+import { type Familiar, isSame, viewOf } from '../codec/familiar-event.ts';
 import { type JsonObject, parseObject } from '../codec/json-value.ts';
 import type { KnownEvents } from '../codec/known-events.ts';
 import { readEvent } from '../codec/sse-event.ts';
@@ -9,6 +9,8 @@ import { type EventEdit, MAX_UNREADABLE_EVENTS, NOT_JSON, type StreamReader } fr
 const MAX_VAIN_LESSONS = 8;
 /** One for all streams of a thread: a walk begins and ends within one read. */
 const ends = new EventEnds();
+/** As nearly all write it. */
+const DONE = new DataView(new TextEncoder().encode('data: [DONE]\n\n').buffer);
 const NO_EDITS: readonly EventEdit[] = [];
 
 /** Where an event stands in what was read. */
@@ -143,6 +145,11 @@ export class EventReader implements StreamReader {
   /** Offset behind it. */
   #unfamiliar(bytes: Buffer, start: number): number {
     const form = this.#form;
+    if (form.endsWithDone && isDone(bytes, start)) {
+      const end = start + DONE.byteLength;
+      this.end({ bytes, start, end });
+      return end;
+    }
     const end = ends.after(start);
     const place = { bytes, start, end };
     if (form.skim?.(place, this)) return end;
@@ -165,4 +172,10 @@ export class EventReader implements StreamReader {
     }
     return end;
   }
+}
+
+function isDone(bytes: Buffer, start: number): boolean {
+  return (
+    start + DONE.byteLength <= bytes.length && isSame(DONE, 0, DONE.byteLength, viewOf(bytes), bytes.byteOffset + start)
+  );
 }

@@ -1,4 +1,5 @@
 import { ByteList } from '../codec/byte-list.ts';
+import { beginsWithData } from '../codec/sse-event.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { ErrorAnswer } from './error-answer.ts';
@@ -93,6 +94,7 @@ export class AnswerByKind implements RelayMode {
   #kindWith(bytes: Buffer): AnswerKind | undefined {
     // Nearly all that are no streams.
     if (this.#first === '' && bytes[0] === OPEN_BRACE) return 'json';
+    if (this.#first === '' && beginsWithData(bytes, 0)) return 'events';
     for (let at = 0; at < bytes.length; at += 1) {
       const byte = bytes[at]!;
       if (this.#first === '' && SKIPPED.has(byte)) continue;
