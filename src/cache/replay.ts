@@ -121,7 +121,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
     const { exchange, dialect, peeked, strictForm, source } = this.#o;
     const target = this.#target!;
     const answer = answerContext({ exchangeId: exchange.id, target, peeked, strictForm, repeats: undefined });
-    return { contentType, isStream: source.isStream, dialect, answer, meter: new UsageMeter() };
+    return { contentType, isStream: source.isStream, dialect, answer, meter: new UsageMeter(), step: undefined };
   }
 
   commit(contentType: string): void {

@@ -92,6 +92,8 @@ export class Refused {
 
 /** Rate limits and budgets of one configuration. */
 export interface Limits {
+  /** Some budget asks for its streams to be cut. Absent: none does. */
+  readonly cutsStreams?: boolean;
   /** Synchronous unless another machine must be asked. */
   admit(request: AdmissionRequest): Admission | Refused | Promise<Admission | Refused>;
 }

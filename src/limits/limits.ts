@@ -46,7 +46,9 @@ export function createLimits(
   options: LimitsOptions,
 ): Limits {
   const lists = ruleLists(configuration);
-  return lists.length === 0 ? NO_LIMITS : new ConfiguredLimits(new LimitPlans({ lists, ...options }), options);
+  if (lists.length === 0) return NO_LIMITS;
+  const cutsStreams = lists.some(({ rules }) => rules.some(({ mode }) => mode === 'cut'));
+  return new ConfiguredLimits(new LimitPlans({ lists, ...options }), cutsStreams, options);
 }
 
 type Admitted = Admission | Refused;
@@ -62,14 +64,16 @@ interface Asked {
 }
 
 class ConfiguredLimits implements Limits {
+  readonly cutsStreams: boolean;
   readonly #plans: LimitPlans;
   readonly #options: LimitsOptions;
   readonly #told = new GenerationCache<true>(MAX_TOLD_WINDOWS);
   /** Reused for every question about a price, which keeps nothing of it. */
   readonly #usage: Usage = { inputTokens: 0, outputTokens: 0, servedAs: undefined };
 
-  constructor(plans: LimitPlans, options: LimitsOptions) {
+  constructor(plans: LimitPlans, cutsStreams: boolean, options: LimitsOptions) {
     this.#plans = plans;
+    this.cutsStreams = cutsStreams;
     this.#options = options;
   }
 

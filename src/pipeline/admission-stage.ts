@@ -1,6 +1,8 @@
 import { GatewayError } from '../core/errors.ts';
 import { type Admission, type AdmissionRequest, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { type AskedOfAny, askedOf, StepAdmissions } from '../limits/step-admissions.ts';
+import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
+import { cutShort } from '../relay/cut-short.ts';
 import type { Complexity, Route, RoutePlan, Step } from '../routing/route-plan.ts';
 import { inputGuardNames } from './guard-stage.ts';
 import type { RequestContext } from './request-context.ts';
@@ -40,9 +42,18 @@ export class AdmissionStage {
     this.#owner = owner;
   }
 
-  get allowance(): Admission['allowance'] {
-    return this.#admission.allowance;
+  /** Whether a stream of the exchange may be cut. */
+  get mayCut(): boolean {
+    if (this.#admissions === undefined) return this.#admission.allowance !== undefined;
+    return this.#request.peeked.stream && this.#request.snapshot.limits.cutsStreams === true;
   }
+
+  /** Cuts a stream where the allowance of the step that answers ends: each target has a price and a reservation of its own. */
+  readonly cut: AnswerFilterMaker = (host, context) => {
+    const { step } = context;
+    const { allowance } = (step && this.#admissions?.of(step)) ?? this.#admission;
+    return allowance && cutShort(allowance)(host, context);
+  };
 
   /** See StepHolds. */
   get holds(): StepAdmissions | undefined {

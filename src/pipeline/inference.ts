@@ -8,7 +8,6 @@ import { asciiJson, joinedRules } from '../limits/applied-rules.ts';
 import type { Target } from '../providers/provider.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { mountFor } from '../relay/choose-mount.ts';
-import { cutShort } from '../relay/cut-short.ts';
 import { Relay, type RelayOwner, type RelayResult } from '../relay/relay.ts';
 import type { Capture } from '../request-log/capture.ts';
 import type { Complexity, Route, Step } from '../routing/route-plan.ts';
@@ -153,17 +152,17 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   send(): void {
     const { plan, index, step, route } = this.#wish!;
     const { exchange, dialect, peeked, options, snapshot, client, filters } = this.#request;
-    const { allowance } = this.#admission;
+    const { mayCut, cut } = this.#admission;
     if (dialect.fromEstimate !== undefined && mountFor(step.target, dialect) === undefined) {
       this.#answerByEstimate(step, dialect.fromEstimate);
       return;
     }
-    const led = this.#cacheUse?.lead(allowance !== undefined, (usage, id) => {
+    const led = this.#cacheUse?.lead(mayCut, (usage, id) => {
       const answering = this.#request.targetOf(route, id);
       return answering && snapshot.price(answering).costNanoUsd(usage);
     });
     // What a budget cuts is not recorded as it came. What guards change is recorded before them, for each has its own.
-    const first = [...(allowance === undefined ? NO_FILTERS : [cutShort(allowance)]), ...(led ? [led.filter] : [])];
+    const first = [...(mayCut ? [cut] : NO_FILTERS), ...(led ? [led.filter] : [])];
     const guards = this.#guards;
     this.#relaying = new Relay({
       exchange,

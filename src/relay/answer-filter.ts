@@ -1,6 +1,7 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { AnswerContext, Dialect } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { Step } from '../routing/route-plan.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { RelayHost } from './relay-mode.ts';
 
@@ -37,6 +38,8 @@ export interface FilteredAnswerContext {
   readonly dialect: Dialect;
   readonly answer: AnswerContext;
   readonly meter: UsageMeter;
+  /** The step that answers; undefined: none was asked, since the answer is of the cache. */
+  readonly step: Step | undefined;
 }
 
 /** Made per exchange, called per attempt at its first content. Undefined: this answer is none of the filter's business. */

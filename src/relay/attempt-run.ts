@@ -269,7 +269,14 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     const { target } = this;
     const about = { exchangeId: exchange.id, target, peeked: this.#request.peeked, strictForm };
     const answer = answerContext({ ...about, repeats: this.#repeats });
-    return { contentType, isStream: this.#mode?.isStream === true, dialect, answer, meter: this.meter };
+    return {
+      contentType,
+      isStream: this.#mode?.isStream === true,
+      dialect,
+      answer,
+      meter: this.meter,
+      step: this.step,
+    };
   }
 
   // ── the request ───────────────────────────────────────────────────────────
