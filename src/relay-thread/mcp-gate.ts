@@ -24,7 +24,7 @@ import { NestedCalls } from './nested-calls.ts';
 import { mcpChallenge } from './oauth-routes.ts';
 import { type LocalMcpRequest, type OpenMcpRequest, openMcpRequest, settleCall } from './open-mcp-request.ts';
 import { endKept, keepCall, keepResult, sourceOf } from './tool-bodies.ts';
-import { GuardedEvents, guardCall, guardResult, guardTask } from './tool-guards.ts';
+import { GuardedEvents, guardCall, guardLater, guardResult } from './tool-guards.ts';
 import { ToolHolds } from './tool-holds.ts';
 
 export interface McpGateOptions {
@@ -209,7 +209,7 @@ export class McpGate {
       return;
     }
     if (open.tool === undefined) {
-      const fault = guardTask(guardrails, open, request, this.#holds.isJoint(request.server));
+      const fault = guardLater(guardrails, open, request, this.#holds.isJoint(request.server));
       if (fault) this.#refuseOpen(request.id, open, fault, request.body);
       else this.#send(request);
       return;
@@ -267,6 +267,12 @@ export class McpGate {
       }
       case 'begin': {
         open.lasting = message.lasting;
+        const fault = message.resumes === undefined ? undefined : this.#guardResumed(open, message.resumes);
+        if (fault) {
+          this.#port.tell({ type: 'abort', id: message.id });
+          this.#refuseOpen(message.id, open, fault);
+          return;
+        }
         const headers = [...message.headers];
         exchange.pushOwnHeaders(headers, 0);
         sink.start(message.status, headers);
@@ -287,6 +293,13 @@ export class McpGate {
         else over();
       }
     }
+  }
+
+  /** A stream that a client takes up again tells the result of a call that came before: its guards read it here. */
+  #guardResumed(open: OpenMcpRequest, body: string): GatewayError | undefined {
+    const { guardrails } = this.#options.pipeline.snapshot();
+    const { server } = open;
+    return guardrails && guardLater(guardrails, open, { server, body }, this.#holds.isJoint(server));
   }
 
   #write(id: number, sink: Exchange['sink'], text: string): void {

@@ -8,7 +8,7 @@ import type { GuardSession } from '../guardrails/session.ts';
 import { toolModel } from '../limits/tool-rules.ts';
 import { type AskedGuardrails, clientSettings } from '../policy/client-settings.ts';
 import type { McpHold, McpRequest } from '../threads/mcp-messages.ts';
-import { taskIn } from './mcp-request.ts';
+import { taskIn, toolIn } from './mcp-request.ts';
 import type { GuardedStream, OpenMcpRequest } from './open-mcp-request.ts';
 
 /**
@@ -37,18 +37,18 @@ export function guardCall(
 }
 
 /**
- * Has guards read what comes of a task as they read the result of its tool. What they put in the place of arguments when it was
- * begun stays as it is. An error: what is asked must not be told.
+ * Has guards read what comes of a call that was made before: of a task, or of a stream that its client takes up again. `body`
+ * asks for the task, or made the call. What guards put in the place of arguments then stays as it is. An error: it must not be
+ * told.
  */
-export function guardTask(
+export function guardLater(
   guardrails: Guardrails,
   open: OpenMcpRequest,
   { server, body }: Pick<McpRequest, 'server' | 'body'>,
   isJoint: boolean,
 ): GatewayError | undefined {
-  const task = taskIn(body);
-  if (task === undefined) return undefined;
-  const { tool } = task;
+  const tool = toolIn(body) ?? taskIn(body)?.tool;
+  if (tool === undefined) return undefined;
   const session = openToolGuards(guardrails, { ...open, tool }, server ?? 'all', isJoint);
   if (session === undefined || session instanceof GatewayError) return session;
   open.guard = session;

@@ -55,6 +55,8 @@ interface OpenCall {
 interface OpenStream {
   readonly log: EventLog;
   readonly answer: AnswerStream;
+  /** What guards must know of the request that it answers: which tool it calls, or which task it asks about. */
+  readonly about: { readonly method: string; readonly params: { readonly name: unknown; readonly taskId: unknown } };
 }
 
 /**
@@ -137,7 +139,8 @@ export class ClientSession implements SessionOfContext {
       keepAliveMs,
       log: takesEvents ? log : undefined,
     });
-    const stream: OpenStream = { log, answer };
+    const { name, taskId } = params;
+    const stream: OpenStream = { log, answer, about: { method, params: { name, taskId } } };
     this.#streams.push(stream);
     // A client of this era may come back for the result: its leaving cancels nothing.
     reply.onGone = () => answer.detach();
@@ -190,7 +193,7 @@ export class ClientSession implements SessionOfContext {
     const place = lastEventId === undefined ? undefined : readEventId(lastEventId);
     const broken = place && this.#streams.find(({ log }) => log.stream === place.stream);
     if (place && broken) {
-      reply.stream([], 'answer');
+      reply.stream([], 'answer', context.guarded ? JSON.stringify(broken.about) : undefined);
       for (const { id, json } of broken.log.after(place.number)) reply.event(json, id);
       broken.answer.attach(reply);
       reply.onGone = () => broken.answer.detach();
