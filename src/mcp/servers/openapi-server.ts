@@ -5,7 +5,7 @@ import type { Method } from '../../core/exchange.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import type { Credentials } from '../upstream/credentials.ts';
 import { HttpCall, type HttpContext, placeOf, wholeAnswer } from '../upstream/http-call.ts';
-import { callOf, lateCall } from '../upstream/late-call.ts';
+import { callOf, lateCall, throwIfCancelled } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo } from '../upstream/peer.ts';
 import { sentBody, spread, textOf } from './openapi-body.ts';
 import { type OperationTool, toolsOf } from './openapi-document.ts';
@@ -97,6 +97,7 @@ export class OpenApiServer implements Served {
       requireScope(context, this.name, found.tool);
       await this.#credentials.prepare(this.#manifest, context, hooks, cancelled);
       const { headers } = await this.#credentials.headersFor(this.#manifest, context);
+      throwIfCancelled(cancelled);
       return this.#request(found, objectOf(params['arguments']) ?? {}, headers);
     });
   }
