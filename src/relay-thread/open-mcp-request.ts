@@ -52,7 +52,7 @@ export interface OpenMcpRequest {
   /** The request, parsed, where guards of the answer may want it. */
   request?: JsonObject;
   /** The stream of an answer whose events guards read. */
-  events?: GuardedStream;
+  events?: GuardedStream | undefined;
   /** The bodies of a tool call whose arguments and result are kept. */
   bodies?: KeptCall | undefined;
 }

@@ -19,6 +19,8 @@ export type Script = Readonly<Record<string, (call: ScriptedCall) => Json | Prom
 export interface ScriptedServer extends AsyncDisposable {
   readonly url: string;
   script: Script;
+  /** Speaks on the stream that a client holds open; undefined: there is none. */
+  speaks: ((say: ScriptedCall['say']) => void) | undefined;
   /** All messages that came, in their order. */
   readonly heard: Json[];
 }
@@ -26,7 +28,7 @@ export interface ScriptedServer extends AsyncDisposable {
 /** A server of 2025-11-25 over HTTP, without sessions, that says what a test wants. */
 export async function scriptedServer(script: Script): Promise<ScriptedServer> {
   const heard: Json[] = [];
-  const made = { script, heard };
+  const made: Pick<ScriptedServer, 'script' | 'heard' | 'speaks'> = { script, heard, speaks: undefined };
   const initialize: Script = {
     initialize: () => ({
       protocolVersion: '2025-11-25',
@@ -37,6 +39,10 @@ export async function scriptedServer(script: Script): Promise<ScriptedServer> {
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += String(chunk);
+    if (request.method === 'GET' && made.speaks) {
+      made.speaks(sayerOf(response));
+      return;
+    }
     if (request.method !== 'POST') {
       response.writeHead(405).end();
       return;
@@ -61,6 +67,13 @@ export async function scriptedServer(script: Script): Promise<ScriptedServer> {
   });
 }
 
+function sayerOf(response: ServerResponse): ScriptedCall['say'] {
+  return (message) => {
+    if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`);
+  };
+}
+
 async function answer(
   id: number,
   act: Script[string] | undefined,
@@ -69,10 +82,7 @@ async function answer(
   headers: ScriptedCall['headers'],
 ): Promise<void> {
   const gone = new Promise<void>((resolve) => response.once('close', resolve));
-  const write = (message: Json): void => {
-    if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`);
-  };
+  const write = sayerOf(response);
   const made = act
     ? await act({ params, headers, say: write, gone })
     : { error: { code: -32_601, message: 'Unknown' } };

@@ -209,15 +209,14 @@ export class JointServer implements Served {
       // A server that is made of others knows better which tool is meant in the end.
       const held = part.server.kind === 'virtual' ? undefined : await this.#held(context, askedAs, part, name, params);
       if (cancelled()) {
-        held?.failed(cancelledCall());
+        void held?.failed(cancelledCall());
         throw cancelledCall();
       }
       const asked = held?.args === undefined ? params : { ...params, arguments: held.args };
       const call = part.server.call({ ...own, askedAs }, method, { ...asked, name }, hooks);
       if (held === undefined) return call;
-      const result = call.result.then(held.succeeded, (error: unknown) => {
-        held.failed(error);
-        throw error;
+      const result = call.result.then(held.succeeded, async (error: unknown) => {
+        throw await held.failed(error);
       });
       result.catch(() => undefined);
       return { result, cancel: call.cancel };
