@@ -78,7 +78,7 @@ export class CodeRun {
   readonly #runtime: QuickJSRuntime;
   readonly #context: QuickJSContext;
   readonly #waiting = new Map<number, { readonly promise: QuickJSDeferredPromise; readonly length: number }>();
-  /** Of the calls that wait: the thread of MCP has all of their arguments. */
+  /** Characters that the calls that wait were made with: the thread of MCP holds all of them. */
   #askedLength = 0;
   readonly #printed: string[] = [];
   #printedLength = 0;

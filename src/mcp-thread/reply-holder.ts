@@ -110,7 +110,7 @@ export class ReplyHolder implements CallHolder {
 
 const FAILED = new RpcError(INTERNAL_ERROR, 'The gateway failed.');
 
-/** Of an error that guards read as if it were a result. */
+/** The words of an error that guards read as if it were a result. */
 function textOf({ content }: JsonObject): string {
   const [first] = isArray(content) ? content : [];
   return stringOf(objectOf(first)?.['text']) ?? '';

@@ -10,7 +10,7 @@ const MAX_TOOLS = 128;
 /** As OpenAI bounds the name of a function. */
 const MAX_NAME = 64;
 
-/** Of one server: what lies behind is not there for the model. */
+/** The bounds of one server's list: what lies behind is not there for the model. */
 const MAX_PAGES = 50;
 const MAX_LISTED = 5_000;
 

@@ -140,7 +140,7 @@ function aboutOf(body: string): About | undefined {
   return isAnswer(message) ? { tool: '', ofAny: true } : undefined;
 }
 
-/** Of a client, to a question of its server. */
+/** Whether a message is a client's answer to a question of its server. */
 function isAnswer({ method, result }: JsonObject): boolean {
   return method === undefined && isObject(result);
 }

@@ -41,7 +41,7 @@ const NO_WORDS = new Set([
   'url',
 ]);
 
-/** Of the data of an error: where a user goes to agree. */
+/** Keys in the data of an error that say where a user goes to agree. */
 const NO_WORDS_OF_ERRORS = new Set(['authorization_url', 'code', 'elicitationId', 'mode', 'url']);
 
 /** What a server says: results and errors, and on its streams notifications and questions. */

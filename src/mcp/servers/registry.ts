@@ -105,7 +105,7 @@ export class ServerRegistry implements ServerHost {
     return this.#servers.get(name)?.manifest;
   }
 
-  /** Of the address of a server; undefined: it has none. */
+  /** The origin of a server's address; undefined: it has none. */
   originOf(name: string): string | undefined {
     const manifest = this.manifest(name);
     return manifest && 'url' in manifest ? new URL(manifest.url).origin : undefined;
