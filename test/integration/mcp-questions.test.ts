@@ -13,7 +13,7 @@ const QUESTION = { method: 'elicitation/create', params: { message: 'Who?', requ
 
 before(async () => {
   asks = await scriptedServer({});
-  // Of the newer era: it asks by its results.
+  // A server of the newer era asks by its results.
   asksAgain = await scriptedServer({
     initialize: () => ({ error: { code: -32_601, message: 'Method not found' } }),
     'server/discover': () => ({ supportedVersions: ['2026-07-28'], capabilities: { tools: {} } }),
