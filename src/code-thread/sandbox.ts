@@ -77,7 +77,9 @@ export class CodeRun {
   readonly #options: CodeRunOptions;
   readonly #runtime: QuickJSRuntime;
   readonly #context: QuickJSContext;
-  readonly #waiting = new Map<number, QuickJSDeferredPromise>();
+  readonly #waiting = new Map<number, { readonly promise: QuickJSDeferredPromise; readonly length: number }>();
+  /** Characters that the calls that wait were made with: the thread of MCP holds all of them. */
+  #askedLength = 0;
   readonly #printed: string[] = [];
   #printedLength = 0;
   #calls = 0;
@@ -121,10 +123,11 @@ export class CodeRun {
     const waiting = this.#waiting.get(call);
     if (!waiting || this.#over) return;
     this.#waiting.delete(call);
+    this.#askedLength -= waiting.length;
     this.#slice(() => {
       const value = 'json' in answer ? this.#context.newString(answer.json) : this.#context.newError(answer.error);
-      if ('json' in answer) waiting.resolve(value);
-      else waiting.reject(value);
+      if ('json' in answer) waiting.promise.resolve(value);
+      else waiting.promise.reject(value);
       value.dispose();
     });
   }
@@ -145,8 +148,18 @@ export class CodeRun {
       error.dispose();
       return promise.handle;
     }
+    const { maxOutput } = this.#options.bounds;
+    const length = tool.length + args.length;
+    if (this.#askedLength + length > maxOutput) {
+      const what = 'The arguments of the calls under way are larger than a message may be';
+      const error = this.#context.newError(`${what} (mcp.max_message_bytes: ${maxOutput}).`);
+      promise.reject(error);
+      error.dispose();
+      return promise.handle;
+    }
+    this.#askedLength += length;
     const call = this.#calls;
-    this.#waiting.set(call, promise);
+    this.#waiting.set(call, { promise, length });
     this.#options.call(call, tool, args);
     return promise.handle;
   }

@@ -11,15 +11,23 @@ import { type JsonObject, objectOf } from './json-value.ts';
 interface ExactJson {
   parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
   rawJSON(text: string): unknown;
+  isRawJSON(value: unknown): boolean;
 }
 const exact: ExactJson = Object.assign(Object.create(null), {
   parse: JSON.parse,
   rawJSON: Reflect.get(JSON, 'rawJSON'),
+  isRawJSON: Reflect.get(JSON, 'isRawJSON'),
 });
 
 function keepNumber(_key: string, value: unknown, context: { source?: string }): unknown {
   if (typeof value !== 'number' || context.source === undefined || String(value) === context.source) return value;
   return exact.rawJSON(context.source);
+}
+
+/** A number of what `parseExact` gave, as it stands in the text; undefined: the value is none. */
+export function numberAsWritten(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return exact.isRawJSON(value) ? JSON.stringify(value) : undefined;
 }
 
 /** Digits that JavaScript would write in another way: many of them, a trailing zero behind the point, an exponent, `-0`. */

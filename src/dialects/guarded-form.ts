@@ -1,4 +1,6 @@
+import { numberAsWritten } from '../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject } from '../codec/json-value.ts';
+import { DataEntry, isPlainName, numberIn } from './data-entry.ts';
 
 /** What a text is: words for people, what a model thought, or arguments of a tool call as JSON. */
 export type TextKind = 'text' | 'reasoning' | 'arguments';
@@ -56,11 +58,14 @@ export function slotAt(holder: unknown, key: string, about: AboutSlot): TextSlot
 
 /** Which strings below a value are words. */
 interface Below {
-  enters(key: string): boolean;
+  enters(key: string, holder: Readonly<Record<string, unknown>>): boolean;
   takes(text: string, holder: Readonly<Record<string, unknown>>, key: string): boolean;
+  /** Numbers and keys may say something, too: it is data of somebody's own. */
+  readonly isData?: true;
 }
 
-const EVERYTHING: Below = { enters: () => true, takes: () => true };
+const STRINGS: Below = { enters: () => true, takes: () => true };
+const DATA: Below = { ...STRINGS, isData: true };
 
 /** Names, and what is sealed: no words of anybody. */
 const NO_WORDS_KEY = /^(?:type|id|signature|media_type|encrypted_.*|.*_id)$/;
@@ -70,27 +75,50 @@ const QUOTES: Below = {
   takes: (text, holder, key) => !text.startsWith('data:') && !(key === 'data' && holder['type'] === 'base64'),
 };
 
-/** Slots of all strings below a value, keys not included. */
-export function slotsBelow(holder: unknown, key: string, about: AboutSlot, into: TextSlot[]): void {
-  collect(holder, key, about, into, EVERYTHING);
+/** Slots of all strings below a value. */
+export function stringsBelow(holder: unknown, key: string, about: AboutSlot, into: TextSlot[]): void {
+  collect(holder, key, about, into, STRINGS);
 }
 
 /**
- * As `slotsBelow`, of what quotes words or tells what a tool of the provider's found: names of kinds and ids, what is sealed,
+ * As `stringsBelow`, of data such as arguments of a tool: with numbers that are long enough to say something, whose place a
+ * string takes, and with keys that are not plain names.
+ */
+export function slotsBelow(holder: unknown, key: string, about: AboutSlot, into: TextSlot[]): void {
+  collect(holder, key, about, into, DATA);
+}
+
+/**
+ * As `stringsBelow`, of what quotes words or tells what a tool of the provider's found: names of kinds and ids, what is sealed,
  * and media within are left out.
  */
 export function quotesBelow(holder: unknown, key: string, about: AboutSlot, into: TextSlot[]): void {
   collect(holder, key, about, into, QUOTES);
 }
 
+/** As `stringsBelow`, without what stands at keys that hold no words of anybody. */
+export function wordsBelow(
+  holder: unknown,
+  key: string,
+  about: AboutSlot,
+  into: TextSlot[],
+  isNoWord: (key: string, holder: Readonly<Record<string, unknown>>) => boolean,
+): void {
+  collect(holder, key, about, into, { ...STRINGS, enters: (each, within) => !isNoWord(each, within) });
+}
+
 function collect(holder: unknown, key: string, about: AboutSlot, into: TextSlot[], below: Below): void {
   if (!isHolder(holder)) return;
   const value = holder[key];
+  const entry = below.isData && !isArray(holder) && !isPlainName(key) ? new DataEntry(holder, key) : undefined;
   if (typeof value === 'string') {
-    if (value !== '' && below.takes(value, holder, key)) into.push({ holder, key, ...about });
-  } else if (isHolder(value)) {
-    for (const each of Object.keys(value)) if (below.enters(each)) collect(value, each, about, into, below);
+    if (value !== '' && below.takes(value, holder, key)) into.push({ ...(entry?.text ?? { holder, key }), ...about });
+  } else if (below.isData && numberIn(value) !== undefined) {
+    into.push({ ...(entry ?? new DataEntry(holder, key)).text, ...about });
+  } else if (isHolder(value) && numberAsWritten(value) === undefined) {
+    for (const each of Object.keys(value)) if (below.enters(each, value)) collect(value, each, about, into, below);
   }
+  if (entry) into.push({ ...entry.name, ...about });
 }
 
 /** Whether chances of tokens are told. Beside no words they are those of words in other events, and no guard reads them. */

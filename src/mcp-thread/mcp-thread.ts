@@ -77,7 +77,15 @@ const side = sideRequests(() => configuration.server.upstream);
 const now = (): number => Date.now();
 const asked = new Map<number, (answer: McpRowAnswer) => void>();
 const rows = new McpRows(askRows);
-const connections = new Connections({ rows, vault, http: side, log, now, onGone: (id) => registry.dropOf(id) });
+const connections = new Connections({
+  rows,
+  vault,
+  http: side,
+  log,
+  now,
+  originOf: (name) => registry.originOf(name),
+  onGone: (id) => registry.dropOf(id),
+});
 const pinsFile = new PinsFile(join(server.dataDir, 'mcp-tools.json'), log);
 const pins: ToolPins = new ToolPins({
   text: await pinsFile.read(),

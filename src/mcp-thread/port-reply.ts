@@ -34,11 +34,12 @@ export class PortReply implements Reply {
     this.#finish();
   }
 
-  stream(headers: readonly string[], kind: 'answer' | 'lasting'): void {
+  stream(headers: readonly string[], kind: 'answer' | 'lasting', resumes?: string): void {
     if (this.over) return;
     this.isLasting = kind === 'lasting';
     const all = ['content-type', 'text/event-stream', 'cache-control', 'no-cache', ...headers];
-    this.#post({ type: 'begin', id: this.#id, status: 200, headers: all, lasting: this.isLasting });
+    const told = { type: 'begin', id: this.#id, status: 200, headers: all, lasting: this.isLasting } as const;
+    this.#post(resumes === undefined ? told : { ...told, resumes });
   }
 
   event(json: string, id?: string): void {

@@ -1,5 +1,5 @@
-import { type JsonObject, parseObject } from '../codec/json-value.ts';
-import { LIMIT_ERROR, RpcError } from '../mcp/protocol/json-rpc.ts';
+import { isArray, type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
+import { INTERNAL_ERROR, LIMIT_ERROR, RpcError } from '../mcp/protocol/json-rpc.ts';
 import type { CallHolder, HeldUse, ToolUse } from '../mcp/servers/served.ts';
 import type { FromMcpPort, McpHeld, McpHoldEnd, McpOutcome, McpRefusal, McpReleased } from '../threads/mcp-messages.ts';
 
@@ -60,9 +60,19 @@ export class ReplyHolder implements CallHolder {
       post({ type: 'release', id, number, end: { ...end, upstreamMs: performance.now() - startedAt } });
     return {
       args: args === undefined ? undefined : parseObject(args),
-      failed: (error) => {
-        const detail = error instanceof RpcError ? error.message : 'The gateway failed.';
-        release({ failed: true, detail, bytesOut: 0 });
+      failed: async (error) => {
+        const { code, message: detail } = error instanceof RpcError ? error : FAILED;
+        const end = { failed: true, detail, bytesOut: 0 };
+        if (guarded !== true) {
+          release(end);
+          return error;
+        }
+        const told = { content: [{ type: 'text', text: detail }] };
+        release({ ...end, result: JSON.stringify(told) });
+        return this.#guarded(number, told).then(
+          (made) => new RpcError(code, textOf(made)),
+          (refused: unknown) => refused,
+        );
       },
       succeeded: async (result) => {
         const text = JSON.stringify(result);
@@ -96,6 +106,14 @@ export class ReplyHolder implements CallHolder {
     if (this.#gone) return Promise.reject(refusal(GONE));
     return new Promise((resolve, reject) => waiting.set(number, { resolve, reject }));
   }
+}
+
+const FAILED = new RpcError(INTERNAL_ERROR, 'The gateway failed.');
+
+/** The words of an error that guards read as if it were a result. */
+function textOf({ content }: JsonObject): string {
+  const [first] = isArray(content) ? content : [];
+  return stringOf(objectOf(first)?.['text']) ?? '';
 }
 
 interface Waiting<T> {

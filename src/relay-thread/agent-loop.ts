@@ -8,8 +8,9 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { runInference } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
+import { AgentApprovals } from './agent-approvals.ts';
 import type { AgentRequest, AgentServer, Message } from './agent-request.ts';
-import { AgentTools } from './agent-tools.ts';
+import { AgentTools, everyPage } from './agent-tools.ts';
 import {
   type AgentEnd,
   type AgentVoice,
@@ -54,6 +55,7 @@ export class AgentLoop {
   readonly #run = { turnMs: [] as number[], calls: [] as AgentRun['calls'][number][], connectMs: [] as number[] };
   readonly #cancels = new Set<() => void>();
   #turn: LocalExchange | undefined;
+  readonly #approvals: AgentApprovals;
   #spentNanoUsd = 0;
   #reachedLimit = false;
   /** The client takes no more for now: whoever waits until it does. */
@@ -66,6 +68,7 @@ export class AgentLoop {
   constructor(exchange: Exchange, request: AgentRequest, voice: AgentVoice, options: AgentOptions) {
     this.#exchange = exchange;
     this.#request = request;
+    this.#approvals = new AgentApprovals(request.approvals);
     this.#voice = voice;
     this.#options = options;
   }
@@ -93,10 +96,13 @@ export class AgentLoop {
     const waiting = last?.role === 'assistant' ? callsOf(last).map((call) => this.#named(call)) : [];
     const undecided = waiting.filter((call) => this.#mustWait(call));
     if (undecided.length > 0) return { why: 'approval', calls: undecided };
+    const ambiguous = this.#approvals.ambiguous(waiting);
+    if (ambiguous) throw ambiguous;
     if (waiting.length > 0) {
       this.#tell((voice) => voice.turned(waiting));
       messages.push(...(await this.#results(waiting)));
     }
+    this.#approvals.forget();
     for (let turn = 1; !this.#over; turn += 1) {
       const { content, calls } = await this.#ask();
       if (this.#over) return undefined;
@@ -136,7 +142,7 @@ export class AgentLoop {
     const lists = await Promise.all(
       servers.map(async (server) => {
         const startedAt = performance.now();
-        const list = await this.#mcp(server, 'tools/list', {});
+        const list = await everyPage((params) => this.#mcp(server, 'tools/list', params));
         this.#run.connectMs.push(performance.now() - startedAt);
         return list;
       }),
@@ -159,7 +165,7 @@ export class AgentLoop {
   }
 
   #mustWait({ id, name }: ToolCall): boolean {
-    return this.#tools.get(name)?.needsApproval === true && this.#request.approvals[id] === undefined;
+    return this.#tools.get(name)?.needsApproval === true && this.#approvals.of(id) === undefined;
   }
 
   /** One turn of the model; what it says goes to the client as it comes, and no faster than the client takes it. */
@@ -248,7 +254,7 @@ export class AgentLoop {
   async #result({ id, name, arguments: text }: NamedCall): Promise<{ content: string; failed: boolean }> {
     const tool = this.#tools.get(name);
     if (!tool) return { content: `There is no tool ${name.slice(0, MAX_NAME)}.`, failed: true };
-    if (tool.needsApproval && this.#request.approvals[id] !== 'approve') {
+    if (tool.needsApproval && this.#approvals.of(id) !== 'approve') {
       return { content: 'The user did not allow this call.', failed: true };
     }
     const args = text.trim() === '' ? {} : parseObject(text);

@@ -1,13 +1,18 @@
-import { isArray, isObject, type JsonObject, objectOf } from '../codec/json-value.ts';
+import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import { OWN_NAMES } from '../mcp/servers/joint-server.ts';
 import { isSelected } from '../mcp/servers/tool-policy.ts';
 import { compilePatterns } from '../policy/model-pattern.ts';
 import type { AgentServer } from './agent-request.ts';
+import { McpFailure } from './mcp-request.ts';
 
 const MAX_TOOLS = 128;
 /** As OpenAI bounds the name of a function. */
 const MAX_NAME = 64;
+
+/** The bounds of one server's list: what lies behind is not there for the model. */
+const MAX_PAGES = 50;
+const MAX_LISTED = 5_000;
 
 /** A tool by the name that the model has for it. */
 interface KnownTool {
@@ -59,6 +64,25 @@ export class AgentTools {
     let free = plain;
     for (let count = 2; this.#known.has(free); count += 1) free = `${plain.slice(0, MAX_NAME - 4)}_${count}`;
     return free;
+  }
+}
+
+/** All that a server lists, as one page. */
+export async function everyPage(
+  ask: (params: JsonObject) => Promise<JsonObject | McpFailure>,
+): Promise<JsonObject | McpFailure> {
+  const tools: unknown[] = [];
+  let params: JsonObject = {};
+  for (let pages = 1; ; pages += 1) {
+    const page = await ask(params);
+    if (page instanceof McpFailure) return page;
+    const found = isArray(page['tools']) ? page['tools'] : [];
+    tools.push(...found);
+    const cursor = stringOf(page['nextCursor']);
+    // A server that goes round in a circle, or never comes to an end.
+    const isLast = cursor === undefined || cursor === params['cursor'] || found.length === 0;
+    if (isLast || pages === MAX_PAGES || tools.length >= MAX_LISTED) return { tools };
+    params = { cursor };
   }
 }
 

@@ -3,7 +3,6 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { NumberMap } from '../core/number-map.ts';
 import type { Route } from '../edge/routes.ts';
-import type { GuardSession } from '../guardrails/session.ts';
 import { type Admission, type Limits, Refused } from '../limits/admission.ts';
 import { SERVER_PATHS } from '../mcp/clients/addresses.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline/pipeline-options.ts';
@@ -17,6 +16,7 @@ import type {
   McpRequest,
   ToMcpPort,
 } from '../threads/mcp-messages.ts';
+import { McpGuarding } from './mcp-guarding.ts';
 import { McpPort } from './mcp-port.ts';
 import { guardedRecord, requestRecord } from './mcp-records.ts';
 import { McpFailure, ownMessage, readMcpRequest, resultIn, rpcErrorBody, withRpcId } from './mcp-request.ts';
@@ -24,7 +24,6 @@ import { NestedCalls } from './nested-calls.ts';
 import { mcpChallenge } from './oauth-routes.ts';
 import { type LocalMcpRequest, type OpenMcpRequest, openMcpRequest, settleCall } from './open-mcp-request.ts';
 import { endKept, keepCall, keepResult, sourceOf } from './tool-bodies.ts';
-import { GuardedEvents, guardCall, guardResult, guardTask } from './tool-guards.ts';
 import { ToolHolds } from './tool-holds.ts';
 
 export interface McpGateOptions {
@@ -45,6 +44,7 @@ export class McpGate {
   readonly #port: McpPort;
   readonly #nested: NestedCalls;
   readonly #holds: ToolHolds;
+  readonly #guarding: McpGuarding;
   #configuration: McpGateConfiguration;
   #passesKeys: boolean;
 
@@ -61,6 +61,11 @@ export class McpGate {
       limits,
       tell,
       nested: this.#nested,
+    });
+    this.#guarding = new McpGuarding({
+      pipeline,
+      isJoint: (server) => this.#holds.isJoint(server),
+      maxMessageBytes: () => this.#configuration.server.mcp.maxMessageBytes,
     });
   }
 
@@ -201,27 +206,19 @@ export class McpGate {
     else this.#guarded(open, request);
   }
 
-  /** Guards read what a tool is called with, before it is. */
   #guarded(open: OpenMcpRequest, request: McpRequest): void {
-    const { guardrails } = this.#options.pipeline.snapshot();
-    if (guardrails === undefined) {
+    if (this.#options.pipeline.snapshot().guardrails === undefined) {
       this.#send(request);
       return;
     }
-    if (open.tool === undefined) {
-      const fault = guardTask(guardrails, open, request, this.#holds.isJoint(request.server));
-      if (fault) this.#refuseOpen(request.id, open, fault, request.body);
-      else this.#send(request);
-      return;
-    }
-    guardCall(guardrails, open, request, this.#holds.isJoint(request.server), (body) => {
+    this.#guarding.asked(open, request, (body) => {
       if (body instanceof GatewayError) {
         if (!open.over) settleCall(open.admission, undefined);
         this.#refuseOpen(request.id, open, body, request.body);
         return;
       }
       open.bodies?.capture.keepRequest(Buffer.from(body));
-      this.#send({ ...request, body });
+      this.#send(body === request.body ? request : { ...request, body });
     });
   }
 
@@ -239,7 +236,7 @@ export class McpGate {
     else if ('sink' in open.asker) this.#toClient(message, open, open.asker.sink);
     else if (message.type === 'answer') {
       const { asker } = open;
-      this.#guardAnswer(open, message.body, (body) => {
+      this.#guarding.answer(open, message.body, (body) => {
         if (open.bodies) keepResult(open.bodies, body);
         this.#finish(message.id, open, message.outcome, message.status);
         asker.onAnswer(resultIn(body));
@@ -256,7 +253,7 @@ export class McpGate {
     switch (message.type) {
       case 'answer': {
         const headers = [...message.headers];
-        this.#guardAnswer(open, message.body, (body) => {
+        this.#guarding.answer(open, message.body, (body) => {
           exchange.pushOwnHeaders(headers, message.outcome.upstreamMs);
           sink.start(message.status, headers);
           if (body === '') sink.end();
@@ -267,10 +264,16 @@ export class McpGate {
       }
       case 'begin': {
         open.lasting = message.lasting;
+        const fault = this.#guarding.begins(open, message);
+        if (fault) {
+          this.#port.tell({ type: 'abort', id: message.id });
+          this.#refuseOpen(message.id, open, fault);
+          return;
+        }
         const headers = [...message.headers];
         exchange.pushOwnHeaders(headers, 0);
         sink.start(message.status, headers);
-        if (open.guard && !message.lasting) open.events = this.#guardEvents(open, open.guard, sink, message.id);
+        open.events = this.#guarding.events(open, (text) => this.#write(message.id, sink, text));
         return;
       }
       case 'chunk':
@@ -291,29 +294,6 @@ export class McpGate {
 
   #write(id: number, sink: Exchange['sink'], text: string): void {
     if (!sink.write(Buffer.from(text))) this.#port.tell({ type: 'full', id, full: true });
-  }
-
-  #guardEvents(open: OpenMcpRequest, session: GuardSession, sink: Exchange['sink'], id: number): GuardedEvents {
-    const { maxMessageBytes } = this.#configuration.server.mcp;
-    const guard = (message: string): Promise<string> => guardResult(session, message, open.request ?? {});
-    return new GuardedEvents(guard, (text) => this.#write(id, sink, text), maxMessageBytes);
-  }
-
-  #guardAnswer(open: OpenMcpRequest, body: string, done: (body: string) => void): void {
-    const { guard } = open;
-    if (guard === undefined || body === '') {
-      done(body);
-      return;
-    }
-    const failed = (cause: unknown): string => {
-      this.#options.pipeline.log.error({ exchange: open.exchange.id, error: cause }, 'guards of a tool failed');
-      return String(rpcErrorBody(new GatewayError('internal_error')));
-    };
-    void guardResult(guard, body, open.request ?? {})
-      .catch(failed)
-      .then((made) => {
-        if (!open.over) done(made);
-      });
   }
 
   /** The thread of MCP ended: what it was at is lost, and the next request begins another. */

@@ -34,6 +34,8 @@ export interface OpenMcpRequest {
   readonly startedAt: number;
   readonly caller: Caller;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Undefined: all servers that the caller may use. */
+  readonly server: string | undefined;
   /** The tool that it calls, by the name that the client used; undefined: it calls none. */
   readonly tool: string | undefined;
   /** A stream that only tells what changes: a stop of the gateway ends it at once. */
@@ -50,7 +52,7 @@ export interface OpenMcpRequest {
   /** The request, parsed, where guards of the answer may want it. */
   request?: JsonObject;
   /** The stream of an answer whose events guards read. */
-  events?: GuardedStream;
+  events?: GuardedStream | undefined;
   /** The bodies of a tool call whose arguments and result are kept. */
   bodies?: KeptCall | undefined;
 }
@@ -76,7 +78,7 @@ export function openMcpRequest(
   exchange: Exchange,
   asker: Asker,
   caller: Caller,
-  request: Pick<McpRequest, 'body' | 'caller'>,
+  request: Pick<McpRequest, 'server' | 'body' | 'caller'>,
 ): OpenMcpRequest {
   const isLocal = 'onAnswer' in asker;
   return {
@@ -85,6 +87,7 @@ export function openMcpRequest(
     asker,
     caller,
     metadata: request.caller.metadata,
+    server: request.server,
     tool: toolIn(request.body),
     bytesIn: isLocal ? Buffer.byteLength(request.body) : exchange.bytesIn,
     startedAt: isLocal ? performance.now() : exchange.startedAt,

@@ -180,8 +180,8 @@ export type FromMcpPort =
   | { type: 'page'; id: number; answer: McpPageAnswer }
   /** The whole answer. */
   | { type: 'answer'; id: number; status: number; headers: readonly string[]; body: string; outcome: McpOutcome }
-  /** `lasting`: a stream that only tells what changes. */
-  | { type: 'begin'; id: number; status: number; headers: readonly string[]; lasting: boolean }
+  /** `lasting`: a stream that only tells what changes. `resumes`: JSON of the request whose answer it goes on with. */
+  | { type: 'begin'; id: number; status: number; headers: readonly string[]; lasting: boolean; resumes?: string }
   | { type: 'chunk'; id: number; text: string }
   | { type: 'hold'; id: number; hold: McpHold }
   /** A nested call is over. */

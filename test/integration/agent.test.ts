@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { eventually, KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { legacyHttpServer, modernHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
 import { type FakeProvider, startProvider } from '../support/provider.ts';
+import { type ScriptedServer, scriptedServer } from '../support/scripted-mcp.ts';
 
 interface Asked {
   messages: { role: string; content: string | null; tool_call_id?: string; tool_calls?: unknown[] }[];
@@ -16,6 +17,7 @@ let provider: FakeProvider;
 let gateway: RunningGateway;
 let old: TestServer;
 let modern: TestServer;
+let paged: ScriptedServer;
 const asked: Asked[] = [];
 /** What the model says in turn after turn: calls of tools, or text. */
 /** In place of the script: writes the answer by itself. */
@@ -25,6 +27,7 @@ let script: (turn: number) => { calls?: [string, object][]; text?: string };
 before(async () => {
   old = await legacyHttpServer();
   modern = await modernHttpServer();
+  paged = await scriptedServer({});
   provider = await startProvider(({ body }, response) => {
     asked.push(JSON.parse(body.toString()));
     if (slow) {
@@ -63,6 +66,7 @@ before(async () => {
       selfHosted('model', `${provider.origin}/v1`, ['m']),
       remote('old', old.url),
       remote('new', modern.url),
+      remote('paged', paged.url),
       remote('down', 'http://127.0.0.1:9/mcp'),
       {
         type: 'mcp-server/virtual',
@@ -76,7 +80,7 @@ before(async () => {
 });
 after(async () => {
   await gateway?.[Symbol.asyncDispose]();
-  for (const each of [provider, old, modern]) await each?.[Symbol.asyncDispose]();
+  for (const each of [provider, old, modern, paged]) await each?.[Symbol.asyncDispose]();
 });
 
 interface Chunk {
@@ -140,6 +144,23 @@ test('an agent calls the tools that its model asks for beside each other, and gi
   await eventually('a record of the call', () => gateway.records({ 'gen_ai.request.model': 'mcp:old/add' }).length > 0);
 });
 
+test('an agent knows the tools of all pages of a server, and of one that lists without end as many as it may', async () => {
+  const tool = (name: string) => ({ name, description: 'Fine.', inputSchema: { type: 'object' } });
+  let lists = 0;
+  paged.script = {
+    'tools/list': ({ params: { cursor = 'p0' } }) => {
+      lists += 1;
+      const page = Number(String(cursor).slice(1));
+      return { tools: [tool(`tool_${page}`)], nextCursor: `p${page + 1}` };
+    },
+    'tools/call': ({ params }) => ({ content: [{ type: 'text', text: `called ${String(params['name'])}` }] }),
+  };
+  script = (turn) => (turn === 1 ? { calls: [['tool_3', {}]] } : { text: 'Done.' });
+  const { chunks } = await run({ mcp_servers: [{ integration_fqn: 'paged', require_approval_for_tools: ['tool_7'] }] });
+  assert.equal(toolResults(chunks)[0]?.content, 'called tool_3');
+  assert.ok(lists <= 50, String(lists));
+});
+
 test('an agent stops at its limit of turns, whatever its model wants', async () => {
   script = () => ({ calls: [['add', { a: 1, b: 1 }]] });
   const { chunks } = await run({ iteration_limit: 3 });
@@ -167,6 +188,31 @@ test('a tool that wants approval waits for it, and is not called without', async
   const approved = await run({ ...servers, messages, tool_approvals: { call_1_0: 'approve' } });
   assert.equal(toolResults(approved.chunks)[0]?.content, 'gone');
   assert.equal(calls(), 1);
+});
+
+test('an approval is of the call that waited for it, and of no later one to which the model gives the same id', async () => {
+  const servers = { mcp_servers: [{ integration_fqn: 'old', require_approval_for_tools: ['destroy'] }] };
+  const calls = () => old.seen.filter(({ body }) => body.includes('"destroy"')).length;
+  const call = (id: string, name: string) => ({ id, type: 'function', function: { name, arguments: '{}' } });
+  const messages = (...tool_calls: object[]) => [
+    { role: 'user', content: 'Go' },
+    { role: 'assistant', content: null, tool_calls },
+  ];
+  const before = calls();
+  // The id of the first call of the model's first turn.
+  script = () => ({ calls: [['destroy', {}]] });
+  const approved = { ...servers, messages: messages(call('call_1_0', 'destroy')) };
+  const { chunks } = await run({ ...approved, tool_approvals: { call_1_0: 'approve' } });
+  assert.equal(chunks.at(-1)?.tool_approval_required?.tool_calls.length, 1);
+  assert.equal(calls(), before + 1, 'the one that was approved, and not the next');
+  // Nor is one decided that nobody spoke of, under a name that every object has.
+  const inherited = await run({ ...servers, messages: messages(call('constructor', 'destroy')) });
+  assert.equal(inherited.chunks.at(-1)?.tool_approval_required?.tool_calls.length, 1);
+  const twice = messages(call('c', 'destroy'), call('c', 'destroy'));
+  const refused = await run({ ...servers, messages: twice, tool_approvals: { c: 'approve' } });
+  assert.equal(refused.status, 400, refused.text);
+  assert.equal(JSON.parse(refused.text).error.param, 'tool_approvals');
+  assert.equal(calls(), before + 1);
 });
 
 test('a tool is named for approval by any of its names and by patterns, on a virtual server too', async () => {

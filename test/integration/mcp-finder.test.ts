@@ -227,6 +227,11 @@ test('code is bounded in calls, time, memory and depth, and a bound is told by i
   const cases: [string, RegExp][] = [
     ['for (;;) {}', /mcp\.code_cpu_ms: 1000/],
     ['const all = []; for (;;) all.push(new Uint8Array(100000))', /mcp\.max_code_memory_bytes: 33554432/],
+    [`await tools.${add}({ a: "x".repeat(4_200_000) })`, /mcp\.max_message_bytes: 4194304/],
+    [
+      `const a = "x".repeat(1_500_000); await Promise.all([1, 2, 3].map(() => tools.${add}({ a })))`,
+      /arguments of the calls under way are larger .*mcp\.max_message_bytes: 4194304/,
+    ],
     [`for (let a = 0; a < 9; a += 1) await tools.${add}({ a, b: 1 })`, /mcp\.max_code_calls: 5/],
     ['const deep = () => deep(); deep()', /stack overflow/],
     ['await new Promise(() => {})', /never comes/],

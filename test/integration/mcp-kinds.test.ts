@@ -97,7 +97,7 @@ before(async () => {
         type: 'mcp-server/openapi',
         name: 'one',
         description: 'One.',
-        url: `${url}/v1`,
+        url: `${url}/v1/?version=2`,
         openapi_spec_source: { type: 'inline', openapi_spec: document },
         tool_settings: [{ method: 'get', path: '/pets/{id}', name: 'pet', description: 'A pet.' }],
         collaborators: everybody,
@@ -169,7 +169,14 @@ test('an argument leads to no operation but its own, and only listed operations 
     tools.map(({ name }) => name),
     ['pet'],
   );
-  await assert.rejects(client.callTool({ name: 'pet', arguments: { id: '..' } }), /is no part of a path/);
+  const since = asked.length;
+  for (const id of ['.', '..', '../secrets', 'a/../../secrets', '..\\x', '..%2fx', '%2e%2e/x', 'a/%2E.']) {
+    await assert.rejects(client.callTool({ name: 'pet', arguments: { id } }), /is no part of a path/, id);
+  }
+  assert.equal(asked.length, since);
+  await client.callTool({ name: 'pet', arguments: { id: 'a..b/...' } });
+  // The query of the base address stays, and stands where a query does.
+  assert.equal(asked.at(-1)?.url, '/v1/pets/a..b%2F...?version=2');
   await assert.rejects(client.callTool({ name: 'pet', arguments: {} }), /`id` is missing/);
   await assert.rejects(client.callTool({ name: 'addPet', arguments: {} }), /Unknown tool/);
   await client.close();

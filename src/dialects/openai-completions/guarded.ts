@@ -5,7 +5,7 @@ import {
   hasTokens,
   NO_WORDS,
   slotAt,
-  slotsBelow,
+  stringsBelow,
   type TextSlot,
 } from '../guarded-form.ts';
 
@@ -13,7 +13,7 @@ import {
 export const guarded: GuardedForm = {
   request(body) {
     const slots: TextSlot[] = [];
-    for (const key of ['prompt', 'suffix']) slotsBelow(body, key, { kind: 'text', role: 'user' }, slots);
+    for (const key of ['prompt', 'suffix']) stringsBelow(body, key, { kind: 'text', role: 'user' }, slots);
     return slots;
   },
   answer: ({ choices }) => slotsOf(choices, () => undefined),

@@ -18,8 +18,15 @@ import {
 import { headersOfError, ScopeError } from '../protocol/scopes.ts';
 import { LEGACY_TASK_METHODS, withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
-import { inTime } from '../upstream/late-call.ts';
-import type { Call, CallHooks, ClientFacts, Listening } from '../upstream/peer.ts';
+import { inTime, throwIfCancelled } from '../upstream/late-call.ts';
+import {
+  type Call,
+  type CallHooks,
+  type ClientFacts,
+  type Listening,
+  MAX_QUESTIONS,
+  tooManyQuestions,
+} from '../upstream/peer.ts';
 import { AnswerStream } from './answer-stream.ts';
 import { EventLog, readEventId } from './event-log.ts';
 import type { Reply } from './reply.ts';
@@ -55,6 +62,8 @@ interface OpenCall {
 interface OpenStream {
   readonly log: EventLog;
   readonly answer: AnswerStream;
+  /** What guards must know of the request that it answers: which tool it calls, or which task it asks about. */
+  readonly about: { readonly method: string; readonly params: { readonly name: unknown; readonly taskId: unknown } };
 }
 
 /**
@@ -137,7 +146,8 @@ export class ClientSession implements SessionOfContext {
       keepAliveMs,
       log: takesEvents ? log : undefined,
     });
-    const stream: OpenStream = { log, answer };
+    const { name, taskId } = params;
+    const stream: OpenStream = { log, answer, about: { method, params: { name, taskId } } };
     this.#streams.push(stream);
     // A client of this era may come back for the result: its leaving cancels nothing.
     reply.onGone = () => answer.detach();
@@ -190,7 +200,7 @@ export class ClientSession implements SessionOfContext {
     const place = lastEventId === undefined ? undefined : readEventId(lastEventId);
     const broken = place && this.#streams.find(({ log }) => log.stream === place.stream);
     if (place && broken) {
-      reply.stream([], 'answer');
+      reply.stream([], 'answer', context.guarded ? JSON.stringify(broken.about) : undefined);
       for (const { id, json } of broken.log.after(place.number)) reply.event(json, id);
       broken.answer.attach(reply);
       reply.onGone = () => broken.answer.detach();
@@ -225,15 +235,19 @@ export class ClientSession implements SessionOfContext {
   /** The result; questions of a server of the modern era are put to the client, and the call is made again. */
   #answered(served: Served, context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
     let call = served.call(context, method, params, hooks);
+    let cancelled = false;
     const rounds = async (): Promise<JsonObject> => {
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
         const result = await call.result;
         if (result['resultType'] !== 'input_required') return result;
         const responses: Record<string, JsonObject> = {};
-        for (const [key, question] of Object.entries(objectOf(result['inputRequests']) ?? {})) {
+        const questions = Object.entries(objectOf(result['inputRequests']) ?? {});
+        if (questions.length > MAX_QUESTIONS) throw tooManyQuestions();
+        for (const [key, question] of questions) {
           if (!isObject(question)) continue;
           const asked = stringOf(question['method']) ?? '';
           responses[key] = await hooks.ask(asked, objectOf(question['params']) ?? {});
+          throwIfCancelled(() => cancelled);
         }
         const { requestState } = result;
         const again = { ...params, inputResponses: responses, ...(requestState !== undefined && { requestState }) };
@@ -243,7 +257,11 @@ export class ClientSession implements SessionOfContext {
     };
     const result = rounds();
     result.catch(() => undefined);
-    return { result, cancel: () => call.cancel() };
+    const cancel = (): void => {
+      cancelled = true;
+      call.cancel();
+    };
+    return { result, cancel };
   }
 
   #ask(method: string, params: JsonObject, on: { send(json: string): void } | undefined): Promise<JsonObject> {

@@ -12,6 +12,7 @@ import {
   MODERN_VERSIONS,
   type ModernHeaders,
   mismatch,
+  NAMED,
   readModern,
   statusOf,
   UNSUPPORTED_VERSION,
@@ -19,6 +20,7 @@ import {
 import {
   errorJson,
   INTERNAL_ERROR,
+  INVALID_PARAMS,
   INVALID_REQUEST,
   PARSE_ERROR,
   RpcError,
@@ -195,6 +197,11 @@ export class Front {
     }
     const session = this.#sessionOf(id, served, context, reply, idOf(message));
     if (!session) return;
+    const unnamed = message.kind === 'request' ? withoutName(message) : undefined;
+    if (unnamed) {
+      this.#refuse(reply, 200, idOf(message), unnamed);
+      return;
+    }
     if (message.kind === 'request') session.request(message, served, context, reply, takesEvents(request));
     else {
       if (message.kind === 'notification') session.notification(message);
@@ -343,6 +350,13 @@ export class Front {
 
 function takesEvents({ headers: { accept } }: McpRequest): boolean {
   return accept === undefined || accept.includes('text/event-stream') || accept.includes('*/*');
+}
+
+/** What is called must be one text: what else stands there some servers read as a name, and rules, limits and guards do not. */
+function withoutName({ method, params }: RpcRequest): RpcError | undefined {
+  const key = NAMED[method];
+  if (key === undefined || typeof params[key] === 'string') return undefined;
+  return new RpcError(INVALID_PARAMS, `\`params.${key}\` of \`${method}\` must be text.`);
 }
 
 function idOf(message: RpcMessage): string | number | null {

@@ -14,8 +14,9 @@ interface Question {
 /** What a held call has for the client that waits now. */
 export type Turn = { readonly result: JsonObject } | { readonly questions: JsonObject };
 
-/** Calls that wait for clients at once. */
+/** Calls that wait for clients at once, and those of one subject: nobody crowds out the others. */
 const MAX_HELD = 1_000;
+const MAX_OF_ONE = 100;
 /** An old server that asks several things at once sends them one by one: its client gets them together. */
 const GATHER_MS = 25;
 
@@ -113,20 +114,23 @@ function unanswerableOr(method: string, capabilities: JsonObject, ask: () => Pro
 
 /** Those that wait for their clients, each for so long as a call may take. */
 export class HeldCalls {
-  readonly #held = new Map<string, HeldCall>();
+  readonly #held = new Map<string, { readonly call: HeldCall; readonly subject: string }>();
+  readonly #ofSubject = new Map<string, number>();
 
   get size(): number {
     return this.#held.size;
   }
 
-  keep(call: HeldCall, forMs: number): RpcError | undefined {
-    if (this.#held.size >= MAX_HELD && !this.#held.has(call.id)) {
+  keep(call: HeldCall, subject: string, forMs: number): RpcError | undefined {
+    const ofOne = this.#ofSubject.get(subject) ?? 0;
+    if (this.#held.size >= MAX_HELD || ofOne >= MAX_OF_ONE) {
       return new RpcError(INTERNAL_ERROR, 'Too many calls wait for answers of clients.');
     }
-    this.#held.set(call.id, call);
+    this.#held.set(call.id, { call, subject });
+    this.#ofSubject.set(subject, ofOne + 1);
     clearTimeout(call.timer);
     call.timer = setTimeout(() => {
-      this.#held.delete(call.id);
+      this.#forget(call.id);
       call.cancel();
     }, forMs);
     return undefined;
@@ -134,18 +138,28 @@ export class HeldCalls {
 
   /** It waits no more. Throws an RpcError where there is none: it waited too long, or on another gateway. */
   take(id: string): HeldCall {
-    const call = this.#held.get(id);
-    this.#held.delete(id);
+    const call = this.#forget(id);
     clearTimeout(call?.timer);
     if (!call) throw new RpcError(INVALID_PARAMS, 'This `requestState` is over; make the call again without it.');
     return call;
   }
 
   close(): void {
-    for (const call of this.#held.values()) {
+    for (const { call } of this.#held.values()) {
       clearTimeout(call.timer);
       call.cancel();
     }
     this.#held.clear();
+    this.#ofSubject.clear();
+  }
+
+  #forget(id: string): HeldCall | undefined {
+    const held = this.#held.get(id);
+    if (held === undefined) return undefined;
+    this.#held.delete(id);
+    const left = (this.#ofSubject.get(held.subject) ?? 1) - 1;
+    if (left > 0) this.#ofSubject.set(held.subject, left);
+    else this.#ofSubject.delete(held.subject);
+    return held.call;
   }
 }

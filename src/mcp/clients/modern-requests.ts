@@ -131,7 +131,7 @@ export class ModernRequests {
     held.notify = () => undefined;
     reply.onGone = undefined;
     if ('questions' in turn) {
-      const full = this.#held.keep(held, this.#options.settings().callMs);
+      const full = this.#held.keep(held, context.subject, this.#options.settings().callMs);
       if (full) {
         held.cancel();
         throw full;

@@ -11,8 +11,8 @@ export interface Reply {
   readonly outcome: { -readonly [Key in keyof McpOutcome]: McpOutcome[Key] };
   /** A whole answer; an empty body has no content type. */
   answer(status: number, body: string, headers?: readonly string[]): void;
-  /** Begins a stream of events. */
-  stream(headers: readonly string[], kind: 'answer' | 'lasting'): void;
+  /** Begins a stream of events. `resumes`: what it goes on with, as JSON, where guards may have to read it. */
+  stream(headers: readonly string[], kind: 'answer' | 'lasting', resumes?: string): void;
   event(json: string, id?: string): void;
   /** An event without data, which tells the id of the stream. */
   prime(id: string): void;

@@ -42,6 +42,8 @@ export interface ConnectionsOptions {
   readonly http: HttpClient;
   readonly log: Log;
   now(): number;
+  /** Where a server is now; undefined: at no address. */
+  originOf(server: string): string | undefined;
   /** A connection is gone: whatever was opened with it is closed. */
   onGone(id: string): void;
 }
@@ -153,7 +155,7 @@ export class Connections {
   }
 
   async putValues(place: McpPlace, values: Readonly<Record<string, string>>): Promise<void> {
-    await this.#put(place, 'values', undefined, '', values, undefined);
+    await this.#put(place, 'values', this.#options.originOf(place.server), '', values, undefined);
   }
 
   list(filter: McpConnectionFilter): Promise<readonly McpConnection[]> {
@@ -228,6 +230,19 @@ export class Connections {
   }
 
   async #find(place: McpPlace): Promise<Known | undefined> {
+    const found = await this.#read(place);
+    return found && this.#isForServer(found) ? found : undefined;
+  }
+
+  /** What somebody brought for a server is not for another one that stands under its name by now. */
+  #isForServer(known: Known): boolean {
+    const { server, kind, issuer } = known.connection;
+    const origin = this.#options.originOf(server);
+    const its = kind === 'oauth' ? tokenIn(known)?.resource : issuer;
+    return origin === undefined || its === undefined || !URL.canParse(its) || new URL(its).origin === origin;
+  }
+
+  async #read(place: McpPlace): Promise<Known | undefined> {
     const key = keyOf(place);
     const known = this.#known.get(key);
     if (known && performance.now() - known.readAt < KNOWN_MS) return known;

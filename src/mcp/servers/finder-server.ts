@@ -3,7 +3,7 @@ import type { CodeOutcome } from '../../threads/code-messages.ts';
 import type { CodeCall, CodeRuns } from '../code/code-runs.ts';
 import { INVALID_PARAMS, RpcError } from '../protocol/json-rpc.ts';
 import { withoutTasks } from '../protocol/tasks.ts';
-import { lateCall } from '../upstream/late-call.ts';
+import { lateCall, throwIfCancelled } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import type { JointServer } from './joint-server.ts';
 import type { CallContext, Served, ServerHealth } from './served.ts';
@@ -194,7 +194,7 @@ export class FinderServer implements Served {
     return lateCall(async (cancelled) => {
       const code = textIn(args, 'code');
       await this.#hold(context, RUN_CODE.name, args);
-      if (cancelled()) return done({});
+      throwIfCancelled(cancelled);
       const { over, cancel } = this.#options.runs.begin(code, (tool, written) => {
         const inner = { name: tool, arguments: parseObject(written) ?? {} };
         // Code waits for a result, and asks for no task.

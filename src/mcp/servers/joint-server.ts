@@ -3,7 +3,7 @@ import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
 import { scopeBehind } from '../protocol/scopes.ts';
 import { LEGACY_TASK_ABILITIES, LEGACY_TASK_METHODS, TASK_METHODS, TASKS, unknownTask } from '../protocol/tasks.ts';
-import { callOf, lateCall } from '../upstream/late-call.ts';
+import { callOf, cancelledCall, lateCall, throwIfCancelled } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import { type Asker, contextOf, everyPage, firstOf, type Part } from './parts.ts';
 import type { CallContext, CallHolder, Served, ServerHealth, ToolName } from './served.ts';
@@ -198,21 +198,25 @@ export class JointServer implements Served {
     places: Map<string, Place>,
   ): Call {
     const shown = stringOf(params['name']) ?? '';
-    return lateCall(async () => {
+    return lateCall(async (cancelled) => {
       const found = await this.#find(context, shown, key, places);
       if (!found) throw unknownTool(shown);
+      throwIfCancelled(cancelled);
       const { part, name } = found;
       const own = contextOf(context, part);
       if (key === 'prompts') return part.server.call(own, method, { ...params, name }, hooks);
       const askedAs = [...(context.askedAs ?? []), { server: this.name, tool: shown }];
       // A server that is made of others knows better which tool is meant in the end.
       const held = part.server.kind === 'virtual' ? undefined : await this.#held(context, askedAs, part, name, params);
+      if (cancelled()) {
+        void held?.failed(cancelledCall());
+        throw cancelledCall();
+      }
       const asked = held?.args === undefined ? params : { ...params, arguments: held.args };
       const call = part.server.call({ ...own, askedAs }, method, { ...asked, name }, hooks);
       if (held === undefined) return call;
-      const result = call.result.then(held.succeeded, (error: unknown) => {
-        held.failed(error);
-        throw error;
+      const result = call.result.then(held.succeeded, async (error: unknown) => {
+        throw await held.failed(error);
       });
       result.catch(() => undefined);
       return { result, cancel: call.cancel };
@@ -289,8 +293,9 @@ export class JointServer implements Served {
 
   #read(context: CallContext, params: JsonObject, hooks: CallHooks): Call {
     const uri = stringOf(params['uri']) ?? '';
-    return lateCall(async () => {
+    return lateCall(async (cancelled) => {
       if (!this.#resources.has(uri)) await this.#list(context, 'resources/list', 'resources', undefined);
+      throwIfCancelled(cancelled);
       const parts = this.#parts(context);
       const owner = this.#resources.get(uri);
       const [known] = parts.filter(({ server }) => server.name === owner);
@@ -305,7 +310,7 @@ export class JointServer implements Served {
   #complete(context: CallContext, params: JsonObject, hooks: CallHooks): Call {
     const ref = objectOf(params['ref']) ?? {};
     const shown = stringOf(ref['name']);
-    return lateCall(async () => {
+    return lateCall(async (cancelled) => {
       const parts = this.#parts(context);
       if (shown === undefined) {
         return callOf(
@@ -314,6 +319,7 @@ export class JointServer implements Served {
       }
       const found = await this.#find(context, shown, 'prompts', this.#prompts);
       if (!found) throw new RpcError(INVALID_PARAMS, `Unknown prompt: ${shown.slice(0, 128)}`);
+      throwIfCancelled(cancelled);
       const asked = { ...params, ref: { ...ref, name: found.name } };
       return found.part.server.call(contextOf(context, found.part), 'completion/complete', asked, hooks);
     });

@@ -6,8 +6,9 @@ import { scopeBehind } from '../protocol/scopes.ts';
 import { runsTasks, withoutExecution } from '../protocol/tasks.ts';
 import type { CallContext } from './served.ts';
 import type { Opened, ServerHost } from './server-host.ts';
+import { ToolNames } from './tool-names.ts';
 import { identityOf } from './tool-pins.ts';
-import { listIn, requireScope, type ToolPolicy, unknownTool } from './tool-policy.ts';
+import { listIn, onceEachName, requireScope, type ToolPolicy, unknownTool } from './tool-policy.ts';
 
 export interface LeafToolsOptions {
   readonly base: McpRemote | McpStdio;
@@ -29,6 +30,7 @@ export class LeafTools {
   seen: readonly string[] | undefined;
   readonly #o: LeafToolsOptions;
   readonly #identity: string;
+  readonly #names = new ToolNames();
   readonly #lists = new GenerationCache<{ untilMs: number; tools: readonly unknown[] }>(MAX_LISTS);
 
   constructor(options: LeafToolsOptions) {
@@ -60,6 +62,7 @@ export class LeafTools {
       known = { untilMs: now + listTtlMs, tools };
       this.#lists.set(key, known);
       this.seen = namesOf(tools);
+      this.#names.learn(this.seen);
     }
     return known.tools;
   }
@@ -80,7 +83,8 @@ export class LeafTools {
   }
 
   #isAllowedByName(context: CallContext, name: string): boolean {
-    return this.#o.host.settings().onChangedTool === 'warn' && this.#o.policy.allows(name, undefined, context);
+    if (this.#o.host.settings().onChangedTool !== 'warn' || this.#names.isMistaken(name)) return false;
+    return this.#o.policy.allows(name, undefined, context);
   }
 
   async check(context: CallContext, name: string): Promise<void> {
@@ -101,6 +105,7 @@ export class LeafTools {
   }
 
   async #checkAccess(context: CallContext, name: string): Promise<void> {
+    if (this.#names.isMistaken(name)) throw unknownTool(name);
     if (this.#isAllowedByName(context, name)) return;
     const { policy } = this.#o;
     const mayCall = policy.allows(name, undefined, context);
@@ -117,10 +122,12 @@ export class LeafTools {
 
   shownIn(result: JsonObject, context: CallContext): JsonObject {
     const { maxTools } = this.#o.host.settings();
-    const tools = listIn(result, 'tools').slice(0, maxTools);
+    const tools = onceEachName(listIn(result, 'tools')).slice(0, maxTools);
+    const names = namesOf(tools);
+    this.#names.learn(names);
     this.#o.host.pins.saw(this.#o.base.name, this.#identity, tools);
     // A client that asks for lists itself goes page by page: what is on one of them is added to what was seen.
-    this.seen = [...new Set([...(this.seen ?? []), ...namesOf(tools)])].slice(0, maxTools);
+    this.seen = [...new Set([...(this.seen ?? []), ...names])].slice(0, maxTools);
     return { ...result, tools: this.#shown(tools, context) };
   }
 
@@ -145,7 +152,7 @@ export class LeafTools {
     if (tools.length > maxTools || cursor !== undefined) {
       this.#o.host.log.warn({ server: this.#o.base.name, maxTools }, 'an MCP server lists more tools than it may');
     }
-    const kept = tools.slice(0, maxTools);
+    const kept = onceEachName(tools).slice(0, maxTools);
     this.#o.host.pins.saw(this.#o.base.name, this.#identity, kept);
     return kept;
   }

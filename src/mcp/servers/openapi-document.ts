@@ -1,6 +1,7 @@
-import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { isArray, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { McpOpenApi, McpOperation } from '../../config/mcp/mcp-servers.ts';
 import { type OperationBody, operationBody } from './openapi-body.ts';
+import { References } from './openapi-references.ts';
 
 /** Where an argument of a tool goes in the request. */
 export interface Parameter {
@@ -27,7 +28,7 @@ export interface OperationTool {
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'];
 /** The most tools of `enable_all_tools`, as the reference product has it. */
 const MAX_ALL = 30;
-const MAX_DEPTH = 24;
+const MAX_NAME = 64;
 
 /**
  * Operations of an OpenAPI document as tools: https://spec.openapis.org/oas/v3.1.0. Parameters and body become
@@ -39,22 +40,26 @@ export function toolsOf(
 ): OperationTool[] | string {
   const paths = objectOf(document['paths']);
   if (!paths) return 'the document has no `paths`';
+  const references = new References(document);
   if (!manifest.allTools) {
     const found = manifest.operations.map((written) => {
       const operation = objectOf(objectOf(paths[written.path])?.[written.method]);
-      return operation ? toolOf(document, paths, written.method, written.path, operation, written) : written;
+      return operation ? toolOf(references, paths, written.method, written.path, operation, written) : written;
     });
     const missing = found.find((each): each is McpOperation => !('tool' in each));
     if (missing) return `the document has no operation ${missing.method.toUpperCase()} ${missing.path}`;
     return found.flatMap((each) => ('tool' in each ? each : []));
   }
   const all: OperationTool[] = [];
+  // The names of the manifest are its own, whatever the document calls its operations: rules name tools by them.
+  const names = new Set(manifest.operations.map(({ name }) => name));
   for (const [path, item] of Object.entries(paths)) {
     for (const method of METHODS) {
       const operation = objectOf(objectOf(item)?.[method]);
       if (!operation) continue;
       const written = manifest.operations.find((each) => each.path === path && each.method === method);
-      all.push(toolOf(document, paths, method, path, operation, written));
+      const name = written?.name ?? freeName(stringOf(operation['operationId']) ?? `${method}_${path}`, names);
+      all.push(toolOf(references, paths, method, path, operation, { ...written, name }));
       if (all.length === MAX_ALL) return all;
     }
   }
@@ -62,19 +67,19 @@ export function toolsOf(
 }
 
 function toolOf(
-  document: JsonObject,
+  references: References,
   paths: JsonObject,
   method: string,
   path: string,
   operation: JsonObject,
-  written: McpOperation | undefined,
+  written: Pick<McpOperation, 'name'> & Partial<McpOperation>,
 ): OperationTool {
   const listed = [...listOf(objectOf(paths[path])?.['parameters']), ...listOf(operation['parameters'])];
   const properties: Record<string, unknown> = {};
   const required = new Set<string>();
   const parameters = new Map<string, Parameter>();
   for (const each of listed) {
-    const parameter = objectOf(resolved(document, each, 0));
+    const parameter = objectOf(references.resolved(each));
     const [name, place] = [stringOf(parameter?.['name']), stringOf(parameter?.['in'])];
     if (!parameter || name === undefined || (place !== 'path' && place !== 'query' && place !== 'header')) continue;
     // A header that frames the message or authorises the gateway is not the model's to choose.
@@ -91,14 +96,14 @@ function toolOf(
       deep: parameter['style'] === 'deepObject',
     });
   }
-  const found = operationBody(objectOf(resolved(document, operation['requestBody'], 0)) ?? {});
+  const found = operationBody(objectOf(references.resolved(operation['requestBody'])) ?? {});
   if (found) {
     properties['body'] = found.schema;
     if (found.body.required) required.add('body');
   }
-  const name = written?.name ?? toolName(stringOf(operation['operationId']) ?? `${method}_${path}`);
+  const { name } = written;
   const description =
-    written?.description ?? stringOf(operation['description']) ?? stringOf(operation['summary']) ?? `${method} ${path}`;
+    written.description ?? stringOf(operation['description']) ?? stringOf(operation['summary']) ?? `${method} ${path}`;
   const tool = {
     name,
     description,
@@ -107,39 +112,22 @@ function toolOf(
       readOnlyHint: method === 'get' || method === 'head',
       ...((method === 'delete' || method === 'put') && { destructiveHint: true }),
       openWorldHint: true,
-      ...written?.annotations,
+      ...written.annotations,
     },
   };
   return { method: method.toUpperCase(), path, parameters: [...parameters.values()], body: found?.body, tool };
 }
 
-function toolName(text: string): string {
-  return text
-    .replaceAll(/[^A-Za-z0-9_.-]+/g, '_')
-    .replaceAll(/^_+|_+$/g, '')
-    .slice(0, 64);
+/** As clients take names, and no two alike. */
+function freeName(text: string, names: Set<string>): string {
+  const plain = text.replaceAll(/[^A-Za-z0-9_.-]+/g, '_').replaceAll(/^_+|_+$/g, '');
+  const name = plain.slice(0, MAX_NAME) || 'operation';
+  let free = name;
+  for (let count = 2; names.has(free); count += 1) free = `${name.slice(0, MAX_NAME - 4)}_${count}`;
+  names.add(free);
+  return free;
 }
 
 function listOf(value: unknown): readonly unknown[] {
   return isArray(value) ? value : [];
-}
-
-/** With every `$ref` of the document itself put in; one that goes round in a circle, or elsewhere, becomes anything. */
-function resolved(document: JsonObject, value: unknown, depth: number): unknown {
-  if (depth > MAX_DEPTH) return {};
-  if (isArray(value)) return value.map((each) => resolved(document, each, depth + 1));
-  if (!isObject(value)) return value;
-  const ref = stringOf(value['$ref']);
-  if (ref !== undefined) return ref.startsWith('#/') ? resolved(document, at(document, ref), depth + 1) : {};
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, resolved(document, each, depth + 1)]));
-}
-
-/** RFC 6901. */
-function at(document: JsonObject, ref: string): unknown {
-  let value: unknown = document;
-  for (const part of ref.slice(2).split('/')) {
-    const key = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-    value = isObject(value) && Object.hasOwn(value, key) ? value[key] : isArray(value) ? value[Number(key)] : undefined;
-  }
-  return value;
 }

@@ -5,7 +5,7 @@ import type { Method } from '../../core/exchange.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import type { Credentials } from '../upstream/credentials.ts';
 import { HttpCall, type HttpContext, placeOf, wholeAnswer } from '../upstream/http-call.ts';
-import { callOf, lateCall } from '../upstream/late-call.ts';
+import { callOf, lateCall, throwIfCancelled } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo } from '../upstream/peer.ts';
 import { sentBody, spread, textOf } from './openapi-body.ts';
 import { type OperationTool, toolsOf } from './openapi-document.ts';
@@ -97,6 +97,7 @@ export class OpenApiServer implements Served {
       requireScope(context, this.name, found.tool);
       await this.#credentials.prepare(this.#manifest, context, hooks, cancelled);
       const { headers } = await this.#credentials.headersFor(this.#manifest, context);
+      throwIfCancelled(cancelled);
       return this.#request(found, objectOf(params['arguments']) ?? {}, headers);
     });
   }
@@ -137,16 +138,15 @@ export class OpenApiServer implements Served {
   }
 
   #request(operation: OperationTool, args: JsonObject, headers: readonly string[]): Call {
-    const path = pathOf(operation, args);
+    const { url, tls } = this.#manifest;
+    const base = placeOf(url, tls, this.name);
+    const place = { ...base, path: pathOf(base.path, operation, args) };
     const own = new Set(headers.filter((_each, index) => index % 2 === 0));
     // What authorises the gateway is not the model's to replace.
     const all = [...headersOf(operation, args, own), ...headers];
     const { callMs, maxMessageBytes } = this.#host.settings();
     const sent = operation.body && sentBody(operation.body, args['body'], maxMessageBytes);
     if (sent) all.push('content-type', sent.contentType);
-    const { url, tls } = this.#manifest;
-    const base = placeOf(url, tls, this.name);
-    const place = { ...base, path: base.path.replace(/\/+$/, '') + path };
     const method = operation.method as Method;
     let status = 0;
     let text = '';
@@ -199,29 +199,40 @@ function toolResult(status: number, text: string, isError: boolean): JsonObject 
   };
 }
 
-function pathOf({ path, parameters }: OperationTool, args: JsonObject): string {
+/** The query of the base address belongs to each operation. */
+function pathOf(base: string, { path, parameters }: OperationTool, args: JsonObject): string {
+  const [before = '', ofBase = ''] = base.split('?', 2);
   let filled = path;
-  const query = new URLSearchParams();
+  const query = new URLSearchParams(ofBase);
   for (const { argument, name, place, explode, deep } of parameters) {
-    const value = args[argument];
+    const value = Object.hasOwn(args, argument) ? args[argument] : undefined;
     if (place === 'path') {
       if (value === undefined || value === null || value === '') {
         throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` is missing.`);
       }
-      const text = encodeURIComponent(textOf(value));
-      // `..` would lead to another operation than the one that was allowed.
-      if (/^\.{1,2}$/.test(text))
+      const text = textOf(value);
+      if (leadsElsewhere(text)) {
         throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` is no part of a path.`);
-      filled = filled.replaceAll(`{${name}}`, text);
+      }
+      filled = filled.replaceAll(`{${name}}`, encodeURIComponent(text));
     } else if (place === 'query') spread(name, value, { deep, explode }, (key, text) => query.append(key, text));
   }
   const search = query.toString();
-  return search === '' ? filled : `${filled}?${search}`;
+  const whole = before.replace(/\/+$/, '') + filled;
+  return search === '' ? whole : `${whole}?${search}`;
+}
+
+/**
+ * `..` would lead to another operation than the one that was allowed: also within an argument, since servers and proxies read
+ * an escaped slash as one, and some a backslash.
+ */
+function leadsElsewhere(text: string): boolean {
+  return text.split(/[/\\]|%2f|%5c/i).some((part) => /^(?:\.|%2e){1,2}$/i.test(part));
 }
 
 function headersOf({ parameters }: OperationTool, args: JsonObject, own: ReadonlySet<string>): string[] {
   return parameters.flatMap(({ argument, name, place }) => {
-    const value = args[argument];
+    const value = Object.hasOwn(args, argument) ? args[argument] : undefined;
     if (place !== 'header' || value === undefined || value === null || own.has(name.toLowerCase())) return [];
     const text = textOf(value);
     if (!/^[\t\x20-\x7e]*$/.test(text)) {

@@ -105,6 +105,12 @@ export class ServerRegistry implements ServerHost {
     return this.#servers.get(name)?.manifest;
   }
 
+  /** The origin of a server's address; undefined: it has none. */
+  originOf(name: string): string | undefined {
+    const manifest = this.manifest(name);
+    return manifest && 'url' in manifest ? new URL(manifest.url).origin : undefined;
+  }
+
   /** The server itself, or those that it is made of, as far as this caller may use them. */
   behind(name: string, context: Pick<CallContext, 'subjects'>): McpServer[] {
     const found = new Map<string, McpServer>();

@@ -55,8 +55,8 @@ export interface CallHolder {
 export interface HeldUse {
   /** As guards leave them; undefined: as they were. */
   readonly args: JsonObject | undefined;
-  /** Once. */
-  failed(error: unknown): void;
+  /** Once: the error as guards leave it, or theirs. Never rejects. */
+  failed(error: unknown): Promise<unknown>;
   /** Once: the result as guards leave it. Rejects with an RpcError where they refuse it. */
   succeeded(result: JsonObject): Promise<JsonObject>;
 }

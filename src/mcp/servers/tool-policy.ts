@@ -5,6 +5,7 @@ import { compileSubjects, type SubjectMatcher } from '../../policy/subject-match
 import { INVALID_PARAMS, RpcError } from '../protocol/json-rpc.ts';
 import { ScopeError, scopeBehind, scopeOf } from '../protocol/scopes.ts';
 import type { CallContext } from './served.ts';
+import { alikeName } from './tool-names.ts';
 
 interface Grant {
   readonly meant: SubjectMatcher;
@@ -17,6 +18,8 @@ interface Grant {
 export class ToolPolicy {
   readonly #mayUse: SubjectMatcher;
   readonly #settings: ReadonlyMap<string, McpToolSetting>;
+  /** Alike names of those that are disabled: some servers take one for another. */
+  readonly #disabled: ReadonlySet<string>;
   readonly #grants: readonly Grant[] | undefined;
   readonly #callNanoUsd: number | undefined;
   /** Whether what the server says of a tool decides: then it must be known before the tool is called. */
@@ -28,6 +31,7 @@ export class ToolPolicy {
   ) {
     this.#mayUse = compileSubjects(subjects);
     this.#settings = new Map(settings.map((setting) => [setting.name, setting]));
+    this.#disabled = new Set(settings.flatMap(({ name, disabled }) => (disabled ? alikeName(name) : [])));
     this.#callNanoUsd = callNanoUsd;
     this.#grants = toolAccess?.map(grantOf);
     this.needsAnnotations = this.#grants?.some(({ selectors }) => selectors.size > 0) ?? false;
@@ -59,7 +63,7 @@ export class ToolPolicy {
     tool: JsonObject | undefined,
     { subjects, metadata }: Pick<CallContext, 'subjects' | 'metadata'>,
   ): boolean {
-    if (this.#settings.get(name)?.disabled) return false;
+    if (this.#disabled.size > 0 && this.#disabled.has(alikeName(name))) return false;
     if (this.#grants === undefined) return true;
     return this.#grants.some(
       (grant) =>
@@ -96,6 +100,18 @@ export function requireScope(
 /** As a server answers that has no such tool: whoever may not use one learns nothing of it. */
 export function unknownTool(name: string): RpcError {
   return new RpcError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, 128)}`);
+}
+
+/** Without those whose name stood before: a second one would be shown, and never looked at. */
+export function onceEachName(tools: readonly unknown[]): readonly unknown[] {
+  const names = new Set<string>();
+  return tools.filter((tool) => {
+    const name = stringOf(objectOf(tool)?.['name']);
+    if (name === undefined) return true;
+    const isNew = !names.has(name);
+    names.add(name);
+    return isNew;
+  });
 }
 
 /** `tools`, `prompts`, … of a result. */

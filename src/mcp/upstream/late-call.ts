@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../codec/json-value.ts';
+import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import type { Call } from './peer.ts';
 
 /** A server that does not say that it took a message holds up what follows it for so long, and no longer. */
@@ -21,6 +22,15 @@ export function lateCall(begin: (cancelled: () => boolean) => Promise<Call>): Ca
       inner?.cancel();
     },
   };
+}
+
+export function cancelledCall(): RpcError {
+  return new RpcError(UPSTREAM_ERROR, 'The call was cancelled.');
+}
+
+/** What has not gone to the server by then does not go there. */
+export function throwIfCancelled(cancelled: () => boolean): void {
+  if (cancelled()) throw cancelledCall();
 }
 
 export function callOf(result: Promise<JsonObject>): Call {

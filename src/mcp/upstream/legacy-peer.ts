@@ -2,7 +2,7 @@ import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { LEGACY_VERSION, LEGACY_VERSIONS, metaOf, NAMED, passingMeta } from '../protocol/eras.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { runsTasks, withoutTaskSupport } from '../protocol/tasks.ts';
-import { inTime, lateCall } from './late-call.ts';
+import { inTime, lateCall, throwIfCancelled } from './late-call.ts';
 import {
   type Call,
   type CallHooks,
@@ -110,7 +110,7 @@ export class LegacyPeer extends Peer {
   #after(before: Promise<unknown>, method: string, params: JsonObject, hooks: CallHooks): Call {
     return lateCall(async (cancelled) => {
       await before;
-      if (cancelled()) throw new RpcError(UPSTREAM_ERROR, 'The call was cancelled.');
+      throwIfCancelled(cancelled);
       return this.call(method, params, hooks);
     });
   }

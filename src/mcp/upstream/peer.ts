@@ -90,6 +90,13 @@ const MAX_TASKS = 1_000;
 /** Messages of a server begin the wait anew, but not for ever. */
 const MAX_WAITS = 10;
 
+/** Questions of a server that wait for their client at once. */
+export const MAX_QUESTIONS = 64;
+
+export function tooManyQuestions(): RpcError {
+  return new RpcError(UPSTREAM_ERROR, `The server asks more than ${MAX_QUESTIONS} questions at once.`);
+}
+
 /** One server, as one authorization context sees it: calls that are under way, and who hears what. */
 export abstract class Peer implements LinkOwner {
   abstract readonly era: Era;
@@ -103,6 +110,7 @@ export abstract class Peer implements LinkOwner {
   /** The tasks that calls were answered with, by the number of the call. */
   readonly #tokensOfTasks = new Map<number, unknown>();
   #nextId: number;
+  #questions = 0;
   closed = false;
   /** What `ready` gave, once it has. */
   info: ServerInfo | undefined;
@@ -201,9 +209,18 @@ export abstract class Peer implements LinkOwner {
       return;
     }
     const refused = new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${request.method}\`.`);
+    if (this.#questions >= MAX_QUESTIONS) {
+      answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, error: tooManyQuestions().toJson() }));
+      return;
+    }
+    this.#questions += 1;
     (ask ? ask(request.method, request.params) : Promise.reject(refused)).then(
-      (result) => answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, result })),
+      (result) => {
+        this.#questions -= 1;
+        answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, result }));
+      },
       (error: unknown) => {
+        this.#questions -= 1;
         const told = error instanceof RpcError ? error : refused;
         answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, error: told.toJson() }));
       },

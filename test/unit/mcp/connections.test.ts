@@ -56,6 +56,7 @@ interface Setting {
 function gateway({ shared = database(), http = failing, secret = 'a secret of the tests' }: Setting = {}) {
   const clock = { now: 1_000_000 };
   const gone: string[] = [];
+  const origins = new Map<string, string>();
   const quiet = { debug: ignore, info: ignore, warn: ignore, error: ignore };
   const connections = new Connections({
     rows: new McpRows(shared.ask),
@@ -63,9 +64,10 @@ function gateway({ shared = database(), http = failing, secret = 'a secret of th
     http,
     log: quiet,
     now: () => clock.now,
+    originOf: (server) => origins.get(server),
     onGone: (id) => gone.push(id),
   });
-  return { connections, clock, shared, gone };
+  return { connections, clock, shared, gone, origins };
 }
 
 const ignore = (): void => undefined;
@@ -180,6 +182,24 @@ test('a row that is moved to another user, server or account cannot be opened th
     shared.rows.set(`${place.subject} ${place.server} ${place.account}`, { ...row!, ...other });
     assert.equal(await connections.tokenOf(place), undefined);
   }
+});
+
+test('a token, and values, that were brought for a server do not go to another one that has its name by now', async () => {
+  const { connections, clock, origins } = gateway();
+  const { server } = ANN;
+  origins.set(server, 'https://mcp.example');
+  await put(connections, HOUR);
+  assert.equal((await connections.tokenOf(ANN))?.token, 'first');
+  origins.set(server, 'https://evil.example');
+  assert.equal(await connections.tokenOf(ANN), undefined);
+  assert.equal(await connections.waitFor(ANN, clock.now - 1, () => false), false);
+  origins.set(server, 'https://mcp.example');
+  assert.equal((await connections.tokenOf(ANN))?.token, 'first');
+  const values = { ...ANN, account: 'values' };
+  await connections.putValues(values, { API_KEY: 'x' });
+  assert.deepEqual(await connections.valuesOf(values), { API_KEY: 'x' });
+  origins.set(server, 'https://evil.example');
+  assert.equal(await connections.valuesOf(values), undefined);
 });
 
 test('what was sealed with another secret is as if it were not there', async () => {
