@@ -113,13 +113,31 @@ const abilities = optionalKey(
   }),
 );
 
-/** One listed model; extend it with what the kind adds (or `.omit` what it replaces). */
-export function integrationBase<T extends string>(type: T) {
+/** Earlier revisions had one model type for all that is heard or spoken. */
+const OLDER_AUDIO = 'audio';
+const AUDIO_TYPES: readonly ModelTypeName[] = ['text_to_speech', 'audio_transcription', 'audio_translation'];
+
+/** The model types that a written one stands for. */
+export function modelTypesMeant(written: string): readonly string[] {
+  return written === OLDER_AUDIO ? AUDIO_TYPES : [written];
+}
+
+export const modelTypes = z
+  .array(z.enum([...modelType.options, OLDER_AUDIO]))
+  .transform((types) => [...new Set(types.flatMap((type) => (type === OLDER_AUDIO ? AUDIO_TYPES : [type])))])
+  .describe(`What the model is for; \`${OLDER_AUDIO}\` is an older name for all three of audio.`);
+
+/**
+ * One listed model; extend it with what the kind adds (or `.omit` what it replaces). Manifests of earlier revisions
+ * name its type by one of `olderTypes`.
+ */
+export function integrationBase<T extends string>(type: T, olderTypes: readonly T[] = []) {
+  const types = z.literal([type, ...olderTypes]);
   return z.object({
-    type: z.literal(type),
+    type: olderTypes.length === 0 ? types : types.describe(`\`${type}\`; anything else is an older name of it.`),
     name: integrationName,
     model_id: text(512).describe("The provider's own id of the model."),
-    model_types: z.array(modelType).describe('What the model is for.'),
+    model_types: modelTypes,
     cost: restrictingKey(optionalKey(costSchema)).describe(
       'What it costs; absent: the public list price, where one is known.',
     ),

@@ -155,11 +155,12 @@ function shapeOf(option: Schema): Shape[] {
   return isRefused ? [] : [def.shape];
 }
 
-/** The key with one possible value, as `type: api-key`. */
+/** The key with one possible value, as `type: api-key`, or with that and older names of it behind. */
 function tagOf(shape: Shape): { key: string; value: string } | undefined {
   for (const [key, at] of Object.entries(shape)) {
     const [value] = at._zod.values ?? [];
-    if (at._zod.values?.size === 1) return { key, value: String(value) };
+    const isTag = at._zod.values?.size === 1 || (at as z.core.$ZodTypes)._zod.def.type === 'literal';
+    if (isTag) return { key, value: String(value) };
   }
   return undefined;
 }

@@ -238,6 +238,25 @@ export const GUARDS = {
     auth: clientId,
     config: z.object({ base_url: baseUrl().describe('Address of the service.') }),
   },
+  pangea: {
+    abilities: 'validate-or-mutate',
+    asksOthers: true,
+    auth: apiKeyAuth,
+    config: z.object({
+      guard_type: z.enum(['textGuard', 'pii']).describe('Which of its services.'),
+      domain: text().describe('Domain of the service.'),
+      recipe: optionalKey(text()).describe('Recipe of the service.'),
+      overrides: optionalKey(z.record(text(), z.string())).describe('Settings in place of those of the recipe.'),
+    }),
+  },
+  promptfoo: {
+    abilities: 'validate-or-mutate',
+    asksOthers: true,
+    auth: apiKeyAuth,
+    config: z.object({
+      guard_type: z.enum(['guard_check', 'pii_redaction', 'harmful_detection']).describe('Which of its services.'),
+    }),
+  },
   opa: {
     abilities: 'validate',
     asksOthers: true,

@@ -49,7 +49,10 @@ function integration(kind: GuardKind) {
       'What a failure or an error does: refuse, refuse for a failure alone, or be recorded.',
     ),
     auth_data: authKey.describe('What it is asked with.'),
-    config: optionalKey(config).describe('What it looks for, and where.'),
+    // In an earlier revision the keys of this kind stood beside `config`, which held whatever was sent along.
+    config: optionalKey(target ? z.union([config, z.record(z.string(), z.unknown())]) : config).describe(
+      'What it looks for, and where.',
+    ),
     ...(asksOthers && {
       remember: optionalKey(remember).describe(
         'Answers are kept, and what is asked again word for word is not asked again. Absent: none is kept.',
@@ -76,7 +79,7 @@ const schema = restricting(
       written.integrations.map((each, index) => {
         const kind = each.type.slice(PREFIX.length) as GuardKind;
         const subjects = written.collaborators?.map(({ subject }) => subject);
-        const config = objectOf(each.config) ?? olderConfig(kind, each, index, context);
+        const config = configOf(kind, each, index, context);
         const auth = objectOf(each.auth_data);
         const target = sideOf(each.target) ?? sideOf(config['target']);
         return {
@@ -110,15 +113,18 @@ function sideOf(target: unknown): GuardConfig['target'] {
   return target === 'request' || target === 'response' ? target : undefined;
 }
 
-/** An integration without `config`, in the older form: its keys stand beside it, or none is needed. */
-function olderConfig(
+/** The config of an integration. In the older form there is none: its keys stand beside it, or none is needed. */
+function configOf(
   kind: GuardKind,
-  written: object,
+  written: { readonly config?: unknown },
   index: number,
   context: z.core.ParsePayload,
 ): GuardConfig['config'] {
-  const { config }: GuardSchema = GUARDS[kind];
-  const parsed = config.safeParse(written);
+  const { config, target }: GuardSchema = GUARDS[kind];
+  const own = objectOf(written.config);
+  if (own !== undefined && target === undefined) return own;
+  const isOlder = own === undefined || 'url' in written;
+  const parsed = config.safeParse(isOlder ? written : own);
   if (parsed.success) return objectOf(parsed.data) ?? {};
   for (const { message, path } of parsed.error?.issues ?? []) {
     context.issues.push({
@@ -161,14 +167,17 @@ interface GuardFault {
 function guardFaults({ kind, config, operation }: GuardConfig): GuardFault[] {
   if (kind === 'regex') return regexFaults(config);
   if (kind === 'tfy-metadata') return metadataFaults(config);
-  if (kind === 'trojai')
+  if (NOT_BUILT.has(kind)) {
     return [{ path: ['type'], message: `guards of the kind \`${kind}\` are not built${UNUSABLE}` }];
+  }
   if (kind === 'tfy-pii' && config['pseudonyms'] === true && operation !== 'mutate') {
     return [{ path: ['config'], message: 'pseudonyms are made by `operation: mutate` alone' }];
   }
   return [];
 }
 
+/** The makers of these publish no bodies of their API, or the reference product dropped them. */
+const NOT_BUILT: ReadonlySet<GuardKind> = new Set(['trojai', 'pangea', 'promptfoo']);
 const UNUSABLE = ': the guard is an error whenever it is asked';
 
 function regexFaults(config: GuardConfig['config']): GuardFault[] {

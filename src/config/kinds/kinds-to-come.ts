@@ -2,10 +2,7 @@
  * Kinds of manifest that exist in the sets people bring along, older names included, and that nothing here reads yet.
  * A refusal can so say "not supported yet" instead of "unknown"; a kind that is built leaves the list.
  */
-const providerAccounts = `
-  anthropic aws aws-bedrock aws-bedrock-mantle azure
-  cartesia deepgram elevenlabs gcp google-gemini hashicorp
-  hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
+const providerAccounts = 'aws azure gcp hashicorp hosted-mcp-server palm truefoundry';
 
 const others = `
   mcp-server/tfy-managed

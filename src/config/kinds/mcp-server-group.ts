@@ -25,12 +25,15 @@ const subjects = restricting(optionalKey(z.array(subjectPattern)), ['users', 'te
 
 const integrations = z.discriminatedUnion('type', [
   z.object({
-    type: z.literal('integration/mcp-server/remote'),
+    type: z
+      .literal(['integration/mcp-server/remote', 'integration/mcp-server/custom'])
+      .describe('`integration/mcp-server/remote`; anything else is an older name of it.'),
     name: mcpName.describe('Stands behind the group: `group/name`.'),
     description: z.string().max(8192).describe('What it is for.'),
     url: serverUrl.describe('Of the MCP endpoint.'),
     transport: z.enum(['streamable-http', 'sse']).describe('How it is spoken to.'),
     auth_data: mcpAuth,
+    auth: mcpAuth.describe('Older name of `auth_data`, which goes before it.'),
     authorized_subjects: subjects,
   }),
   z.object({
@@ -83,8 +86,16 @@ export const mcpServerGroup = manifestKind({
         if (integration.type === 'integration/mcp-server/virtual') {
           return { kind: 'virtual', ...base, mode: 'tools', servers: integration.servers.map(virtualPart) };
         }
-        const { url, transport, auth_data: auth } = integration;
-        return { kind: 'remote', ...base, url, transport, auth, headers: {}, tools: [] };
+        const { url, transport, auth_data: auth, auth: olderAuth } = integration;
+        return {
+          kind: 'remote',
+          ...base,
+          url,
+          transport,
+          auth: auth.type === 'none' ? olderAuth : auth,
+          headers: {},
+          tools: [],
+        };
       });
     }),
   }),

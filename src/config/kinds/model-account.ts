@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { nearNames } from '../../core/near-names.ts';
 import { ACCESS_ROLES } from '../access-roles.ts';
+import { modelTypesMeant } from '../account-schema.ts';
 import { membersOf, type Schema } from '../checks/schema-walk.ts';
 import type { AccountManifest } from '../configuration.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';
@@ -86,7 +87,7 @@ function checkServed(
   if (served === undefined) return;
   for (const [index, { model_types: types }] of (integrations ?? []).entries()) {
     for (const [at, type] of (types ?? []).entries()) {
-      if (served.has(type)) continue;
+      if (modelTypesMeant(type).some((meant) => served.has(meant))) continue;
       warn(report, manifest, ['integrations', index, 'model_types', at], {
         message: `no endpoint serves \`${type}\` with this kind of account yet`,
         allowed: [...served].map((each) => `\`${each}\``).join(', '),

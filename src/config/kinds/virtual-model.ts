@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accountName, collaborators, integrationName, modelType, ownedBy } from '../account-schema.ts';
+import { accountName, collaborators, integrationName, modelTypes, ownedBy } from '../account-schema.ts';
 import { checkRouting, routingKeys, routingOf } from '../rules/routing.ts';
 import type { VirtualModelGroup } from '../rules/routing-settings.ts';
 import { optionalKey, restrictingKey } from '../scalar-schema.ts';
@@ -12,7 +12,7 @@ const slugError = '1 to 256 characters of A–Z a–z 0–9 . _ : / @ + -';
 const integration = z.object({
   type: z.literal('integration/model/virtual'),
   name: integrationName,
-  model_types: z.array(modelType).describe('What the model is for.'),
+  model_types: modelTypes,
   slug: optionalKey(z.string({ error: slugError }).regex(/^[A-Za-z0-9._:/@+-]{1,256}$/, { error: slugError })).describe(
     'A further name of the model, unique over all.',
   ),

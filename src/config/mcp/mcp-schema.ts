@@ -128,6 +128,9 @@ const headerAuth = z.object({
 
 const passthroughAuth = z.object({ type: z.literal('passthrough') });
 
+/** An older name of `oauth2` with `authorization_code` where the server tells all the rest. */
+const registrationAuth = z.object({ type: z.literal('dcr') });
+
 const oauthUrlError = 'an http:// or https:// address without user name and fragment, and of no metadata service';
 
 /** A query belongs to some. */
@@ -172,7 +175,7 @@ const oauth = z.object({
 });
 
 export const mcpAuth = restricting(
-  optionalKey(z.discriminatedUnion('type', [headerAuth, passthroughAuth, oauth]))
+  optionalKey(z.discriminatedUnion('type', [headerAuth, passthroughAuth, oauth, registrationAuth]))
     .superRefine((written, context) => {
       if (written?.type !== 'oauth2' || written.grant_type === 'authorization_code') return;
       if (written.token_url !== undefined) return;
@@ -182,8 +185,11 @@ export const mcpAuth = restricting(
     .transform((written) => (written === undefined ? ({ type: 'none' } satisfies McpAuth) : authOf(written))),
 ).describe('How the gateway authenticates itself there; absent: not at all.');
 
-function authOf(written: z.output<typeof headerAuth | typeof passthroughAuth | typeof oauth>): McpAuth {
+type WrittenAuth = z.output<typeof headerAuth | typeof passthroughAuth | typeof oauth | typeof registrationAuth>;
+
+function authOf(written: WrittenAuth): McpAuth {
   if (written.type === 'passthrough') return { type: 'passthrough' };
+  if (written.type === 'dcr') return authOf(oauth.parse({ type: 'oauth2', grant_type: 'authorization_code' }));
   if (written.type === 'header') {
     return { type: 'header', headers: written.headers, perUser: written.auth_level === 'per_user' };
   }

@@ -25,7 +25,7 @@ const schema = accountBase(type).extend({
     'In place of the address of the region; signatures are made for the region.',
   ),
   integrations: integrationList(
-    integrationBase('integration/model/bedrock').extend({
+    integrationBase('integration/model/bedrock', ['integration/model/aws']).extend({
       region: optionalKey(awsRegion()).describe("Where this model runs; absent: in the account's region."),
     }),
   ),

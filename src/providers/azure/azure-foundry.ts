@@ -16,7 +16,10 @@ const type = 'provider-account/azure-foundry';
 
 const versionError = 'a version, as `2024-05-01-preview`';
 
-const integration = integrationBase('integration/model/azure-foundry').extend({
+const integration = integrationBase('integration/model/azure-foundry', [
+  'integration/model/azure/ai-foundry',
+  'integration/model/azure/ai-inference',
+]).extend({
   model_id: text(512).describe('The name of the deployment.'),
   auth_data: azureAuth.describe('The key of the resource, or an identity of Entra ID.'),
   azure_endpoint: azureEndpoint(),

@@ -19,7 +19,7 @@ const apiVersion = optionalKey(
   z.string({ error: versionError }).regex(/^[A-Za-z0-9-]{1,40}$/, { error: versionError }),
 );
 
-const integration = integrationBase('integration/model/azure-openai').extend({
+const integration = integrationBase('integration/model/azure-openai', ['integration/model/azure']).extend({
   model_id: text(512).describe('The name of the deployment.'),
   api_version: apiVersion.describe(
     'Of a day: the path of the deployment is asked with it. `v1`, `preview` or absent: the path `/openai/v1`.',

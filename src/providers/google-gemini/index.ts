@@ -30,7 +30,7 @@ const schema = accountBase(type).extend({
   auth_data: apiKeyAuth.omit({ api_key: true }).extend({ apiKey: secretText() }),
   // Ours, not of the reference manifests: for proxies.
   base_url: keyWithDefault(baseUrl(), 'https://generativelanguage.googleapis.com/v1beta'),
-  integrations: integrationList(integrationBase('integration/model/gemini')),
+  integrations: integrationList(integrationBase('integration/model/gemini', ['integration/model/gcp/google'])),
 });
 
 export const plug: ProviderPlug = {

@@ -50,7 +50,7 @@ const projectError = 'the id of a project: letters, digits, `-`, `.`, `:`';
 const regionError = '`global`, `us`, `eu` or a region, as `us-central1`';
 const region = z.string({ error: regionError }).regex(/^(global|us|eu|[a-z]+-[a-z]+\d{1,2})$/, { error: regionError });
 
-const integration = integrationBase('integration/model/vertex').extend({
+const integration = integrationBase('integration/model/vertex', ['integration/model/gcp/vertex']).extend({
   region: optionalKey(region).describe("Where this model is asked; absent: the account's region."),
 });
 

@@ -32,7 +32,7 @@ const MODEL_TYPES: Readonly<Partial<Record<ModelServer, readonly ModelType[]>>> 
 
 const authData = z.discriminatedUnion('type', [basicAuth, bearerAuth]);
 
-const integration = integrationBase('integration/model/self-hosted-model')
+const integration = integrationBase('integration/model/self-hosted-model', ['integration/model/custom'])
   .omit({ model_id: true })
   .extend({
     hosted_model_name: text(512),

@@ -229,6 +229,8 @@ test('a policy that is none, and a pattern that is none, are errors whenever the
     ['cedar', { policy: 'permit(' }],
     ['regex', { custom_patterns: [{ pattern: '(' }] }],
     ['trojai', {}],
+    ['pangea', {}],
+    ['promptfoo', {}],
   ] as const) {
     assert.equal((await judged(kind, config, 'x')).result, 'error', kind);
   }

@@ -71,7 +71,7 @@ export const models: readonly WrongManifest[] = [
       'integrations: [{name: m, type: integration/model/openai, model_id: m, model_types: [chats]}]',
     ],
     prints: [
-      'a.yaml:4:85 integrations[0].model_types[0]: this value is not allowed — found the text "chats"; allowed: `chat`, `completion`, `embedding`, `realtime`, `rerank`, `audio_transcription`, `audio_translation`, `text_to_speech`, `moderation`, `image`, `responses`, `ocr`. Did you mean `chat`?',
+      'a.yaml:4:85 integrations[0].model_types[0]: this value is not allowed — found the text "chats"; allowed: `chat`, `completion`, `embedding`, `realtime`, `rerank`, `audio_transcription`, `audio_translation`, `text_to_speech`, `moderation`, `image`, `responses`, `ocr`, `audio`. Did you mean `chat`?',
     ],
   },
   {
