@@ -1,4 +1,5 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import { Sweeper, type Swept } from '../core/sweeper.ts';
 
 /** A request as its connection sees it. */
 export interface RequestTaker {
@@ -16,36 +17,62 @@ export interface RequestTaker {
  * - **Who ended.** Each connection's own `onAborted` is registered through that handle while it rests. The addon calls it at
  *   the end, whatever the reason, and makes the handle invalid first: a use after that throws and touches nothing. During a
  *   request whoever answers it has registered its own, and tells `lost`.
- * - **Whose request.** Each connection's own `onData` is registered as well, and nobody replaces it. Right behind the handler
- *   of a head the addon calls it, with the body or with nothing, in the same call stack: what `arrives` named is its request.
+ * - **Whose request.** Each connection's own `onData` is registered as well. Right behind the handler of a head the addon
+ *   calls it, with the body or with nothing, in the same call stack: what `arrives` named is its request.
  *
- * Should the addon ever not call it, nobody knows which connection that request was on, nor whether it still is: then none
- * that rests is touched before its own next request, and the addon's eleven seconds count for them. A WebSocket has to be
- * upgraded in a later turn than its request's, after `lost`: the upgrade moves the connection in memory.
+ * There is one exception: behind a head that announces chunks and comes alone, the addon calls nobody before the first chunk.
+ * Until then data of other connections may come, and other heads.
+ * - Data of a connection whose body has not ended belongs to that body, never to the request that waits.
+ * - Where another head comes first, the request that waits gets a connection of its own without a handle, which takes its
+ *   chunks and ends with its answer. Nobody knows then which connection that is: none that rests is touched before its own
+ *   next request, and the addon's eleven seconds count for all of them.
+ *
+ * A WebSocket has to be upgraded in a later turn than its request's, after `lost`: the upgrade moves the connection in memory.
  */
 export class ClientConnections {
+  /** Connections that close behind the body of a refused request; none keeps its thread alive. */
+  readonly lingering = new Sweeper<LingeringClose>('idle');
   readonly #keepAliveMs: () => number;
+  readonly #lingerMs: () => number;
   readonly #groups: ClientConnection[][] = Array.from({ length: GROUPS }, () => []);
   #turn = 0;
   #resting = 0;
   #timer: NodeJS.Timeout | undefined;
   #arrived: RequestTaker | undefined;
+  #arrivedBy: HttpResponse | undefined;
 
-  /** `keepAliveMs`: how long one may rest, asked each time; 0: for ever. */
-  constructor(app: TemplatedApp, keepAliveMs: () => number) {
-    this.#keepAliveMs = keepAliveMs;
+  /** `keepAliveMs`: how long one may rest; `lingerMs`: see `closeBehindBody`. Both are asked each time; 0: for ever. */
+  constructor(app: TemplatedApp, waits: { keepAliveMs(): number; lingerMs(): number }) {
+    this.#keepAliveMs = waits.keepAliveMs;
+    this.#lingerMs = waits.lingerMs;
     app.filter(this.#onOpenOrClose);
   }
 
   /** Within the addon's callback for a head. */
-  arrives(request: RequestTaker): void {
-    if (this.#arrived) this.#forgetAll();
+  arrives(request: RequestTaker, response: HttpResponse): void {
+    if (this.#arrived && this.#arrivedBy) {
+      this.#forgetAll();
+      new ClientConnection(this).follow(this.#arrived, this.#arrivedBy);
+    }
     this.#arrived = request;
+    this.#arrivedBy = response;
+  }
+
+  /** The request was answered, or its client has left: its `response` is not touched any more. */
+  settled(request: RequestTaker): void {
+    if (this.#arrived !== request) return;
+    this.#arrived = undefined;
+    this.#arrivedBy = undefined;
+  }
+
+  get lingerMs(): number {
+    return this.#lingerMs();
   }
 
   takeArrived(): RequestTaker | undefined {
     const arrived = this.#arrived;
     this.#arrived = undefined;
+    this.#arrivedBy = undefined;
     return arrived;
   }
 
@@ -110,17 +137,26 @@ export class ClientConnection {
   group = 0;
   index = -1;
   readonly #connections: ClientConnections;
-  /** Undefined: the connection is over. */
+  /** Undefined: the connection is over, or nobody knows which one it is. */
   #handle: HttpResponse | undefined;
   #request: RequestTaker | undefined;
   #bodyEnded = true;
   #restsSince = 0;
+  #lingers: LingeringClose | undefined;
 
-  constructor(connections: ClientConnections, handle: HttpResponse) {
+  constructor(connections: ClientConnections, handle?: HttpResponse) {
     this.#connections = connections;
     this.#handle = handle;
-    handle.onAborted(this.#onGone);
-    handle.onData(this.#onData);
+    handle?.onAborted(this.#onGone);
+    handle?.onData(this.#onData);
+  }
+
+  /** In the place of the connection that the request came on, from before the first byte of its body. */
+  follow(request: RequestTaker, response: HttpResponse): void {
+    this.#request = request;
+    this.#bodyEnded = false;
+    request.connection = this;
+    response.onData(this.#onData);
   }
 
   /** Its request was answered; to be told within the cork in which the answer ended. */
@@ -143,9 +179,31 @@ export class ClientConnection {
     this.#handle?.close();
   }
 
+  get bodyEnded(): boolean {
+    return this.#bodyEnded;
+  }
+
+  /** Whether another request can be read on it: the addon forgets who listens with each answer. */
+  get goesOn(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  /**
+   * The request was refused while its body was still coming, and the client was told that the connection closes. What comes
+   * is dropped until the body has ended, until nothing came for LINGER_IDLE_MS, or for `lingerMs` in all: closing at once
+   * would reset the connection, and the client would see the reset instead of the reason.
+   */
+  closeBehindBody(): void {
+    this.leaveToAddon();
+    if (!this.#handle || this.#lingers) return;
+    this.#lingers = new LingeringClose(this, this.#connections.lingerMs);
+    this.#connections.lingering.add(this.#lingers);
+  }
+
   /** It closed. */
   lost(): void {
     this.#connections.remove(this);
+    if (this.#lingers) this.#connections.lingering.remove(this.#lingers);
     this.#handle = undefined;
     this.#request = undefined;
   }
@@ -153,18 +211,24 @@ export class ClientConnection {
   /** Closes it where it has rested since before then (performance.now()). */
   keepOpenSince(before: number): void {
     const handle = this.#handle!;
-    if (this.#restsSince < before) {
-      handle.close();
-      return;
+    try {
+      if (this.#restsSince < before) {
+        handle.close();
+        return;
+      }
+      handle.pause();
+      handle.resume();
+    } catch {
+      // It ended while a request was on it that came and went without this connection being known: nobody told.
+      this.lost();
     }
-    handle.pause();
-    handle.resume();
   }
 
   #onGone = (): void => this.lost();
 
   #onData = (chunk: ArrayBuffer, isLast: boolean): void => {
-    const arrived = this.#connections.takeArrived();
+    const isFirst = this.#bodyEnded;
+    const arrived = isFirst ? this.#connections.takeArrived() : undefined;
     if (arrived) {
       this.#connections.remove(this);
       this.#request = arrived;
@@ -174,5 +238,31 @@ export class ClientConnection {
     if (this.#request) this.#request.takeData(chunk, isLast);
     // Answered before all of its body had come, and told to close: by now the client has read why.
     else if (isLast) this.close();
+    // Answered while nobody knew which connection it was on.
+    else if (isFirst) this.closeBehindBody();
+    else this.#lingers?.heard();
   };
 }
+
+/** The waits of one connection that closes behind the body of a refused request. */
+class LingeringClose implements Swept {
+  sweepIndex = -1;
+  readonly #connection: ClientConnection;
+  readonly #until: number;
+  #heardAt = performance.now();
+
+  constructor(connection: ClientConnection, maxMs: number) {
+    this.#connection = connection;
+    this.#until = maxMs === 0 ? Number.POSITIVE_INFINITY : this.#heardAt + maxMs;
+  }
+
+  heard(): void {
+    this.#heardAt = performance.now();
+  }
+
+  sweep(now: number): void {
+    if (now - this.#heardAt > LINGER_IDLE_MS || now > this.#until) this.#connection.close();
+  }
+}
+
+const LINGER_IDLE_MS = 2_000;

@@ -94,7 +94,7 @@ export class EdgeExchange
   /** Reads the body, then hands the exchange on. Without a body that happens at once. */
   read(): void {
     this.#context.open.add(this);
-    this.#context.connections.arrives(this);
+    this.#context.connections.arrives(this, this.#response);
     if (!this.headers.hasBody || this.arriving) {
       this.sink.waitForNextTurn();
       this.#handle();
@@ -112,7 +112,8 @@ export class EdgeExchange
   pushOwnHeaders(list: string[], upstreamMs: number, attempts = ''): void {
     const timing = serverTiming(performance.now() - this.bodyReadAt - upstreamMs, upstreamMs) + attempts;
     list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id, 'server-timing', timing);
-    list.push(...this.#context.keepAliveHeaders(this.headers));
+    if (this.#bodyIsComing) list.push('connection', 'close');
+    else if (!this.#endsConnection) list.push(...this.#context.keepAliveHeaders(this.headers));
     const cors = this.#context.corsHeaders(this.headers.origin);
     if (cors.length > 0) list.push(...cors);
   }
@@ -318,7 +319,17 @@ export class EdgeExchange
   }
 
   get closesAfterAnswer(): boolean {
-    return this.#context.closesAfterAnswer && !this.headers.closes;
+    // Behind its body the connection closes anyway, and closing with the answer would reset it before it was read.
+    const closes = this.#context.closesAfterAnswer || this.#endsConnection;
+    return closes && !this.headers.closes && !this.#bodyIsComing;
+  }
+
+  get #endsConnection(): boolean {
+    return this.connection?.goesOn === false;
+  }
+
+  get #bodyIsComing(): boolean {
+    return this.headers.hasBody && this.connection?.bodyEnded !== true;
   }
 
   ended(): void {
@@ -333,6 +344,7 @@ export class EdgeExchange
 
   answered(): void {
     this.#answered = true;
+    this.#context.connections.settled(this);
     this.#leaveIfDone();
   }
 

@@ -13,14 +13,7 @@ import { ClientConnections } from './client-connections.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
-import {
-  ALWAYS_CLOSES,
-  HAS_BODY_CLOSES,
-  type HeadAnswerOptions,
-  HeadAnswers,
-  NEVER_CLOSES,
-  type Refusal,
-} from './head-answers.ts';
+import { type HeadAnswerOptions, HeadAnswers, type Refusal } from './head-answers.ts';
 import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
 import { type Route, type RouteTable, routeFor } from './routes.ts';
 import { offeredProtocols, queryKey } from './socket-key.ts';
@@ -74,7 +67,10 @@ export class Edge implements EdgeContext {
     _cfg('999999990007');
     const { tls } = options.settings.listen;
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
-    this.connections = new ClientConnections(this.#app, () => this.settings.timeouts.keepAliveMs);
+    this.connections = new ClientConnections(this.#app, {
+      keepAliveMs: () => this.settings.timeouts.keepAliveMs,
+      lingerMs: () => this.settings.timeouts.bodyMs,
+    });
     this.#sockets = new WebSockets(this.#app, {
       maxMessageBytes: () => this.settings.limits.maxBodyBytes,
       highWatermarkBytes: () => this.settings.limits.highWatermarkBytes,
@@ -183,13 +179,13 @@ export class Edge implements EdgeContext {
     if (head.fault) {
       const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
       const asked = { response, head, method, path: match?.path ?? '', startedAt };
-      this.#answers.refuse(asked, error, ALWAYS_CLOSES);
+      this.#answers.refuse(asked, error, 'at-once');
       return;
     }
     if (!match || match.routes.length === 0) {
       const error = match ? notYet(method, match.path) : new GatewayError('path_not_found');
       const asked = { response, head, method, path: match?.path ?? '', startedAt };
-      this.#answers.refuse(asked, error, HAS_BODY_CLOSES);
+      this.#answers.refuse(asked, error, 'behind-body-only');
       return;
     }
     const chosen = routeFor(match.routes, method);
@@ -202,14 +198,14 @@ export class Edge implements EdgeContext {
       const allowed = allowedMethods(match.routes).join(', ');
       const error = new GatewayError('method_not_allowed', { detail: `Allowed: ${allowed}.` });
       const asked = { response, head, method, path: match.path, startedAt };
-      this.#answers.refuse(asked, error, HAS_BODY_CLOSES, ['allow', allowed]);
+      this.#answers.refuse(asked, error, 'behind-body-only', ['allow', allowed]);
       return;
     }
 
     if (head.hasBody && route.body === 'none') {
       // Some of these need no key, and of a stranger no body byte is kept.
       const error = new GatewayError('invalid_header', { detail: `${method} takes no body here.` });
-      this.#answers.refuse({ response, head, method, path: match.path, startedAt, route }, error, ALWAYS_CLOSES);
+      this.#answers.refuse({ response, head, method, path: match.path, startedAt, route }, error, 'behind-body');
       return;
     }
     let principal: Principal = NOBODY;
@@ -219,7 +215,7 @@ export class Edge implements EdgeContext {
         // RFC 9110 §11.6.1: a 401 names the scheme.
         const scheme = known.status === 401 ? ['www-authenticate', route.challenge?.(head) ?? 'Bearer'] : [];
         const asked = { response, head, method, path: match.path, startedAt, route };
-        this.#answers.refuse(asked, known, ALWAYS_CLOSES, scheme);
+        this.#answers.refuse(asked, known, 'behind-body', scheme);
         return;
       }
       principal = known;
@@ -229,22 +225,22 @@ export class Edge implements EdgeContext {
       const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
       const accepted = ['accept-encoding', CONTENT_ENCODINGS.join(', ')];
       const asked = { response, head, method, path: match.path, startedAt, route, principal };
-      this.#answers.refuse(asked, error, NEVER_CLOSES, accepted);
+      this.#answers.refuse(asked, error, 'by-client', accepted);
       return;
     }
     if (head.hasBody && route.body === 'stream' && head.contentEncoding !== undefined) {
       const detail = 'A file is taken as it is, without a content-encoding.';
       const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
       const asked = { response, head, method, path: match.path, startedAt, route, principal };
-      this.#answers.refuse(asked, error, NEVER_CLOSES);
+      this.#answers.refuse(asked, error, 'by-client');
       return;
     }
     if (route.readsQuery || route.passesHead) head.query = request.getQuery();
     if (route.passesHead) head.keepLines(request);
     const refusal = this.#fullOrTooLarge(head, route);
     if (refusal) {
-      // A body that is too large goes on arriving, see NEVER_CLOSES.
-      const close = refusal.code === 'body_too_large' ? NEVER_CLOSES : HAS_BODY_CLOSES;
+      // A body that is too large goes on arriving, see `by-client` of Closing.
+      const close = refusal.code === 'body_too_large' ? 'by-client' : 'behind-body-only';
       const asked = { response, head, method, path: match.path, startedAt, route, principal };
       this.#answers.refuse(asked, refusal, close);
       return;
@@ -271,11 +267,11 @@ export class Edge implements EdgeContext {
     const asked = { response, head, method: 'GET', path: route.pattern, startedAt };
     if (principal instanceof GatewayError) {
       const scheme = principal.status === 401 ? ['www-authenticate', 'Bearer'] : [];
-      this.#answers.refuse(asked, principal, ALWAYS_CLOSES, scheme);
+      this.#answers.refuse(asked, principal, 'at-once', scheme);
       return;
     }
     const shown = { ...handshake, protocol: protocols[0] ?? '' };
-    this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker), shown, {
+    this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker, response), shown, {
       route,
       asked: { principal, headers: head, params: match?.params ?? {}, protocols, requestId: saneRequestId(head) },
       refuse: (error, taker) => this.#answers.refuseLater({ ...asked, principal }, error, taker),
@@ -327,7 +323,7 @@ function allowedMethods(routes: readonly Route[]): string[] {
 }
 
 function notYet(method: string, path: string): GatewayError {
-  return new GatewayError('not_supported_yet', { detail: `${method} ${path} is planned.` });
+  return new GatewayError('not_supported_yet', { detail: `It is ${method} ${path.replace('{*', '{')}.` });
 }
 
 function pick(exchange: Exchange): Pick<Refusal, 'id' | 'requestId' | 'method' | 'path' | 'startedAt'> {

@@ -2,7 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { type GatewayError, retryHeaders } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
-import type { RequestTaker } from './client-connections.ts';
+import type { ClientConnection, RequestTaker } from './client-connections.ts';
 import type { EdgeContext } from './edge-context.ts';
 import type { RequestHead } from './request-head.ts';
 import { joinHead, serverTiming, statusLine } from './response-head.ts';
@@ -39,12 +39,14 @@ export interface HeadAnswerOptions {
   errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
-/** Whether the connection is closed with a refusal. */
-export type Closing = 0 | 1 | 2;
-/** A body that goes on arriving: closing now would reset the connection before the client has read why. */
-export const NEVER_CLOSES = 0;
-export const HAS_BODY_CLOSES = 1;
-export const ALWAYS_CLOSES = 2;
+/**
+ * When the connection of a refused request is closed:
+ * - `at-once`: with the answer, since nobody can say where the next request would begin.
+ * - `behind-body`: with the answer, or where a body is still coming behind it, for `timeouts.body_ms` at the most.
+ * - `behind-body-only`: the same where there is a body; without one the connection rests.
+ * - `by-client`: the client is told to; a body that is too large goes on arriving for as long as it wants to send it.
+ */
+export type Closing = 'at-once' | 'behind-body' | 'behind-body-only' | 'by-client';
 
 /** Answers that are given on the head alone: refusals, and what a browser asks before its request. */
 export class HeadAnswers {
@@ -63,7 +65,7 @@ export class HeadAnswers {
 
   /** Refuses a request whose connection knows of it, in a later turn, and closes the connection. */
   refuseLater(asked: AskedHead, error: GatewayError, request: RequestTaker): void {
-    this.#refuse(asked, error, ALWAYS_CLOSES, [], request);
+    this.#refuse(asked, error, 'at-once', [], request);
   }
 
   #refuse(
@@ -80,32 +82,34 @@ export class HeadAnswers {
     const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
     // After an end without a body the addon does not count the answer as given until the connection is closed.
     const close =
-      closes === ALWAYS_CLOSES ||
-      (closes === HAS_BODY_CLOSES && (head.hasBody || edge.closesAfterAnswer)) ||
+      closes === 'at-once' ||
+      closes === 'behind-body' ||
+      (closes === 'behind-body-only' && (head.hasBody || edge.closesAfterAnswer)) ||
       method === 'HEAD';
+    // The addon closes with the answer where the client asked for that.
+    const lingers = close && closes !== 'at-once' && head.hasBody && method !== 'HEAD' && !head.closes;
     const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
     all.push(...retryHeaders(error));
-    // With `close` the addon writes the header itself.
-    if (closes === NEVER_CLOSES) all.push('connection', 'close');
-    else if (!close) all.push(...edge.keepAliveHeaders(head));
+    if (!close && closes !== 'by-client') all.push(...edge.keepAliveHeaders(head));
     all.push(...edge.corsHeaders(head.origin));
     all.push('server-timing', serverTiming(performance.now() - startedAt, 0));
     const body = (route?.errorBody ?? this.#options.errorBody)(error, id);
-    const answer = (): void => {
+    const answer = (connection: ClientConnection | undefined): void => {
+      const isBodyComing = lingers && connection?.bodyEnded !== true;
+      const closesNow = close && !isBodyComing;
+      // Where it closes now the addon writes the header itself.
+      if (isBodyComing || closes === 'by-client') all.push('connection', 'close');
       response.writeStatus(statusLine(error.status));
       response.writeHeader(all[0]!, joinHead(all));
       // RFC 9110 §9.3.2: whoever keeps the connection would read a body as the next answer.
-      if (method === 'HEAD') response.endWithoutBody(body.length, close);
-      else response.end(body, close);
+      if (method === 'HEAD') response.endWithoutBody(body.length, closesNow);
+      else response.end(body, closesNow);
+      if (isBodyComing) connection?.closeBehindBody();
+      else if (close || closes === 'by-client' || head.closes) connection?.leaveToAddon();
+      else connection?.rest();
     };
-    if (request === undefined) {
-      this.#answer(response, answer, close || closes === NEVER_CLOSES || head.closes ? 'closes' : 'rests');
-    } else {
-      response.cork(() => {
-        answer();
-        request.connection?.leaveToAddon();
-      });
-    }
+    if (request === undefined) this.#answer(response, answer);
+    else response.cork(() => answer(request.connection));
     if (error.context.isRecorded) return;
     this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error, clientJson });
   }
@@ -113,34 +117,35 @@ export class HeadAnswers {
   /** `corsHeaders`: flat name-value pairs. */
   preflight(response: HttpResponse, head: RequestHead, corsHeaders: readonly string[]): void {
     const headers = ['content-length', '0', ...corsHeaders, ...this.#edge.keepAliveHeaders(head)];
-    const answer = (): void => {
+    const answer = (connection: ClientConnection | undefined): void => {
       response.writeStatus(statusLine(204));
       if (headers.length > 2) response.writeHeader(headers[2]!, joinHead(headers.slice(2)));
       response.endWithoutBody();
+      if (head.closes) connection?.leaveToAddon();
+      else connection?.rest();
     };
-    this.#answer(response, answer, head.closes ? 'closes' : 'rests');
+    this.#answer(response, answer);
   }
 
   /**
    * Answers in the next turn. Within the handler the addon would go on to the next request of the same packet, and forget
    * that it shall close: what stands behind a refused request could then be run (request smuggling). While an answer is
-   * pending it ends a connection that brings another request.
+   * pending it ends a connection that brings another request. `answer` also says what becomes of the connection.
    */
-  #answer(response: HttpResponse, answer: () => void, afterwards: 'rests' | 'closes'): void {
+  #answer(response: HttpResponse, answer: (connection: ClientConnection | undefined) => void): void {
     const request: RequestTaker = { connection: undefined, takeData: IGNORE };
-    this.#edge.connections.arrives(request);
+    const { connections } = this.#edge;
+    connections.arrives(request, response);
     let gone = false;
     response.onAborted(() => {
       gone = true;
+      connections.settled(request);
       request.connection?.lost();
     });
     setImmediate(() => {
       if (gone) return;
-      response.cork(() => {
-        answer();
-        if (afterwards === 'rests') request.connection?.rest();
-        else request.connection?.leaveToAddon();
-      });
+      connections.settled(request);
+      response.cork(() => answer(request.connection));
     });
   }
 }

@@ -45,10 +45,20 @@ export interface EndpointsOptions {
 const NOTHING = Buffer.from('{}');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
-/** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
-export const PLANNED: readonly PlannedPath[] = ['/agents/sessions', '/agents/sessions/{session_id}'].map((pattern) => ({
-  pattern,
-}));
+/**
+ * Endpoints of the reference product, and of OpenAI's API, that are not built: sessions of agents, secrets for browsers, OCR.
+ * One that is built leaves this list: a test holds that.
+ */
+export const PLANNED: readonly PlannedPath[] = [
+  '/agents/sessions',
+  '/agents/sessions/{*rest}',
+  '/agents/draft-sessions',
+  '/agents/draft-sessions/{*rest}',
+  '/realtime/client_secrets',
+  '/realtime/sessions',
+  '/realtime/transcription_sessions',
+  '/ocr',
+].map((pattern) => ({ pattern }));
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {

@@ -32,7 +32,7 @@ function listen(
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
-      resolve({ reason: error.code === 'EADDRINUSE' ? 'the port is in use' : error.message });
+      resolve({ reason: error.code === 'EADDRINUSE' ? IN_USE : `${error.message}; check listen.host and listen.port` });
     });
     server.listen(options, () => {
       const address = server.address();
@@ -42,3 +42,6 @@ function listen(
     });
   });
 }
+
+const IN_USE =
+  'the port is in use: another gateway may be running; stop it, or choose another port with `--port N` or `listen.port`';

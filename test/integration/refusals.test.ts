@@ -48,10 +48,15 @@ describe('paths and methods', () => {
     }
   });
 
-  test('an endpoint that is still to come is 404 and named, under every base path, whatever the method', async () => {
+  test('an endpoint of the reference product that is not built is 404 and named, under every base path, whatever the method', async () => {
     for (const [method, path, name] of [
       ['POST', '/v1/agents/sessions', '/agents/sessions'],
-      ['GET', '/api/llm/v1/agents/sessions/one', '/agents/sessions/{session_id}'],
+      ['GET', '/api/llm/v1/agents/sessions/one/turns', '/agents/sessions/{rest}'],
+      ['POST', '/agents/draft-sessions', '/agents/draft-sessions'],
+      ['GET', '/live/gemini-main', '/live/{account}'],
+      ['GET', '/v1/realtime?model=m', '/realtime'],
+      ['POST', '/v1/realtime/client_secrets', '/realtime/{rest}'],
+      ['POST', '/v1/ocr', '/ocr'],
     ] as const) {
       const response = await get(path, { method });
       assert.equal(response.status, 404, path);

@@ -113,7 +113,7 @@ function sideOf(target: unknown): GuardConfig['target'] {
   return target === 'request' || target === 'response' ? target : undefined;
 }
 
-/** The configuration of a guard; without `config` its keys stand beside it, or none is needed. */
+/** The config of an integration. In the older form there is none: its keys stand beside it, or none is needed. */
 function configOf(
   kind: GuardKind,
   written: { readonly config?: unknown },

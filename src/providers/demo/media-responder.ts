@@ -4,6 +4,7 @@ import { isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
 import { boundaryOf, MultipartScan } from '../../codec/multipart.ts';
 import { dataEvent } from '../../codec/sse-writer.ts';
 import type { LocalRequest, LocalResponder } from '../provider.ts';
+import { refusal } from './json-responder.ts';
 import { type AnswerParts, PacedAnswer } from './paced-answer.ts';
 
 const EVENT_PACE_MS = 20;
@@ -162,6 +163,7 @@ function riff(name: string, data: Buffer): Buffer {
 }
 
 function transcript(request: LocalRequest): AnswerParts {
+  if (!scanOf(request, [])?.entries.some(({ name }) => name === 'file')) return refusal('The part `file` is missing.');
   const fields = fieldsOf(request, ['response_format', 'stream']);
   const text = `${DEMO_NOTE} ${request.body.length} bytes came.`;
   const usage = { type: 'duration', seconds: 1 };
@@ -192,12 +194,20 @@ function transcript(request: LocalRequest): AnswerParts {
 // ── what they share ─────────────────────────────────────────────────────────
 
 /** Reads the fields of a form or of JSON. */
-function fieldsOf({ contentType, body }: LocalRequest, names: readonly string[]): Record<string, unknown> {
+function fieldsOf(request: LocalRequest, names: readonly string[]): Record<string, unknown> {
+  const { body } = request;
+  const scan = scanOf(request, names);
+  if (scan === undefined) return parsed(body) ?? {};
+  return Object.fromEntries([...scan.parts].map(([name, { start, end }]) => [name, body.toString('utf8', start, end)]));
+}
+
+/** Undefined where the body is no form. */
+function scanOf({ contentType, body }: LocalRequest, names: readonly string[]): MultipartScan | undefined {
   const boundary = boundaryOf(contentType);
-  if (boundary === undefined) return parsed(body) ?? {};
+  if (boundary === undefined) return undefined;
   const scan = new MultipartScan(boundary, new Set(names));
   scan.advance(body, body.length);
-  return Object.fromEntries([...scan.parts].map(([name, { start, end }]) => [name, body.toString('utf8', start, end)]));
+  return scan;
 }
 
 function parsed(body: Buffer): JsonObject | undefined {
