@@ -14,6 +14,9 @@ const TAKES_EFFORT =
   /(^|[/.:])(gpt-[5-9](?!\d)(?!.*-chat)|o[134](-|$)|gpt-oss|gemini-(2\.5|[3-9])|grok-(3-mini|4\.[3-9])|glm-(5[.p][2-9]|[6-9])|kimi-k[3-9]|magistral|qwen-?3|deepseek)/i;
 /** https://developers.openai.com/api/docs/guides/reasoning: under these names OpenAI and Azure serve them. */
 const REASONS_IN_RESPONSES = /^gpt-(5\.[4-9]|[6-9](?!\d))(?!.*-(chat|search))/;
+/** Words of the effort that only some of OpenAI's know. https://developers.openai.com/api/docs/guides/reasoning */
+const TAKES_XHIGH = /gpt-(5\.[2-9]|5\.1-codex-max|[6-9](?!\d))/;
+const TAKES_MINIMAL = /gpt-5(?!\.)/;
 /** The most that they write; more is a 400. https://platform.openai.com/docs/models */
 const MAX_OUTPUT: readonly (readonly [RegExp, number])[] = [
   [/(^|\/)gpt-4o/, 16_384],
@@ -60,8 +63,10 @@ export function effort({ model, reasoning }: InferenceRequest): string | undefin
   if (reasoning === undefined || !TAKES_EFFORT.test(model)) return undefined;
   const { effort: word, budgetTokens, enabled } = reasoning;
   if (enabled === false) return undefined;
-  // Only some of OpenAI's have a word beyond.
-  if (word === 'max' && OPENAI.test(model)) return 'high';
+  if (OPENAI.test(model)) {
+    if (word === 'max' || word === 'xhigh') return TAKES_XHIGH.test(model) ? 'xhigh' : 'high';
+    if (word === 'minimal' && !TAKES_MINIMAL.test(model)) return 'low';
+  }
   if (word !== undefined || budgetTokens === undefined) return word;
   if (budgetTokens < 4_096) return 'low';
   return budgetTokens < 12_288 ? 'medium' : 'high';

@@ -61,8 +61,7 @@ export function toResponsesRequest(request: InferenceRequest): OrError<MadeReque
     parallel_tool_calls: tools.length > 0 ? request.parallelToolCalls : undefined,
     max_output_tokens: maxOutputTokens === undefined ? undefined : Math.max(MIN_OUTPUT_TOKENS, maxOutputTokens),
     user: user(request),
-    // The least that these models know has another name than that of older ones.
-    reasoning: word === undefined ? undefined : { effort: word === 'minimal' ? 'low' : word },
+    reasoning: word === undefined ? undefined : { effort: word },
     text: text(request),
   };
   return { body: jsonBody(body), headers: [], path: '/responses' };

@@ -65,6 +65,16 @@ test('a host that has no Responses is asked for functions without reasoning, whi
   );
 });
 
+test('an effort that a model of OpenAI’s has no word for is the nearest that it knows', () => {
+  const word = (effort: string, model: string) =>
+    asked({ thinking: { type: 'adaptive' }, output_config: { effort } }, model).body['reasoning_effort'];
+  const words = (model: string) => ['minimal', 'high', 'xhigh', 'max'].map((effort) => word(effort, model));
+  assert.deepEqual(words('gpt-5'), ['minimal', 'high', 'high', 'high']);
+  assert.deepEqual(words('gpt-5.1'), ['low', 'high', 'high', 'high']);
+  assert.deepEqual(words('gpt-5.6-sol'), ['low', 'high', 'xhigh', 'xhigh']);
+  assert.deepEqual(words('openai/gpt-6-astra'), ['low', 'high', 'xhigh', 'xhigh']);
+});
+
 test('effort, format and the least number of tokens are told to OpenAI in the words of Responses', () => {
   const schema = { type: 'object', properties: {}, additionalProperties: false };
   const { body } = asked({
