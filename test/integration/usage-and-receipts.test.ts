@@ -194,6 +194,7 @@ test('a question about usage that cannot be answered is refused with what is all
   for (const [query, words] of [
     ['by=colour', /colour.*metadata\.KEY/],
     ['since=yesterday', /2026-11-22/],
+    ['since=2026-02-30', /2026-11-22/],
     ['format=xml', /json or csv/],
   ] as const) {
     const answer = await admin(`/admin/usage?${query}`);

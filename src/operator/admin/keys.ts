@@ -17,11 +17,18 @@ export interface KeyRouteDependencies {
 const LIMIT = { usual: 100, most: 1000 };
 const STATES = ['active', 'rotated', 'revoked', 'expired'] as const;
 
+const LIMIT_FORM = `a whole number from 1 to ${LIMIT.most}`;
+
 const listQuery = z.object({
-  subject: z.string().max(300).optional(),
-  state: z.enum(STATES).optional(),
-  limit: z.coerce.number().int().min(1).max(LIMIT.most).default(LIMIT.usual),
-  page_token: z.string().max(100).optional(),
+  subject: z.string().max(300, { error: 'up to 300 characters' }).optional(),
+  state: z.enum(STATES, { error: STATES.join(', ') }).optional(),
+  limit: z.coerce
+    .number({ error: LIMIT_FORM })
+    .int({ error: LIMIT_FORM })
+    .min(1, { error: LIMIT_FORM })
+    .max(LIMIT.most, { error: LIMIT_FORM })
+    .default(LIMIT.usual),
+  page_token: z.string().max(100, { error: '`next_page_token` of an answer' }).optional(),
 });
 
 /** JSON schemas of what the key routes take, for the OpenAPI document. */
@@ -150,8 +157,9 @@ async function listKeys(
 ): Promise<OrError<AdminAnswer>> {
   const parsed = listQuery.safeParse(Object.fromEntries(query));
   if (!parsed.success) {
-    const param = String(parsed.error.issues[0]?.path[0] ?? 'query');
-    return new GatewayError('invalid_parameter', { param, detail: `\`${param}\` has a value that is not allowed.` });
+    const [issue] = parsed.error.issues;
+    const param = String(issue?.path[0] ?? 'query');
+    return new GatewayError('invalid_parameter', { param, detail: `\`${param}\`: allowed is ${issue?.message}.` });
   }
   const { subject: wanted, state, limit, page_token: after } = parsed.data;
   // Their own alone, whatever they may see of exchanges.

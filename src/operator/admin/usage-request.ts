@@ -61,5 +61,10 @@ function momentMs(text: string, nowMs: number): number | undefined {
   if (span !== undefined) return nowMs - span;
   if (!TIME.test(text)) return undefined;
   const ms = Date.parse(/T/.test(text) && !/(Z|[+-]\d{2}:\d{2})$/.test(text) ? `${text}Z` : text);
-  return Number.isNaN(ms) ? undefined : ms;
+  return Number.isNaN(ms) || !existsDay(text.slice(0, 10)) ? undefined : ms;
+}
+
+/** The 30th of February would silently be the 2nd of March. */
+function existsDay(day: string): boolean {
+  return new Date(Date.parse(day)).toISOString().startsWith(day);
 }
