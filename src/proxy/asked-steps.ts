@@ -2,6 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
 import type { Mount, ProviderAccount, Target } from '../providers/provider.ts';
+import { plainFormOf } from '../relay/choose-mount.ts';
 import type { ModelRoutes } from '../routing/model-routes.ts';
 import { type Asking, forbidden, modelByHeader } from './asked-account.ts';
 import { endpointOrder } from './endpoint-order.ts';
@@ -109,7 +110,7 @@ function spokenAt({ method, forms }: AskingWhole, target: Target | undefined, pa
   for (const mount of [...target.mounts.values()].flat()) {
     const paths = [false, true].map((stream) => mount.path(target, { stream }).split('?', 1)[0]!);
     if (!paths.some((each) => same(each, path))) continue;
-    return { mount, form: forms.find(({ name }) => name === mount.wire.name) };
+    return { mount, form: forms.find(({ name }) => name === plainFormOf(mount.wire)) };
   }
   return undefined;
 }

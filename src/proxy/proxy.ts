@@ -7,6 +7,7 @@ import type { Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
 import type { ProviderAccount, Target, Wire } from '../providers/provider.ts';
+import { plainFormOf } from '../relay/choose-mount.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import type { Outcome } from '../relay/relay.ts';
 import { settle } from '../settlement/settlement.ts';
@@ -206,7 +207,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
 
   /** What the request says of itself, where its form is one that clients of the gateway speak. */
   #peek({ steps }: Placed, json: Buffer | undefined): OrError<PeekedRequest | undefined> {
-    const dialect = this.#options.dialects.find(({ name }) => name === this.#spoken?.mount.wire.name);
+    const form = this.#spoken && plainFormOf(this.#spoken.mount.wire);
+    const dialect = this.#options.dialects.find(({ name }) => name === form);
     if (dialect === undefined || json === undefined || steps.length === 0) return undefined;
     const { path, params, headers } = this.#exchange;
     const scan = dialect.scan({ path, params, headers });
@@ -305,7 +307,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     const wire = this.#spoken?.mount.wire;
     const choices = peeked?.choices ?? choicesOf(wire);
     settle(
-      { ...result, wireName: wire?.name },
+      { ...result, wireName: wire && plainFormOf(wire) },
       {
         thread,
         log,

@@ -17,7 +17,7 @@ import type { PipelineOptions, Snapshot } from '../pipeline/pipeline-options.ts'
 import { openAccounts } from '../plugs.ts';
 import { Callers } from '../policy/caller.ts';
 import type { Connection, Mount, ProviderAccount, Target } from '../providers/provider.ts';
-import { mountFor } from '../relay/choose-mount.ts';
+import { mountFor, plainFormOf } from '../relay/choose-mount.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
@@ -94,7 +94,7 @@ function somethingToAsk({ accounts, server }: ThreadConfiguration, dialects: rea
       const exercise = dialect.exercise?.(MODEL);
       if (target === undefined || exercise === undefined) continue;
       const mount = mountFor(target, dialect);
-      if (mount?.wire.name === dialect.name && mount.wire.framing === 'sse')
+      if (mount && plainFormOf(mount.wire) === dialect.name && mount.wire.framing === 'sse')
         return { dialect, target, mount, exercise };
     }
   }

@@ -277,7 +277,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** Read once an answer has begun, which may be the only one: until then the body is there. */
   #repeated(): JsonObject | undefined {
     const { dialect, exchange } = this.#c;
-    if (this.#mount?.wire.name === dialect.name) return undefined;
+    if (this.#mount && formOf(this.#mount.wire) === dialect.name) return undefined;
     const { body, peeked } = this.#request;
     this.#repeats = dialect.translation?.repeated?.(body ?? exchange.body, peeked);
     return this.#repeats;

@@ -11,6 +11,12 @@ export function formOf({ name, envelope }: Pick<Wire, 'name' | 'envelope'>): str
   return envelope === undefined ? name : envelope.form;
 }
 
+/** The form that whole bodies and streams of a wire are of as they stand on the line, without anything to wrap or unpack. */
+export function plainFormOf(wire: Pick<Wire, 'name' | 'envelope'>): string {
+  const { envelope } = wire;
+  return envelope?.requests === undefined && envelope?.unpack === undefined ? formOf(wire) : wire.name;
+}
+
 const chosen = new WeakMap<Mounts, Map<string, Mount | undefined>>();
 
 /**

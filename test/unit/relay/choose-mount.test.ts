@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { allPlugs, wiresOf } from '../../../src/plugs.ts';
 import { anthropicWire } from '../../../src/providers/anthropic-messages/wire.ts';
 import { NO_CREDENTIAL } from '../../../src/providers/base/credential.ts';
 import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import type { Wire } from '../../../src/providers/provider.ts';
-import { mountFor, type Spoken } from '../../../src/relay/choose-mount.ts';
+import { mountFor, plainFormOf, type Spoken } from '../../../src/relay/choose-mount.ts';
 import { exampleMounts } from '../../support/targets.ts';
 
 const chat: Spoken = { name: 'openai-chat', operation: 'chat', translation: { to: ['chat', 'messages'] } };
@@ -68,4 +69,12 @@ test('a host serves two forms side by side, each at its own path with its own he
 test('the choice is made once for all models of an account', () => {
   const mounts = exampleMounts(anthropicWire);
   assert.equal(mountFor({ mounts }, chat), mountFor({ mounts }, { ...chat }));
+});
+
+test('a wire that differs in its translation alone is of the form that it passes, and one that wraps is not', () => {
+  const wires = wiresOf(allPlugs());
+  const form = (name: string) => plainFormOf(wires.find((wire) => wire.name === name)!);
+  assert.equal(form('openai-chat-or-response'), 'openai-chat');
+  assert.equal(form('anthropic-messages-hosted'), 'anthropic-messages');
+  for (const { name, envelope } of wires) if (envelope?.requests || envelope?.unpack) assert.equal(form(name), name);
 });
