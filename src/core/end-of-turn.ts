@@ -1,4 +1,4 @@
-/** A tick of Node's costs a microsecond of making and taking apart, which a microtask does not, and a call behind a read less. */
+/** A tick of Node’s costs a microsecond of making and taking apart, a microtask less, and a call behind a read nearly nothing. */
 const turn = Promise.resolve();
 let isReading = false;
 let waiting: (() => void) | undefined;

@@ -7,7 +7,7 @@ const MAX_BYTES = 8_192;
 const MAX_UNIT_BYTES = 3;
 /** Longer texts are encoded by the platform. */
 const MAX_LOOPED_CHARACTERS = 64;
-/** Of a line: its end, a colon and a blank. */
+/** What a line has besides name and value: its end, a colon and a blank. */
 const FRAME_BYTES = 4;
 const CR = 0x0d;
 const LF = 0x0a;

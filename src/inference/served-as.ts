@@ -52,7 +52,7 @@ export function servedAs(said: { readonly [Name in TermName]?: unknown }): Serve
   return served;
 }
 
-/** From the one word that nearly all answers say; the latest is known, since most providers say the same each time. */
+/** What the one word means that nearly all answers say; the latest is known, since most providers say the same each time. */
 export function servedInTier(serviceTier: string): ServedAs | undefined {
   if (serviceTier !== latestTier) {
     latestServed = servedAs({ serviceTier });

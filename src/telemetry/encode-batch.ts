@@ -162,7 +162,7 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + TEXT.cacheJson] = texts.reference(TEXT.cacheJson, record.cacheJson);
 }
 
-/** Of the latest record that told nothing special: the next one mostly is of the same provider, and tells nothing either. */
+/** The latest origin that told nothing special: the next record mostly has the same provider, and tells nothing either. */
 let plainProvider: string | undefined;
 let plainSource: string | undefined;
 let plainText = '';
