@@ -9,6 +9,8 @@ export function presentedKey(
   apiKey: string | undefined,
   vendorKey?: string | undefined,
 ): string | undefined {
+  // Nearly all clients write it so.
+  if (authorization?.startsWith('Bearer ') && authorization.charCodeAt(7) > 0x20) return authorization.slice(7);
   const bearer = authorization ? keyBehind(authorization, 'bearer ') || keyBehind(authorization, 'token ') : '';
   return bearer || xApiKey || apiKey || vendorKey || undefined;
 }

@@ -1,3 +1,5 @@
+import { atEndOfTurn } from '../core/end-of-turn.ts';
+
 export interface Flushed {
   /** Sends what waits. */
   flush(): void;
@@ -8,14 +10,12 @@ export interface Flushed {
 /** Who was written to in this turn of the loop: one tick serves all of them. Its places are used again. */
 const queue: (Flushed | undefined)[] = [];
 let queued = 0;
-/** A tick of Node's costs a microsecond of making and taking apart, which a microtask does not. */
-const turn = Promise.resolve();
 
 /** Flushes at the end of this turn. */
 export function flushAtEndOfTurn(sink: Flushed): void {
   queue[queued] = sink;
   queued += 1;
-  if (queued === 1) turn.then(flushAll);
+  if (queued === 1) atEndOfTurn(flushAll);
 }
 
 function flushAll(): void {

@@ -2,8 +2,9 @@ import type { HttpResponse } from 'uWebSockets.js';
 import type { ResponseSink, SinkTap } from '../core/exchange.ts';
 import type { JoinedHeaders } from '../core/header-lines.ts';
 import { type Flushed, flushAtEndOfTurn, flushGuarded } from './flush-queue.ts';
+import { encodeHead } from './head-bytes.ts';
 import { currentTurn, isOver } from './request-turn.ts';
-import { joinHead, statusLine } from './response-head.ts';
+import { statusLine } from './response-head.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
 
 export interface SinkOwner {
@@ -48,9 +49,9 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   /** What the kernel did not take at once of an answer with a declared length. */
   #whole: Uint8Array | undefined;
   #status = 200;
-  #firstHeader = '';
-  /** The value of the first header and all others, as they are sent. */
-  #head = '';
+  /** Flat name-value pairs, until they are sent. */
+  #headers = NO_HEADERS;
+  #joined: JoinedHeaders | undefined;
   #headSent = false;
   /** Something was written before the end: the addon sends it in chunks. */
   #chunked = false;
@@ -82,8 +83,8 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     this.started = true;
     this.tap?.began(status, headers);
     this.#status = status;
-    this.#firstHeader = headers[0]!;
-    this.#head = joined === undefined ? joinHead(headers) : joinHead(headers) + joined.lines;
+    this.#headers = headers;
+    this.#joined = joined;
     this.#schedule();
   }
 
@@ -218,10 +219,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     let room = CORK_BYTES - FRAME_BYTES;
     if (!this.#headSent) {
       if (this.#owner.closesAfterAnswer) this.closing = 'left';
-      this.#writeHead();
-      room -= headBytes(this.#head);
-      // Half a kilobyte, for as long as the answer streams.
-      this.#head = '';
+      room -= this.#writeHead();
       // A very long head leaves alone.
       if (room <= 0) return;
     }
@@ -297,10 +295,18 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     });
   }
 
-  #writeHead(): void {
+  /** How many bytes it has at the most. */
+  #writeHead(): number {
     this.#headSent = true;
-    this.#response.writeStatus(statusLine(this.#status));
-    this.#response.writeHeader(this.#firstHeader, this.#head);
+    const headers = this.#headers;
+    const head = encodeHead(headers, this.#joined);
+    // Half a kilobyte, for as long as the answer streams.
+    this.#headers = NO_HEADERS;
+    this.#joined = undefined;
+    // The addon writes this status by itself.
+    if (this.#status !== 200) this.#response.writeStatus(statusLine(this.#status));
+    this.#response.writeHeader(headers[0]!, head);
+    return ADDED_HEAD_BYTES + (typeof head === 'string' ? 2 * head.length : head.length);
   }
 
   /** Closes the connection where the end of the answer did not tell the addon to. */
@@ -365,6 +371,7 @@ const ADDED_HEAD_BYTES = 320;
 const KERNEL_BYTES = 32_768;
 const PROBE_BYTES = 1024;
 const NO_BYTES = Buffer.alloc(0);
+const NO_HEADERS: readonly string[] = [];
 const LINE_FEED = Buffer.from('\n');
 const NOTHING = (): void => {};
 
@@ -376,11 +383,6 @@ let beforeLastByte: () => boolean = () => true;
 
 export function runBeforeLastByte(run: () => boolean): void {
   beforeLastByte = run;
-}
-
-/** The max length in bytes: values are Latin-1, which UTF-8 writes with two bytes a character. */
-function headBytes(head: string): number {
-  return ADDED_HEAD_BYTES + 2 * head.length;
 }
 
 let corkedSink: UwsResponseSink | undefined;

@@ -52,17 +52,40 @@ export function servedAs(said: { readonly [Name in TermName]?: unknown }): Serve
   return served;
 }
 
+/** What the one word means that nearly all answers say; the latest is known, since most providers say the same each time. */
+export function servedInTier(serviceTier: string): ServedAs | undefined {
+  if (serviceTier !== latestTier) {
+    latestServed = servedAs({ serviceTier });
+    latestTier = serviceTier;
+  }
+  return latestServed;
+}
+
+let latestTier: string | undefined;
+let latestServed: ServedAs | undefined;
+let latestAlone: ServedAs | undefined;
+let latestAfter: ServedAs | undefined;
+
 /** What holds after more was said; undefined: the provider's default. */
 export function servedAfter(before: ServedAs | undefined, later: ServedAs): ServedAs | undefined {
-  const merged: { [Name in TermName]?: string } = {};
+  if (before !== undefined) return merged(before, later);
+  if (later !== latestAlone) {
+    latestAfter = merged(undefined, later);
+    latestAlone = later;
+  }
+  return latestAfter;
+}
+
+function merged(before: ServedAs | undefined, later: ServedAs): ServedAs | undefined {
+  const after: { [Name in TermName]?: string } = {};
   let special = false;
   for (const name of TERM_NAMES) {
     const value = later[name] ?? before?.[name];
     if (value === undefined || value === STANDARD) continue;
-    merged[name] = value;
+    after[name] = value;
     special = true;
   }
-  return special ? merged : undefined;
+  return special ? after : undefined;
 }
 
 /** What a provider publishes of a term: by how much it multiplies the rates of tokens. */

@@ -19,6 +19,7 @@ import { dialects as allDialects, PASSED_AT } from '../plugs.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
+import { plainGlobals } from '../threads/plain-globals.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
@@ -55,7 +56,7 @@ import { warmUp } from './warm-up.ts';
 const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
-
+plainGlobals();
 const port = parentPort!;
 type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
 
@@ -81,7 +82,6 @@ const dialects = allDialects();
 const { errorBody } = dialects[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
-const fetchMedia = mediaFetcher();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
 const records = new RecordSender({
   thread: data.thread,
@@ -155,7 +155,7 @@ const pipeline: PipelineOptions = {
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
   heavyAnswers: tasks.heavyAnswers,
-  fetchMedia,
+  fetchMedia: mediaFetcher(),
   sharedMemory: counters,
   cache: cache.answers,
   spoolFolder: join(server.dataDir, 'uploads'),

@@ -162,10 +162,23 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + TEXT.cacheJson] = texts.reference(TEXT.cacheJson, record.cacheJson);
 }
 
+/** The latest origin that told nothing special: the next record mostly has the same provider, and tells nothing either. */
+let plainProvider: string | undefined;
+let plainSource: string | undefined;
+let plainText = '';
+
 function originOf({ provider = '', usage, usageSource }: ExchangeRecord): string {
   if (usage === undefined) return `${provider}\n${NO_USAGE}\n`;
-  const { rare, servedAs, providerCostUsd = '' } = usage;
-  const text = `${provider}\n${usageSource ?? ''}\n${providerCostUsd}`;
+  const { rare, servedAs, providerCostUsd } = usage;
+  if (rare === undefined && servedAs === undefined && providerCostUsd === undefined) {
+    if (provider !== plainProvider || usageSource !== plainSource) {
+      plainProvider = provider;
+      plainSource = usageSource;
+      plainText = `${provider}\n${usageSource ?? ''}\n`;
+    }
+    return plainText;
+  }
+  const text = `${provider}\n${usageSource ?? ''}\n${providerCostUsd ?? ''}`;
   return rare === undefined && servedAs === undefined ? text : `${text}\n${JSON.stringify({ rare, servedAs })}`;
 }
 

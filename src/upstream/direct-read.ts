@@ -1,4 +1,5 @@
 import { type OnReadOpts, Socket } from 'node:net';
+import { beginRead, endRead } from '../core/end-of-turn.ts';
 import { oneRead } from './one-read.ts';
 import type { UnaskedContinue } from './unasked-continue.ts';
 
@@ -81,7 +82,14 @@ function onClose(this: Socket): void {
 function onRead(this: unknown, length: number): boolean {
   const socket = this as DirectSocket;
   const reader = socket[READER];
-  if (reader !== undefined) return reader.read(received, length);
+  if (reader !== undefined) {
+    beginRead();
+    try {
+      return reader.read(received, length);
+    } finally {
+      endRead();
+    }
+  }
   const chunk = Buffer.allocUnsafe(length);
   received.copy(chunk, 0, 0, length);
   socket[HEADS]?.mask(chunk);

@@ -3,8 +3,10 @@ import { isSame } from '../codec/familiar-event.ts';
 /** Further lines, and longer ones, are read anew each time. */
 const MAX_LINES = 48;
 const MAX_LINE_BYTES = 512;
-/** A line that differs so often in its value differs always: a date, an id. */
+/** A line that differs so often in its value differs always, as an id does. */
 const MAX_LESSONS = 3;
+/** One that was the same in so many heads is learned anew: a date is, for a second. */
+const HEADS_FOR_A_LESSON = 8;
 
 /** A line of a head that was read and found valid. */
 export interface HeadLine {
@@ -24,11 +26,15 @@ export interface HeadLine {
 export class HeadLines {
   readonly #lines: HeadLine[] = [];
   readonly #lessons: number[] = [];
+  /** The head in which a line was last seen to differ. */
+  readonly #differed: number[] = [];
+  #heads = 0;
   #memory: ArrayBufferLike | undefined;
   #view: DataView = new DataView(new ArrayBuffer(0));
 
   /** Before the lines of one head, which lies in `bytes`. */
   begin({ buffer }: Buffer): void {
+    this.#heads += 1;
     if (buffer === this.#memory) return;
     this.#memory = buffer;
     this.#view = new DataView(buffer);
@@ -52,7 +58,9 @@ export class HeadLines {
 
   /** A line that was found valid in [from, to) of the memory that was begun with. */
   learn(index: number, name: string, value: string, from: number, nameBytes: number, to: number): void {
-    const lessons = this.#lessons[index] ?? 0;
+    const isSteady = this.#heads - (this.#differed[index] ?? 0) > HEADS_FOR_A_LESSON;
+    const lessons = isSteady ? 0 : (this.#lessons[index] ?? 0);
+    if (index <= this.#lines.length && index < MAX_LINES) this.#differed[index] = this.#heads;
     if (index > this.#lines.length || index >= MAX_LINES || lessons >= MAX_LESSONS || to - from > MAX_LINE_BYTES)
       return;
     this.#lessons[index] = lessons + 1;

@@ -24,10 +24,18 @@ const MAX_JOINED_BYTES = 32_768;
 /** Before the provider's own end of an idle connection it is given up: a request would cross with it (as undici does). */
 const KEEP_ALIVE_MARGIN_MS = 2_000;
 const MAX_KEEP_ALIVE_MS = 600_000;
-const LENGTH = 'content-length: ';
-const HEAD_END = '\r\n\r\n';
+const LENGTH = Buffer.from('content-length: ');
+const ZERO = 0x30;
+const HEAD_END = Buffer.from('\r\n\r\n');
 /** The bytes of the length's line, and of the empty one. */
 const MAX_TAIL_BYTES = LENGTH.length + 16 + HEAD_END.length;
+/** Heads have less than half of it. */
+const WRITTEN_BYTES = 65_536;
+/**
+ * Where requests are joined. The kernel mostly takes all of one at once, so the next one may have the same memory: fresh
+ * memory for each would be collected for each.
+ */
+let written = Buffer.allocUnsafeSlow(WRITTEN_BYTES);
 
 /**
  * HTTP/1.1 on one socket, for requests that are whole in memory: a request is one write, and its answer is read out of the
@@ -44,6 +52,10 @@ export class HttpConnection implements ReadConnection, SocketReader {
   #sender: Sender | undefined;
   #error: Error | undefined;
   #spent = false;
+  /** What is written may be read when the call has returned. */
+  #keepsWritten: boolean;
+  /** The thread lives on for its sake. */
+  #isAwaited = true;
 
   constructor(socket: Socket, keeper: HttpConnectionKeeper, lines: HeadLines) {
     this.#reader = new AnswerReader(this, lines);
@@ -51,8 +63,9 @@ export class HttpConnection implements ReadConnection, SocketReader {
     this.#keeper = keeper;
     // A proxy has answered on it before.
     this.#bytesBefore = socket.bytesRead;
+    this.#keepsWritten = socket instanceof TLSSocket;
     // undici's for the time of connecting: it holds a timer and the options of each connection.
-    const connecting = socket instanceof TLSSocket ? [] : socket.listeners('error');
+    const connecting = this.#keepsWritten ? [] : socket.listeners('error');
     readInto(socket, this);
     // Behind ours: with none left in between Node would keep the listeners of this socket in a hash table.
     for (const listener of connecting) socket.off('error', listener as () => void);
@@ -61,25 +74,31 @@ export class HttpConnection implements ReadConnection, SocketReader {
   /** `head`: up to the line of the length. */
   send(sender: Sender, head: Buffer, body: Buffer | undefined, expectsBody: boolean): void {
     this.#sender = sender;
-    this.#socket.ref();
+    if (!this.#isAwaited) this.#await();
     this.#reader.expect(sender, false);
     sender.onRequestStart(this);
     if (this.#sender !== sender) return;
     const socket = this.#socket;
-    const tail = body !== undefined || expectsBody ? `${LENGTH}${body?.length ?? 0}${HEAD_END}` : '\r\n';
     const joined = body !== undefined && body.length <= MAX_JOINED_BYTES ? body.length : 0;
-    const bytes = Buffer.allocUnsafe(head.length + MAX_TAIL_BYTES + joined);
-    head.copy(bytes, 0);
-    const end = head.length + bytes.write(tail, head.length, 'latin1');
-    if (body === undefined || joined > 0) {
-      if (body !== undefined) body.copy(bytes, end);
-      socket.write(bytes.subarray(0, end + joined));
+    const isOnePiece = body === undefined || joined > 0;
+    const length = head.length + MAX_TAIL_BYTES + joined;
+    const isShared = isOnePiece && !this.#keepsWritten && length <= WRITTEN_BYTES;
+    const bytes = isShared ? written : Buffer.allocUnsafe(length);
+    bytes.set(head, 0);
+    const end = writeTail(bytes, head.length, body !== undefined || expectsBody ? (body?.length ?? 0) : undefined);
+    if (!isOnePiece) {
+      socket.cork();
+      socket.write(bytes.subarray(0, end));
+      socket.write(body);
+      socket.uncork();
       return;
     }
-    socket.cork();
-    socket.write(bytes.subarray(0, end));
-    socket.write(body);
-    socket.uncork();
+    if (body !== undefined) bytes.set(body, end);
+    socket.write(bytes.subarray(0, end + joined));
+    if (!isShared || socket.writableLength === 0) return;
+    // Some of it waits, as always where it is encrypted: it is the socket's.
+    this.#keepsWritten = true;
+    written = Buffer.allocUnsafeSlow(WRITTEN_BYTES);
   }
 
   pause(): void {
@@ -109,10 +128,25 @@ export class HttpConnection implements ReadConnection, SocketReader {
     this.#socket.destroy();
   }
 
+  /**
+   * It has been idle for a while: that is no reason for the thread to live on. Not told behind each answer, since the next
+   * request mostly follows at once.
+   */
+  rest(): void {
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.#socket.unref();
+  }
+
+  #await(): void {
+    this.#isAwaited = true;
+    this.#socket.ref();
+  }
+
   /** The socket, for somebody else; idle. */
   release(): Socket {
     const socket = this.#socket;
-    socket.ref();
+    this.#await();
     readInto(socket, undefined);
     return socket;
   }
@@ -128,8 +162,6 @@ export class HttpConnection implements ReadConnection, SocketReader {
     const rests = reusable && (this.keepAliveMs === undefined || this.keepAliveMs > 0);
     // Answered before all of the request was taken: what is left of it would be the next request's.
     if (!rests || this.#socket.writableLength > 0) this.destroy();
-    // An idle connection is no reason for the thread to live on.
-    else this.#socket.unref();
     taker.answerEnd();
   }
 
@@ -170,4 +202,21 @@ export class HttpConnection implements ReadConnection, SocketReader {
     const error = this.#error ?? new errors.SocketError('closed');
     sender.onResponseError(this, servedBefore(error, this.#socket.bytesRead > this.#bytesBefore));
   }
+}
+
+/** The line of the length, where there is one, and the empty line; returns where it ends. */
+function writeTail(bytes: Buffer, start: number, length: number | undefined): number {
+  if (length === undefined) {
+    bytes.set(HEAD_END.subarray(2), start);
+    return start + 2;
+  }
+  bytes.set(LENGTH, start);
+  let digits = 1;
+  for (let rest = length; rest >= 10; rest = Math.floor(rest / 10)) digits += 1;
+  const end = start + LENGTH.length + digits;
+  for (let at = end - 1, rest = length; at >= end - digits; at -= 1, rest = Math.floor(rest / 10)) {
+    bytes[at] = ZERO + (rest % 10);
+  }
+  bytes.set(HEAD_END, end);
+  return end + HEAD_END.length;
 }

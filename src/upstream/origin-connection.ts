@@ -99,6 +99,11 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
     return this.#http?.keepAliveMs;
   }
 
+  /** Nobody asked for it since the last look. */
+  rest(): void {
+    this.#http?.rest();
+  }
+
   /** undici gives up its own idle connections. */
   get restsHere(): boolean {
     return this.#http !== undefined;

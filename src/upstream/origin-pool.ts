@@ -157,8 +157,10 @@ export class OriginPool implements ConnectionKeeper, Swept {
     this.#lookedAt = now;
     for (const connection of this.#idle.items()) {
       if (!connection.restsHere) continue;
-      if (connection.restsUntil === 0) connection.restsUntil = now + (connection.keepAliveMs ?? KEEP_ALIVE_MS);
-      else if (now >= connection.restsUntil) {
+      if (connection.restsUntil === 0) {
+        connection.restsUntil = now + (connection.keepAliveMs ?? KEEP_ALIVE_MS);
+        connection.rest();
+      } else if (now >= connection.restsUntil) {
         this.#idle.remove(connection);
         this.drop(connection);
       }

@@ -16,9 +16,9 @@ export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): Or
   const { messagesStart, messagesEnd } = peeked;
   const { maxToolCallIdCharacters: maxId } = asked.rules ?? {};
   const inMessages = maxId === undefined ? [] : longCallIdEdits(body, messagesStart, messagesEnd, maxId);
-  const isEdited = new Set(inMessages.map(({ end }) => end));
+  const isEdited = inMessages.length === 0 ? undefined : new Set(inMessages.map(({ end }) => end));
   for (const carried of carriedSignatureEdits(body, messagesStart, messagesEnd)) {
-    if (!isEdited.has(carried.end)) inMessages.push(carried);
+    if (isEdited?.has(carried.end) !== true) inMessages.push(carried);
   }
   if (asked.developerAsSystem) {
     for (const role of developerEdits(body, messagesStart, messagesEnd)) inMessages.push(role);

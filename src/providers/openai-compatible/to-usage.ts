@@ -1,5 +1,5 @@
 import { countOf, isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
-import { type ServedAs, servedAs } from '../../inference/served-as.ts';
+import { type ServedAs, servedInTier } from '../../inference/served-as.ts';
 import { tellsAnything, type Usage } from '../../inference/usage.ts';
 import type { RareCounts } from '../../inference/usage-counters.ts';
 
@@ -21,7 +21,7 @@ export function toUsage(usage: unknown, answer: JsonObject = NOTHING_BESIDE): Us
 }
 
 function tierOf(value: unknown): ServedAs | undefined {
-  return typeof value === 'string' ? servedAs({ serviceTier: value }) : undefined;
+  return typeof value === 'string' ? servedInTier(value) : undefined;
 }
 
 function usageOfGroq(said: unknown): JsonObject | undefined {

@@ -41,3 +41,27 @@ test('no view makes anything up for a record that knows nothing optional', () =>
   const silent = keptRecord(viewOf(plainRecord({ usage: {}, usageSource: 'provider' }))).usage;
   for (const count of counts) assert.equal(silent?.[count], undefined, count);
 });
+
+test('a frame carries the provider and what told the usage of each record, whatever the record before it said', () => {
+  const usage = { inputTokens: 1, outputTokens: 2 };
+  const records = [
+    { ...plainRecord(), provider: 'one', usage, usageSource: 'provider' as const },
+    { ...plainRecord(), provider: 'one', usage, usageSource: 'estimate' as const },
+    { ...plainRecord(), provider: 'two', usage, usageSource: 'estimate' as const },
+    { ...plainRecord(), provider: 'two', usage: { ...usage, providerCostUsd: 0.5 }, usageSource: 'provider' as const },
+    {
+      ...plainRecord(),
+      provider: 'two',
+      usage: { ...usage, rare: { webSearchRequests: 1 } },
+      usageSource: 'provider' as const,
+    },
+    { ...plainRecord(), provider: 'two', usage, usageSource: undefined },
+    { ...plainRecord(), provider: 'two' },
+  ];
+  const told = (record: RecordView) => [record.provider, record.usageSource, record.usage?.providerCostUsd];
+  const views = Array.from(new RecordFrame(encodeBatch(records)), (view) => told(keptRecord(view)));
+  assert.deepEqual(
+    views,
+    records.map((record) => told(record)),
+  );
+});

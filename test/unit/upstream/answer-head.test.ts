@@ -51,3 +51,20 @@ test('a head is read the same, whatever heads its origin sent before', () => {
     }
   }
 });
+
+test('a line that is the same for a while is remembered again each time it changes, and one that always differs is not', () => {
+  const lines = new HeadLines();
+  const head = new AnswerHead();
+  const read = (date: string, id: number): void => {
+    const bytes = Buffer.from(`HTTP/1.1 200 OK\r\ndate: ${date}\r\nx-request-id: ${id}\r\ncontent-length: 0\r\n\r\n`);
+    assert.equal(head.parse(bytes, 0, bytes.length, lines), bytes.length);
+    assert.deepEqual(head.headers, { date, 'x-request-id': String(id), 'content-length': '0' });
+  };
+  const remembered = new Set<string | undefined>();
+  for (let second = 0; second < 8; second += 1) {
+    for (let answer = 0; answer < 50; answer += 1) read(`second ${second}`, second * 50 + answer);
+    assert.equal(lines.at(0)?.value, `second ${second}`);
+    remembered.add(lines.at(1)?.value);
+  }
+  assert.equal(remembered.size, 1);
+});

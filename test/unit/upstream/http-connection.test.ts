@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { UpstreamAttempt } from '../../../src/upstream/attempt.ts';
+import { HeadLines } from '../../../src/upstream/head-lines.ts';
+import { HttpConnection, type Sender } from '../../../src/upstream/http-connection.ts';
 import type { OriginConnection } from '../../../src/upstream/origin-connection.ts';
 import type { OriginPool } from '../../../src/upstream/origin-pool.ts';
 import { EVENTS_HEAD, httpChunk } from '../../support/raw-provider.ts';
@@ -135,5 +138,60 @@ test('a chunk’s size may have zeros before it, and is bounded', async () => {
     const provider = await provide((socket) => socket.write(`${EVENTS_HEAD}${size}\r\nhello\r\n0\r\n\r\n`));
     const heard = await new HeardAttempt(pools(), provider.origin).over();
     assert.equal(heard.error?.code ?? heard.text(), expected);
+  }
+});
+
+test('an idle connection keeps no thread alive, and serves the next request all the same', async () => {
+  const provider = await provide((socket, body) => socket.write(whole(body)));
+  const made = pools({ maxUpstreamConnections: 1 });
+  const ask = (body: string) => new HeardAttempt(made, provider.origin, { body: Buffer.from(body) }).over();
+  const sockets = (): number =>
+    process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length;
+  for (const body of ['first', 'second']) {
+    assert.equal((await ask(body)).text(), body);
+    const before = sockets();
+    await eventually(() => sockets() < before);
+  }
+  assert.equal(provider.accepted(), 1);
+});
+
+test('bytes of a request that wait in their socket are not written over by the next request of another', () => {
+  const heldBy = (): { connection: HttpConnection; held: Buffer[] } => {
+    const held: Buffer[] = [];
+    // Takes nothing until it is told to, which is never.
+    const socket = new Duplex({ read: () => {}, write: (chunk: Buffer) => void held.push(chunk) });
+    const keeper = { spent: () => {}, closed: () => {} };
+    return { connection: new HttpConnection(socket as Socket, keeper, new HeadLines()), held };
+  };
+  const sender = { onRequestStart: () => {} } as unknown as Sender;
+  const sent = ['first', 'second', 'third'].map((body) => {
+    const { connection, held } = heldBy();
+    connection.send(sender, Buffer.from('POST / HTTP/1.1\r\n'), Buffer.from(body), true);
+    return { held, expected: `POST / HTTP/1.1\r\ncontent-length: ${body.length}\r\n\r\n${body}` };
+  });
+  for (const { held, expected } of sent) assert.equal(String(Buffer.concat(held)), expected);
+});
+
+test('a request tells the length of its body in decimal digits, and none where it has no body to tell of', () => {
+  const sentFor = (body: Buffer | undefined, expectsBody: boolean): string => {
+    const written: Buffer[] = [];
+    const socket = new Duplex({
+      read: () => {},
+      write: (chunk: Buffer, _encoding, done) => {
+        // Its memory may be another request's when this returns.
+        written.push(Buffer.from(chunk));
+        done();
+      },
+    });
+    const keeper = { spent: () => {}, closed: () => {} };
+    const connection = new HttpConnection(socket as Socket, keeper, new HeadLines());
+    connection.send({ onRequestStart: () => {} } as unknown as Sender, Buffer.from('head\r\n'), body, expectsBody);
+    return String(Buffer.concat(written));
+  };
+  assert.equal(sentFor(undefined, false), 'head\r\n\r\n');
+  assert.equal(sentFor(undefined, true), 'head\r\ncontent-length: 0\r\n\r\n');
+  for (const length of [0, 1, 9, 10, 99, 100, 1_000, 32_768, 32_769, 70_000]) {
+    const text = sentFor(Buffer.alloc(length, 'x'), true);
+    assert.equal(text, `head\r\ncontent-length: ${length}\r\n\r\n${'x'.repeat(length)}`);
   }
 });
