@@ -39,7 +39,7 @@ const KINDS = { text: TEXT, padding: PADDING, number: NUMBER } as const;
  */
 export class FamiliarEvent implements Familiar {
   readonly #kinds: readonly number[];
-  /** Of the bytes in front of each gap, and behind the last one: their length, and where what is compared of them ends below. */
+  /** The bytes in front of each gap, and behind the last one: their length, and where what is compared of them ends below. */
   readonly #lengths: number[] = [];
   readonly #wideEnds: number[] = [];
   readonly #narrowEnds: number[] = [];
