@@ -1,3 +1,5 @@
+import { GenerationCache } from '../../core/generation-cache.ts';
+
 /** Names beyond it are not remembered: a server may list others with each page. */
 const MAX_NAMES = 20_000;
 
@@ -16,6 +18,8 @@ export function alikeName(name: string): string {
  */
 export class ToolNames {
   readonly #listed = new Map<string, Set<string>>();
+  /** The names that were called last and are no mistake: nearly all calls are of few names. */
+  readonly #right = new GenerationCache<true>(1_000);
 
   learn(names: readonly string[]): void {
     for (const name of names) {
@@ -28,7 +32,9 @@ export class ToolNames {
 
   /** Whether the name is not that of a tool, but alike. */
   isMistaken(name: string): boolean {
+    if (this.#listed.size === 0 || this.#right.get(name)) return false;
     const known = this.#listed.get(alikeName(name));
+    if (known?.has(name)) this.#right.set(name, true);
     return known !== undefined && !known.has(name);
   }
 }
