@@ -53,9 +53,7 @@ describe('paths and methods', () => {
       ['POST', '/v1/agents/sessions', '/agents/sessions'],
       ['GET', '/api/llm/v1/agents/sessions/one/turns', '/agents/sessions/{rest}'],
       ['POST', '/agents/draft-sessions', '/agents/draft-sessions'],
-      ['GET', '/live/gemini-main', '/live/{account}'],
-      ['GET', '/v1/realtime?model=m', '/realtime'],
-      ['POST', '/v1/realtime/client_secrets', '/realtime/{rest}'],
+      ['POST', '/v1/realtime/client_secrets', '/realtime/client_secrets'],
       ['POST', '/v1/ocr', '/ocr'],
     ] as const) {
       const response = await get(path, { method });
