@@ -214,8 +214,8 @@ function planContext({ asked, caller, client, metadata }: About): PlanContext {
       max_output_tokens: 0,
       hour: new Date().getUTCHours(),
     }),
-    complexity: () => ({ tier: 'simple' as const, cause: 'signs' as const }),
-  } as PlanContext;
+    complexity: () => ({ tier: 'simple', cause: 'signs' }),
+  };
 }
 
 /** Its manifest says that the model is for sessions, or nothing, and its provider has them in this form. */
