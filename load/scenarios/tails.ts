@@ -1,5 +1,5 @@
 /**
- * Whole answers one at a time and 32 at once: p50, p99 and p99.9, and beside them how long the busiest thread of the
+ * Whole answers one at a time, 32 and 512 at once: p50, p99 and p99.9, and beside them how long the busiest thread of the
  * subject waited for a core. A tail that rises with that wait is made by what runs beside the thread, not by the thread.
  */
 import { chatRequest } from '../chat-request.ts';
@@ -11,7 +11,7 @@ import { type Bench, type Column, count, type Scenario, timing } from '../scenar
 import { warmUp } from '../warm-up.ts';
 
 const MODEL = 'mock-whole';
-const CONNECTIONS = [1, 32];
+const CONNECTIONS = [1, 32, 512];
 const WARM_UP_REQUESTS = 40_000;
 const WARM_UP_MS = 3000;
 const ROUND_MS = 4000;
@@ -19,7 +19,7 @@ const ROUND_MS = 4000;
 export const tails: Scenario = {
   name: 'tails',
   summary:
-    'whole answers on 1 and on 32 connections: p50, p99, p99.9 and how long the busiest thread waited for a core',
+    'whole answers on 1, 32 and 512 connections: p50, p99, p99.9 and how long the busiest thread waited for a core',
   models: () => [MODEL],
   rounds: 3,
   columns: CONNECTIONS.flatMap(columnsAt),
