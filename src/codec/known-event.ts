@@ -13,7 +13,7 @@ const TEXT = 0;
 const IDLE = 1;
 const NUMBER = 2;
 
-/** What is known stands in [from, to) before the gap. */
+/** A place where streams differ. The bytes [from, to) of the known event stand in front of it and are compared. */
 interface KnownGap {
   readonly kind: number;
   readonly from: number;

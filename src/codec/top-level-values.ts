@@ -18,7 +18,7 @@ const SHORT_END_BYTES = 1_024;
 export function topLevelValues(answer: Buffer, keys: PeekKeys): JsonObject | undefined {
   const peek = new JsonPeek(keys);
   peek.advance(answer, answer.length);
-  // Whoever reads a key that is written twice, or nests too deep, must judge it; it is one object all the same.
+  // A repeated key and deep nesting do not make the JSON invalid: the caller decides what to do about them.
   if (!peek.finish() && peek.fault?.kind === 'syntax') return valuesOfLoose(answer, peek, peek.fault.at, keys);
   return valuesAt(answer, peek, keys);
 }

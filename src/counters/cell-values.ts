@@ -36,7 +36,7 @@ export class CellValues {
   /** Asked about the end of an exchange, which may lie in the period before: it must not push the others' bounds away. */
   readonly #endedPeriods = PERIODS.map((period) => new CurrentPeriod(period));
 
-  /** The time of the question at hand: it is said once, since each number that is passed on is a small object. */
+  /** The current time of the running operation. It is a field, since V8 allocates an object for a number argument. */
   #nowMs = 0;
   #wallMs = 0;
 

@@ -10,7 +10,7 @@ export interface TextSlot {
   readonly holder: Record<string, unknown>;
   readonly key: string;
   readonly kind: TextKind;
-  /** Who says it in a request, as `user`. */
+  /** The role of the message in a request, such as `user`. */
   readonly role?: string;
   /** The text that it goes on with, of events and of parts of a whole answer; absent: it is whole by itself. */
   readonly channel?: string;

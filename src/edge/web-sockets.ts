@@ -85,7 +85,7 @@ const IDLE_SECONDS = 120;
  */
 const READ_BEYOND = 2;
 
-/** Who asks for which route. */
+/** A request for a WebSocket, with its route. */
 export interface UpgradeRequest {
   readonly route: SocketRoute;
   readonly asked: SocketRequest;

@@ -9,7 +9,7 @@ import type { Recogniser } from './scan/recogniser.ts';
 export interface GuardText {
   readonly text: string;
   readonly kind: TextKind;
-  /** Who says it, in a request. */
+  /** The role of the message in a request, such as `user`. */
   readonly role?: string | undefined;
 }
 

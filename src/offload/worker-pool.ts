@@ -166,7 +166,7 @@ export class WorkerPool {
         // Those that waited for the thread would be given another one with the next task only.
         if (piscina.queueSize === 0) return;
         piscina.run(wakingTask()).catch(() => {
-          // Whoever waits is told by its own deadline.
+          // A task that waits for the thread fails at its own deadline.
         });
       });
     });

@@ -6,7 +6,7 @@ import { type Admission, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import type { Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import type { ProviderAccount, Target, Wire } from '../providers/provider.ts';
+import type { ProviderAccount, Target } from '../providers/provider.ts';
 import { plainFormOf } from '../relay/choose-mount.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import type { Outcome } from '../relay/relay.ts';
@@ -20,7 +20,7 @@ import { broughtKeys, onlyHeader, passedHeaders, withCredential } from './passed
 import type { ProxyOptions, ProxySnapshot } from './proxy-options.ts';
 import { checkedPath, passedQuery } from './proxy-path.ts';
 import { type ProxyBody, type ProxyOwner, ProxyRelay } from './proxy-relay.ts';
-import { usageWatch } from './usage-watch.ts';
+import { choicesOf, usageWatch } from './usage-watch.ts';
 
 /** Passes a request on as it is: the answer is read on the side at most. */
 export function runProxy(exchange: Exchange, asked: ProxyAsked, options: ProxyOptions): void {
@@ -372,21 +372,6 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     } catch (cause) {
       return new GatewayError('internal_error', { cause });
     }
-  }
-}
-
-/** Answers that a request in a form which only its provider's wire tells asks for; undefined: it is not billed by tokens. */
-function choicesOf(wire: Wire | undefined): number | undefined {
-  switch (wire?.operation) {
-    case 'chat':
-    case 'completion':
-    case 'messages':
-    case 'responses':
-      return 1;
-    case 'embedding':
-      return 0;
-    default:
-      return undefined;
   }
 }
 

@@ -175,3 +175,18 @@ function addUsage(events: readonly InferenceEvent[], meter: UsageMeter): void {
     }
   }
 }
+
+/** The number of answers that a request asks for, where only its wire is known; undefined: it is not billed by tokens. */
+export function choicesOf(wire: Wire | undefined): number | undefined {
+  switch (wire?.operation) {
+    case 'chat':
+    case 'completion':
+    case 'messages':
+    case 'responses':
+      return 1;
+    case 'embedding':
+      return 0;
+    default:
+      return undefined;
+  }
+}

@@ -352,7 +352,10 @@ function takesEvents({ headers: { accept } }: McpRequest): boolean {
   return accept === undefined || accept.includes('text/event-stream') || accept.includes('*/*');
 }
 
-/** What is called must be one text: what else stands there some servers read as a name, and rules, limits and guards do not. */
+/**
+ * The name of a tool, prompt or resource must be a string. Some servers convert other values to a name, which rules,
+ * limits and guardrails would not match.
+ */
 function withoutName({ method, params }: RpcRequest): RpcError | undefined {
   const key = NAMED[method];
   if (key === undefined || typeof params[key] === 'string') return undefined;
