@@ -41,7 +41,6 @@ export async function openProviderSocket(asked: ProviderSocketRequest): Promise<
     headers: pairsOf([...headers, ...signed]),
     perMessageDeflate: false,
     followRedirects: false,
-    handshakeTimeout: connectMs === 0 ? undefined : connectMs,
     maxPayload: maxMessageBytes,
     // What comes goes on as it is: whoever reads it checks it.
     skipUTF8Validation: true,
@@ -51,7 +50,17 @@ export async function openProviderSocket(asked: ProviderSocketRequest): Promise<
       );
     }) as never,
   });
-  return new Promise((resolve) => {
+  return new Promise((answered) => {
+    const resolve = (result: OrError<WebSocket>): void => {
+      clearTimeout(deadline);
+      answered(result);
+    };
+    // The library's own limit counts silence alone: a provider that sends byte by byte would hold the client for ever.
+    const deadline = connectMs === 0 ? undefined : setTimeout(onLate, connectMs);
+    function onLate(): void {
+      resolve(new GatewayError('connect_timeout', { setting: `timeouts.connect_ms: ${connectMs}` }));
+      socket.terminate();
+    }
     socket.once('open', () => {
       socket.pause();
       socket.off('error', onError);
