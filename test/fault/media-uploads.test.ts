@@ -290,28 +290,42 @@ async function residentKiB({ pid }: RunningGateway, name: 'VmRSS' | 'VmHWM'): Pr
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
 }
 
+const ALLOWED_MIB = 16;
+const GATEWAYS = 3;
+
+/** MiB by which the highest residence of a fresh gateway grows with one body, since growth by earlier tests would hide it. */
+async function growthOf(body: Buffer, warming: Buffer, path: string): Promise<number> {
+  const { gateway, ears } = await start();
+  try {
+    const ask = async (sent: Buffer) => {
+      const { request, answered } = open(gateway, sent.length, undefined, path);
+      request.end(sent);
+      assert.equal((await answered).status, 200);
+    };
+    // What the process grows by for good with the first ones is no recording's.
+    for (let turn = 0; turn < 2; turn += 1) await ask(warming);
+    const held = await residentKiB(gateway, 'VmHWM');
+    await ask(body);
+    assert.equal(ears.received.at(-1)!.body.length, body.length - 'ears/'.length);
+    return ((await residentKiB(gateway, 'VmHWM')) - held) / 1024;
+  } finally {
+    await gateway[Symbol.asyncDispose]();
+    await ears[Symbol.asyncDispose]();
+  }
+}
+
 for (const [what, path, build] of [
   ['a transcription of 25 MB, the model before the recording,', '/audio/transcriptions', modelFirst],
   ['a transcription of 25 MB, the model behind the recording,', '/audio/transcriptions', modelLast],
   ['an edit of an image of 25 MB', '/images/edits', modelFirst],
 ] as const) {
-  test(`${what} costs at most 16 MB`, { skip: noProc }, async (t) => {
-    // What other tests made a process grow by would hide it.
-    const { gateway, ears } = await start();
-    t.after(gateway[Symbol.asyncDispose]);
-    t.after(ears[Symbol.asyncDispose]);
-    const ask = async (body: Buffer) => {
-      const { request, answered } = open(gateway, body.length, undefined, path);
-      request.end(body);
-      assert.equal((await answered).status, 200);
-    };
+  test(`${what} costs at most ${ALLOWED_MIB} MB`, { skip: noProc }, async () => {
     const body = build(Buffer.alloc(25_000_000, 'w'));
-    // What the process grows by for good with the first ones is no recording's.
-    for (let turn = 0; turn < 2; turn += 1) await ask(build(RECORDING));
-    const held = await residentKiB(gateway, 'VmHWM');
-    await ask(body);
-    assert.equal(ears.received.at(-1)!.body.length, body.length - 'ears/'.length);
-    const grown = ((await residentKiB(gateway, 'VmHWM')) - held) / 1024;
-    assert.ok(grown <= 16, `${grown.toFixed(1)} MiB`);
+    // A collection that comes late adds its garbage, so the least of some gateways is the cost; a kept body is in all of them.
+    let least = Infinity;
+    for (let turn = 0; turn < GATEWAYS && least > ALLOWED_MIB; turn += 1) {
+      least = Math.min(least, await growthOf(body, build(RECORDING), path));
+    }
+    assert.ok(least <= ALLOWED_MIB, `${least.toFixed(1)} MiB`);
   });
 }
