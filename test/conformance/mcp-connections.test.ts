@@ -76,7 +76,7 @@ forEachEngine('what is kept of MCP', (engine) => {
     assert.deepEqual(await findMcpConnection(database, values), values);
   });
 
-  it('whoever connects anew replaces what was there, and no change of the old one is written over it', async () => {
+  it('a new connection replaces the old one, and no change of the old one is written over it', async () => {
     await putMcpConnection(database, connection('one'));
     await putMcpConnection(database, connection('two'));
     assert.deepEqual(
@@ -104,7 +104,7 @@ forEachEngine('what is kept of MCP', (engine) => {
     assert.equal((await deleteMcpConnections(database, { subject: ANN })).length, 1);
   });
 
-  it('what waits is taken once, in time, and is bounded for each owner', async () => {
+  it('a waiting sign-in is taken once, in time, and each owner has a bounded number of them', async () => {
     const pending = (id: string, owner = ANN) => ({ id, owner, secret: `of ${id}`, expiresAt: NOW + 1000 });
     await putMcpPending(database, pending('one'), NOW);
     const both = await Promise.all([takeMcpPending(database, 'one', NOW), takeMcpPending(database, 'one', NOW)]);

@@ -177,14 +177,14 @@ test('one name is one wire, and a wire that no dialect speaks has a translation,
   }
 });
 
-test('what is known of a dialect before its code is loaded is what it says', () => {
+test('the facts of a dialect that are known before its code is loaded are its own', () => {
   assert.deepEqual(
     SPOKEN.map(({ operation, to }) => [operation, to]),
     DIALECTS.map(({ operation, translation }) => [operation, translation?.to ?? []]),
   );
 });
 
-test('what is known of a vendor before its code is loaded is what its plug says', () => {
+test('the facts of a vendor that are known before its code is loaded are those of its plug', () => {
   assert.deepEqual(
     accountKinds().map(({ type }) => type),
     PLUGS.map(({ type }) => type),

@@ -92,7 +92,7 @@ async function checkRecorded(host: (typeof RECORDED)[number], chat: RecordedChat
 }
 
 for (const host of RECORDED) {
-  test(`what was recorded of ${host} passes through its kind of account: answer, usage, and the request as it was`, {
+  test(`recordings of ${host} pass through its kind of account: answer, usage, and the request as it was`, {
     skip: noRecordings,
   }, async () => {
     const chats = recordedChats(host).filter(({ status, request }) => status === 200 && request !== undefined);

@@ -175,7 +175,7 @@ test('reasoning and calls that a vendor signed come back to it with the next tur
   assert.equal(splitCarryingId(output[2].call_id).id, 'call_1');
 });
 
-test('what was carried for another vendor is taken out of a request that passes to a provider of the same form', () => {
+test('a field carried for another vendor is taken out of a request that passes to a provider of the same form', () => {
   const proof = `sluice.1.${Buffer.from('{"data":"x"}').toString('base64url')}`;
   const input = [
     { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: proof },

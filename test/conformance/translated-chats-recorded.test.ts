@@ -84,7 +84,7 @@ function check({ kind, answer }: RecordedChat): void {
 const recorded = [...chatProviders].flatMap(recordedChats).filter((chat) => chat.status === 200 && isAnswer(chat));
 
 for (const chat of [...fixtureChats().filter(isAnswer), ...recorded]) {
-  test(`what a recorded chat says is the same in neutral events: ${chat.label}`, () => check(chat));
+  test(`a recorded chat says the same in neutral events: ${chat.label}`, () => check(chat));
 }
 
 test('recorded chats were there to be read into neutral events', { skip: noRecordings }, () => {

@@ -177,7 +177,7 @@ describe('limits while Redis is away', { skip: redisSkip }, () => {
     assert.ok(!gateway.output().includes(`${redis.port}`), 'the address is in the log');
   });
 
-  it('what a killed gateway held is free for the others within 15 s', async () => {
+  it('reservations of a killed gateway are free for the others within 15 s', async () => {
     const [killed, other] = await Promise.all([start({}), start({})]);
     await eventually('both ask Redis', async () => (await back(killed)()) && (await back(other)()), 10_000);
     const streams = Array.from(

@@ -102,7 +102,7 @@ const callsOf = (word: string): number => server.seen.filter(({ body }) => body.
 
 for (const path of Object.keys(FORMS)) {
   describe(path, () => {
-    test(`what goes to a model of ${path} is read by guards in each turn, and what it says reaches its client as they leave it`, async () => {
+    test(`guards read each turn of a model of ${path}, and its client gets the answer as they leave it`, async () => {
       script = (turn) => (turn === 1 ? { call: { text: 'a pear' } } : { texts: ['one pl', 'um and', ' more'] });
       const { status, text } = await run(path, 'a pear');
       assert.equal(status, 200, text);

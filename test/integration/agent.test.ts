@@ -269,7 +269,7 @@ test('an agent whose client leaves cancels its tools', async () => {
   );
 });
 
-test('what an agent may not use is refused before anything is asked', async () => {
+test('a model that an agent may not use is refused before anything is asked', async () => {
   script = () => ({ text: 'never' });
   const cases: [object, number, string][] = [
     [{ mcp_servers: [{ url: 'http://169.254.169.254/' }] }, 400, 'invalid_parameter'],

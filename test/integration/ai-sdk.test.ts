@@ -92,7 +92,7 @@ test('the AI SDK’s default provider reads what passes from a provider of this 
   assert.equal((await usage).inputTokens, 69);
 });
 
-test('what the gateway refuses is an error of the AI SDK, with its status', async () => {
+test('a refusal of the gateway is an error of the AI SDK, with its status', async () => {
   for (const open of Object.values(FORMS)) {
     const failing = generateText({ ...once, model: open('nobody/has-it'), prompt: 'Hi' });
     await assert.rejects(failing, { statusCode: 404 });

@@ -145,7 +145,7 @@ describe('a replay gives what the original gave, by form', () => {
   }
 });
 
-test('what is stored to be asked for later, or goes on from it, is not cached', async () => {
+test('a response that is stored, or goes on from a stored one, is not cached', async () => {
   const bodies: readonly (readonly [string, object])[] = [
     ['/v1/responses', { model: 'open/m', input, store: true }],
     ['/v1/responses', { model: 'open/m', input }],
@@ -160,7 +160,7 @@ test('what is stored to be asked for later, or goes on from it, is not cached', 
   }
 });
 
-test('who a coding agent says it is makes no other request, and another beta does', async () => {
+test('the name of a coding agent does not change the cache key, and another beta does', async () => {
   const body = (line: string, user: string) => ({
     model: 'claude/c',
     max_tokens: 9,

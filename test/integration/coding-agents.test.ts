@@ -225,7 +225,7 @@ for (const [name, agent] of Object.entries(AGENTS)) {
   });
 }
 
-test('what Codex sends passes to OpenAI as it is, with the reasoning that was sealed there', async () => {
+test('requests of Codex pass to OpenAI as they are, with the reasoning that was sealed there', async () => {
   const called = await ask(codex, 'own/gpt', [codex.question], false);
   assert.ok(called.callId);
   await ask(codex, 'own/gpt', [codex.question, ...called.items, codex.result(called.callId)], true);

@@ -193,7 +193,7 @@ describe('roles in the console, in a browser', { skip: browserSkip }, () => {
     assert.match(await textOf(page), /user:ada@example\.com/);
   });
 
-  it('whoever has no role is told so, and a wrong key stands in the audit log', async () => {
+  it('a caller without a role is told so, and a wrong key stands in the audit log', async () => {
     const page = await newPage(browser, `${gateway.operatorUrl}/console/`);
     await signIn(page, 'key of nobody');
     await shown(page, 'role_needed');
@@ -279,7 +279,7 @@ describe('sign-in with an identity provider, in a browser', { skip: browserSkip 
     await page.waitForSelector('a[href="/console/sign-in/oidc"]');
   });
 
-  it('whoever the provider knows and no rule gives a role is told so in words', async () => {
+  it('a person whom the identity provider knows and no rule gives a role is told so in words', async () => {
     const page = await comesAs('eve@example.com');
     await shown(page, 'You are known, but have no role in this console');
     assert.doesNotMatch(page.url(), /sign_in_error/);

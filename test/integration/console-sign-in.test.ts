@@ -54,7 +54,7 @@ async function shownTo(cookie: string, { operatorUrl } = gateway): Promise<Recor
 }
 
 describe('sign-in to the console', () => {
-  it('whoever holds the admin key signs in, asks the admin API with the cookie alone, and signs out', async () => {
+  it('the holder of the admin key signs in, asks the admin API with the cookie alone, and signs out', async () => {
     const answer = await signIn(gateway.operatorUrl, { key: ADMIN_KEY });
     assert.equal(answer.status, 200);
     const written = answer.headers.getSetCookie()[0] ?? '';
@@ -179,7 +179,7 @@ describe('sign-in to the console', () => {
     assert.doesNotMatch(text, /tom@example\.com/);
   });
 
-  it('whoever signs out of open tails, pipelined or unread, ends them and nothing else', async () => {
+  it('a sign-out ends open tails, pipelined or unread, and nothing else', async () => {
     const vera = await as('key of vera');
     const { hostname, port } = new URL(gateway.operatorUrl);
     const asked = `GET /admin/requests/tail HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncookie: ${vera.cookie}\r\n\r\n`;
@@ -334,7 +334,7 @@ describe('attacks on a session of the console', () => {
     await eventually('vera has her role again', isIn);
   });
 
-  it('whoever guesses keys is told to wait, and locks out nobody who has one', async () => {
+  it('a guesser of keys is told to wait, and locks out nobody who has one', async () => {
     const codes: (string | undefined)[] = [];
     for (let at = 0; at < 200; at += 1) codes.push((await signIn(gateway.operatorUrl, { key: `guess ${at}` })).code);
     assert.equal(codes[0], 'invalid_api_key');
@@ -348,7 +348,7 @@ describe('attacks on a session of the console', () => {
     assert.equal((await fetch(`${gateway.operatorUrl}/admin/keys`, { headers: { authorization } })).status, 200);
   });
 
-  it('whoever guesses stands in the audit log with their address, and does not fill it', async () => {
+  it('a guesser stands in the audit log with their address, and does not fill it', async () => {
     const ada = await as('key of ada');
     const { json } = await ada.ask('GET', '/admin/audit?limit=200');
     const refused = json.data.filter(({ path, role }: Record<string, unknown>) => role === 'none' && path === SESSION);

@@ -386,7 +386,7 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     assert.equal(await page.evaluate('document.activeElement.tagName'), 'H1');
   });
 
-  it('who signs out sees the door again, and an old address asks for the key first', async () => {
+  it('a person who signed out sees the sign-in page again, and an old address asks for the key first', async () => {
     await press('Sign out');
     await page.waitForSelector('input[type=password]');
     await page.goto(`${gateway.operatorUrl}/console/#/keys`);

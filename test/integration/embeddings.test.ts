@@ -297,7 +297,7 @@ describe('Gemini', () => {
     assert.equal(record['gen_ai.usage.output_tokens'], 0);
   });
 
-  test('what it cannot express is refused by name before anything is sent', async () => {
+  test('a parameter that it cannot express is refused by name before anything is sent', async () => {
     const before = gemini.requests.length;
     for (const [body, param] of [
       [{ input: [1, 2, 3] }, 'input'],

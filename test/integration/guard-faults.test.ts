@@ -135,7 +135,7 @@ describe('what a service changes stands nowhere', () => {
 
   for (const [form, [path, body]] of Object.entries(FORMS)) {
     for (const stream of [false, true]) {
-      test(`what a service changes stands nowhere in ${form}${stream ? ' as a stream' : ''}`, async () => {
+      test(`a text that a service changed stands nowhere in ${form}${stream ? ' as a stream' : ''}`, async () => {
         const n = form === 'a chat' && !stream ? { n: 2 } : {};
         const response = await ask(gateway, { model: 'p/m', stream, ...body, ...n }, { path, headers });
         const text = await response.text();
@@ -145,7 +145,7 @@ describe('what a service changes stands nowhere', () => {
     }
   }
 
-  test('what a service changes stands nowhere in a response that is kept, nor in one of the background', async () => {
+  test('a text that a service changed stands nowhere in a kept response, nor in one of the background', async () => {
     for (const more of [{ stream: true }, { background: true }]) {
       const response = await ask(
         gateway,

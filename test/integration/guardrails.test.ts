@@ -161,7 +161,7 @@ describe('guards of a chat', () => {
     });
   }
 
-  test('what a guard of the input refuses is answered as the reference product does, and nobody is asked', async () => {
+  test('a refusal by a guard of the input is answered as the reference product does, and nobody is asked', async () => {
     const before = asked.length;
     const response = await chat('my number is 123-45-6789');
     assert.equal(response.status, 400);

@@ -404,7 +404,7 @@ describe('older completions', () => {
     assert.deepEqual(usage, { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 });
   });
 
-  test('what no chat can express is refused by name', async () => {
+  test('a parameter that no chat can express is refused by name', async () => {
     for (const [more, param] of [
       [{ prompt: ['a', 'b'] }, 'prompt'],
       [{ prompt: [1, 2] }, 'prompt'],

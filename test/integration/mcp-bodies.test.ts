@@ -165,7 +165,7 @@ test('each call that code makes is kept as a call of its own', async () => {
   assert.match(run.bodies.request.text, /callTool/);
 });
 
-test('what guards take out of arguments is not kept, and of a call that they refuse nothing is', async () => {
+test('the request log keeps arguments as guards leave them, and nothing of a call that they refuse', async () => {
   await call(guarded, 'open', 'echo', { text: 'a secret word' });
   const { bodies } = await logged(guarded, 'mcp:open/echo', withBodies);
   assert.equal(JSON.parse(bodies.request.text).params.arguments.text, 'a [GONE] word');

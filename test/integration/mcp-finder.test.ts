@@ -161,7 +161,7 @@ test('a call of a found tool is one record, under the name of the tool', async (
   assert.deepEqual(gateway.records({ 'gen_ai.request.model': 'mcp:find/call_tool' }), []);
 });
 
-test('what somebody may not use is neither found, nor described, nor called, nor reached by code', async () => {
+test('a tool that somebody may not use is neither found, nor described, nor called, nor reached by code', async () => {
   const destroy = await nameOf('find', 'destroy');
   assert.equal((await find('find', 'deletes all', BOB)).tools.length, 0);
   const calls = () => old.seen.filter(({ body }) => body.includes('"destroy"')).length;

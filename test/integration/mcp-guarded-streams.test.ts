@@ -271,7 +271,7 @@ test('a number and a key of arguments and of structured results are read as thei
   assert.deepEqual(asked, { name: 'tell', arguments: { card: '[GONE]', 'of secret [GONE]': true, list } });
 });
 
-test('what a server says beside all calls, on the stream that a client holds open, is read by guards', async () => {
+test('guards read notifications of a server on the stream that a client holds open beside all calls', async () => {
   const open: ((message: Record<string, unknown>) => void)[] = [];
   server.speaks = (say) => void open.push(say);
   server.script = { 'tools/list': () => ({ tools: [] }) };

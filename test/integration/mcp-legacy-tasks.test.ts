@@ -186,7 +186,7 @@ test('a virtual server begins tasks of its servers, tells them apart, and lists 
   assert.deepEqual((await less.client.experimental.tasks.listTasks()).tasks, []);
 });
 
-test('what comes of a task is read by the guards of its tool, at its server and at a virtual one', async (context) => {
+test('the guards of a tool read the result of its task, at its server and at a virtual one', async (context) => {
   for (const server of ['slow', 'joint']) {
     const connected = await legacyClient(at(server, guarded), { key: ANN });
     closeAfter(context, connected);
@@ -237,7 +237,7 @@ test('a client that leaves ends the task that was run for it', async (context) =
   await eventually('it is cancelled', () => upstream.asked.slice(before).includes('tasks/cancel'));
 });
 
-test('whoever may use a tool no more gets nothing of its tasks, and a forged id names none', async (context) => {
+test('a caller who may use a tool no more gets nothing of its tasks, and a forged id names none', async (context) => {
   const ann = await legacyClient(at('few'), { key: ANN });
   closeAfter(context, ann);
   const { id } = await begun(ann, 'report', { text: 'at once: few' });

@@ -156,7 +156,7 @@ test('a person without a key signs a client in with the identity provider, and i
   );
 });
 
-test('whoever may not use the server is told so, and the client gets nothing', async () => {
+test('a person who may not use the server is told so, and the client gets nothing', async () => {
   const { status, text } = await throughProvider((await asking('ours')).url, browserOf(ANN));
   assert.equal(status, 403);
   assert.match(text, /no MCP server ours that you may use/);

@@ -184,7 +184,7 @@ test('a body of bytes is a file as well', async () => {
   assert.deepEqual([body, contentType], ['bytes', 'application/octet-stream']);
 });
 
-test('what makes no form is refused with the field and what is allowed, and nothing is sent', async () => {
+test('arguments that make no form are refused with the field and what is allowed, and nothing is sent', async () => {
   const before = asked.length;
   const refused = (name: string, args: object, why: RegExp) =>
     assert.rejects(connected.client.callTool({ name, arguments: { ...args } }), why);

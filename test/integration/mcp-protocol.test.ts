@@ -170,7 +170,7 @@ test('a request of an unknown version or method, or without capabilities, is ref
   assert.equal((await send(undefined, {}, 'GET')).status, 405);
 });
 
-test('what can be cached says for how long, and for the caller alone', async () => {
+test('a result that can be cached says for how long, and for the caller alone', async () => {
   for (const name of ['old', 'new']) {
     const { json } = await send(
       { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: META } },

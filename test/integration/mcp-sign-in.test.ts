@@ -253,7 +253,7 @@ test('a token is good at the address that it was asked for, and nowhere else', a
   assert.equal(again.status, 403, 'and it signs nobody in');
 });
 
-test('what stands in a token is not worth anything without its signature, and a key cannot be made of it', async () => {
+test('the contents of a token are worth nothing without its signature, and no key can be made of them', async () => {
   const { access } = await signedIn();
   const [head = '', payload = '', signature = ''] = access.split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
@@ -421,7 +421,7 @@ test('a client may be a document at its own address, which must name that addres
   }
 });
 
-test('who signs a client in for a server that needs consent is asked for it on the way', async () => {
+test('a person who signs a client in for a server that needs consent is asked for it on the way', async () => {
   const asked = await asking({ resource: at('guarded') });
   const browser = new Browser();
   browser.setCookie(issuer.url, 'user', 'ann@issuer');

@@ -458,7 +458,7 @@ describe('errors are in the form', () => {
     }
   });
 
-  test('what runs at Anthropic alone is refused by name elsewhere, and passes there', async () => {
+  test('a tool that Anthropic alone runs is refused by name elsewhere, and passes there', async () => {
     const search = { type: 'web_search_20250305', name: 'web_search' };
     const request = { ...asked('openai/gpt-4o'), tools: [search] } as never;
     const error = await client.messages.create(request).catch((raised) => raised);

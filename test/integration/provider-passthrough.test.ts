@@ -245,7 +245,7 @@ describe('which model it is about', () => {
     assert.equal(inPath.status, 404);
   });
 
-  test('who may use some models of an account only sends nothing that names another one, or none', async () => {
+  test('a caller of some models of an account sends nothing that names another one, or none', async () => {
     const before = provider.requests.length;
     const headers = { 'x-tfy-provider-name': 'oai' };
     const asked: [string, RequestInit][] = [
@@ -357,7 +357,7 @@ describe('what passes is counted', () => {
     assert.equal(provider.requests.length, before);
   });
 
-  test('what names no model is recorded as of `account/*`, and its cost is not known', async () => {
+  test('a request that names no model is recorded as of `account/*`, and its cost is not known', async () => {
     const id = 'unnamed-1';
     await (await call('/v1/odd/thing', { headers: { 'x-tfy-provider-name': 'oai', 'x-request-id': id } })).text();
     const record = await recordOf(gateway, id);

@@ -182,7 +182,7 @@ test('a body that is longer than the bound is cut there, and no half of a secret
   assert.doesNotMatch(text, /ann/);
 });
 
-test('who is not to be logged, says so, or belongs elsewhere, has no bodies kept, and a row all the same', async () => {
+test('a caller who is not to be logged, says so, or belongs elsewhere has no bodies kept, and a row all the same', async () => {
   const ids = [
     await exchange({}, {}, 'secret'),
     await exchange({}, { 'x-tfy-logging-config': '{"enabled":false}' }),
@@ -280,7 +280,7 @@ test('as somebody else, only what the rules of data access let them see is told'
   assert.deepEqual(await seen('user:nobody@example.com'), [false, false, false]);
 });
 
-test('who watches the tail sees exchanges as they end, and after a break goes on where it was', async (t) => {
+test('a reader of the tail sees exchanges as they end, and after a break goes on where it was', async (t) => {
   const events = await watch(t, '/admin/requests/tail');
   const first = await exchange({});
   await eventually('the event', () => events.some(({ data }) => data.id === first), 5_000);

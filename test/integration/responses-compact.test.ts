@@ -80,7 +80,7 @@ test('a compaction that another provider made is refused by name where it cannot
   assert.equal(lastRequest().input[0].encrypted_content, 'gAAAAABk');
 });
 
-test('what cannot be a request is refused by name where tokens are estimated or a summary is asked for', async () => {
+test('a body that cannot be a request is refused by name where tokens are estimated or a summary is asked for', async () => {
   const refused = async (path: string, body: object) => {
     const response = await fetch(`${gateway.url}/v1/responses${path}`, {
       method: 'POST',

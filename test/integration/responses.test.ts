@@ -181,7 +181,7 @@ describe('of what only this form has', () => {
     }, OpenAI.APIError);
   });
 
-  test('what a request lacks is told in the words of its form', async () => {
+  test('a missing field of a request is told in the words of its form', async () => {
     const asked = (body: object) => client.post('/responses', { body });
     await assert.rejects(asked({ model: TRANSLATED[0] }), { status: 400, param: 'input' });
     await assert.rejects(asked({ input: 'Hi' }), { status: 400, param: 'model' });

@@ -144,7 +144,7 @@ test('a stream that its model breaks ends with the error that SageMaker tells', 
   assert.doesNotMatch(text, /\[DONE\]/);
 });
 
-test('what the container refused is told in its own words with its own status', async () => {
+test('a refusal of the container is told in its own words with its own status', async () => {
   const response = await asked('refusing');
   assert.equal(response.status, 400);
   assert.match((await errorOf(response)).message, /max_tokens is too large/);

@@ -197,7 +197,7 @@ describe('vectors and ranks of vendors with forms of their own', () => {
     assert.deepEqual([status, answer.error?.param], [400, 'return_documents']);
   });
 
-  test('what they count is metered', async () => {
+  test('units that these vendors count are metered', async () => {
     const headers = { 'x-request-id': 'counted' };
     await client.embeddings.create({ model: 'voyage/voyage-3.5', input: ['one'] }, { headers });
     assert.equal((await recordOf(gateway, 'counted'))['gen_ai.usage.input_tokens'], 9);

@@ -21,7 +21,7 @@ const alert: BudgetAlert = {
   limit: 100,
 };
 
-it('what became of each message is told with whom it went to, and never with a secret', async () => {
+it('the outcome of each message is told with its receiver, and never with a secret', async () => {
   const reports: DeliveryReport[] = [];
   const sender = new AlertSender({
     http: async ({ url }) =>

@@ -68,7 +68,7 @@ describe('a configured key', () => {
     }
   });
 
-  it('who was let in by a configured key is judged anew after a reload: nobody where it is gone, and as it says now', () => {
+  it('a caller with a configured key is judged anew after a reload: refused if the key is gone, else as it says now', () => {
     const ring = ringOf({ configured: packKeys([configuredKey('s3cret', { teams: ['a'] })]) });
     const principal = ring.lookup('s3cret');
     assert.ok(!(principal instanceof GatewayError));

@@ -26,7 +26,7 @@ test('every costly step of an exchange has a bench', () => {
 });
 
 for (const name of names) {
-  test(`what bench/${name} times computes the right result on all of its inputs`, async () => {
+  test(`each task of bench/${name} computes the right result on all of its inputs`, async () => {
     const subject = await loadSubject(folder, name);
     assert.ok(subject.tasks.length > 0);
     assert.equal(new Set(subject.tasks.map((task) => task.name)).size, subject.tasks.length, 'names are unique');

@@ -53,7 +53,7 @@ test('a body that is changed where it lay does not change what is known of it', 
   assert.notEqual(known.find(request('{"seed":1}')), undefined);
 });
 
-test('what is known is bounded in bytes, and what is large is not kept', () => {
+test('known requests are bounded in bytes, and a large one is not kept', () => {
   const known = new KnownRequests();
   const large = request('{"seed":0}');
   known.add(large, keyOf(large, ''), held(200_000));

@@ -97,7 +97,7 @@ function shared() {
   return { first, second, asked, claims, led, mirror };
 }
 
-test('who comes later on another thread gets an answer from its beginning, piece by piece, and its cost', async () => {
+test('a request that comes later on another thread gets the answer from its beginning, piece by piece, and its cost', async () => {
   const { first, led, mirror } = shared();
   first.begin(NAME, led);
   led.begin({ contentType: 'text/event-stream', stream: true, target: 'a/m' });
@@ -113,7 +113,7 @@ test('who comes later on another thread gets an answer from its beginning, piece
   assert.deepEqual([mirror.exchange, mirror.target, mirror.nanoUsd], ['leader', 'a/m', 7]);
 });
 
-test('who comes before the attempt has begun waits for it', async () => {
+test('a request that comes before the attempt has begun waits for it', async () => {
   const { first, asked, led, mirror } = shared();
   const reader = new Reader(mirror);
   await asked;

@@ -37,7 +37,7 @@ test('memory is bounded by bytes: the oldest make room, and what is found is wha
   assert.equal([...answers.slots(1)].length, entries);
 });
 
-test('what is asked for again and again outlives what nobody asks for', () => {
+test('an answer that is asked for again and again outlives one that nobody asks for', () => {
   const answers = new SharedAnswers(MAX_BYTES, 0);
   const wanted = randomBytes(1_000);
   answers.set(keyOf(1), wanted, 100, SPACE);

@@ -40,7 +40,7 @@ test('the objects of arrays of a name are cut out of a JSON text, however it arr
   }
 });
 
-test('what stands around the objects is the text with empty arrays in their place', () => {
+test('the rest of the text has empty arrays in place of the objects', () => {
   for (const size of [1, 2, 3, 7, 50, TEXT.length]) {
     assert.deepEqual(cut(TEXT, size).around, {
       name: 'it "has": [results]',

@@ -48,7 +48,7 @@ test('a message beyond the bound is an error that names it, before it is held', 
   assert.match(fault?.message ?? '', /1000 bytes/);
 });
 
-test('what the codec of AWS’s SDKs writes is read, whatever types its headers have', () => {
+test('a message that the codec of AWS’s SDKs wrote is read, whatever types its headers have', () => {
   const codec = new EventStreamCodec(
     (bytes) => Buffer.from(bytes).toString('utf8'),
     (text) => Buffer.from(text),
@@ -74,7 +74,7 @@ test('what the codec of AWS’s SDKs writes is read, whatever types its headers 
   }
 });
 
-test('what the tests write as messages the codec of AWS’s SDKs reads', () => {
+test('the codec of AWS’s SDKs reads the messages that the tests write', () => {
   const codec = new EventStreamCodec(
     (bytes) => Buffer.from(bytes).toString('utf8'),
     (text) => Buffer.from(text),

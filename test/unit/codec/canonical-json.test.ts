@@ -17,7 +17,7 @@ test('order of keys, white space and escapes make no other text', () => {
   same('{"a":"a\\\\\\"b"}', '{"a":"a\\u005c\\u0022b"}');
 });
 
-test('what differs has another text, be it beyond 2^53 or half a pair of surrogates', () => {
+test('different values have different texts, be it beyond 2^53 or half a pair of surrogates', () => {
   const different = [
     '{"a":9007199254740993}',
     '{"a":9007199254740992}',
@@ -48,7 +48,7 @@ test('a key that stands twice in one object, at any depth, has no text', () => {
   assert.equal(of('[{"b":{"a":1,"a":1}}]'), undefined);
 });
 
-test('what is no JSON has no text', () => {
+test('a text that is no JSON has no canonical form', () => {
   const faulty = ['', '{', '{"a"}', '{"a":}', '[1,]', '{"a":1}x', '"a', 'nul', '{a:1}', '{"a":1,}', '[1 2]', '"\\x"'];
   for (const each of faulty) assert.equal(of(each), undefined, each);
   assert.equal(of(`${'['.repeat(500)}${']'.repeat(500)}`), undefined);

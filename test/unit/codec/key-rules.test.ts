@@ -99,7 +99,7 @@ test('the keys of each object of an array are edited, and nothing deeper', () =>
   );
 });
 
-test('what the rules make of any object is what they make of its keys', () => {
+test('the rules make of any object the same as of its keys', () => {
   const random = randomFrom(11);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const values = [

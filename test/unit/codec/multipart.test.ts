@@ -75,7 +75,7 @@ test('a file name from hell that can be read in one way only is passed on', () =
     assert.deepEqual(values(file('x', name) + field('model', 'a/m') + END), { model: 'a/m' });
 });
 
-test('what two readers could read in two ways is a fault', () => {
+test('a form that two readers could read in two ways is a fault', () => {
   for (const name of ['a\\"; name=\\"model', 'a\u0000.wav', 'a\nContent-Disposition: x', 'a\r.wav', 'a"; name="model'])
     assert.notEqual(scan(file('x', name) + field('model', 'a/m') + END).fault, undefined, name);
   assert.match(detailOf(field('model', 'a') + END.replace('--\r\n', 'cd')), /line end/);

@@ -5,7 +5,7 @@ import { atEndOfTurn, beginRead, endRead } from '../../../src/core/end-of-turn.t
 const calls: string[] = [];
 const ran = (): void => void calls.push('ran');
 
-test('what comes of a read runs right behind it, once, and before any microtask', async () => {
+test('work that a read asked for runs right behind it, once, and before any microtask', async () => {
   calls.length = 0;
   beginRead();
   atEndOfTurn(ran);
@@ -19,7 +19,7 @@ test('what comes of a read runs right behind it, once, and before any microtask'
   assert.deepEqual(calls, ['ran', 'microtask']);
 });
 
-test('what is written outside of a read runs behind the code at hand', async () => {
+test('work that is asked for outside of a read runs behind the running code', async () => {
   calls.length = 0;
   atEndOfTurn(ran);
   assert.deepEqual(calls, []);

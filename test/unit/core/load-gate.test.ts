@@ -12,7 +12,7 @@ test('a thread that loads nothing may be stopped at once, and loads nothing afte
   assert.throws(() => other(gate).pass(() => 1), /thread that is stopped/);
 });
 
-test('what a thread loads, and what that loads, is loaded whole before it may be stopped', async () => {
+test('a thread may be stopped only after each module that it began to load, and what that imports, is loaded', async () => {
   const gate = new LoadGate();
   const inside = other(gate);
   const order: string[] = [];
@@ -40,7 +40,7 @@ test('code that fails to load leaves the thread free to be stopped', async () =>
   await gate.close();
 });
 
-test('whoever stops a thread hears across threads that it has loaded its code', async () => {
+test('the thread that stops another one hears across threads that it has loaded its code', async () => {
   const gate = new LoadGate();
   const source = `
     const { workerData, parentPort } = require('node:worker_threads');

@@ -31,7 +31,7 @@ test('a number map holds what a Map would, whatever comes and goes', () => {
   assert.deepEqual(map.values().toSorted(), [...right.values()].toSorted());
 });
 
-test('what is set twice is there once, and what is not there is undefined', () => {
+test('a number that is set twice is there once, and an absent one is undefined', () => {
   const map = new NumberMap<string>();
   map.set(5, 'one');
   map.set(5, 'two');

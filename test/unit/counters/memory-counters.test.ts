@@ -195,7 +195,7 @@ test('a stream that outgrows its estimate holds more, as far as the limit goes',
   assert.equal(reservation.extend(1, 1, clock.now), false, 'not after the end');
 });
 
-test('what was spent before a start, and what others spend, counts', () => {
+test('spending before a start, and that of others, counts', () => {
   const { counters, clock, reserve } = bench();
   const day = leg(100, DAY);
   counters.seed(day.cell, 90, clock.now);

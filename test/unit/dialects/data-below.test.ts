@@ -23,7 +23,7 @@ test('guards read numbers that are long enough, keys that are no plain names, an
   assert.equal(JSON.stringify(body), WRITTEN);
 });
 
-test('what takes the place of a number or of a key stands there, whatever else is changed beside it, and no value is lost', () => {
+test('a replacement of a number or of a key stands in its place, whatever else is changed beside it, and no value is lost', () => {
   const { body, slots } = read(slotsBelow);
   for (const { holder, key } of slots) holder[key] = `[${String(holder[key]).length}]`;
   assert.equal(

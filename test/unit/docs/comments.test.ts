@@ -22,3 +22,13 @@ test('a comment begins with its subject, and not with what that is of or for', (
     );
   }
 });
+
+/** `what is refused ends the stream` names no subject; `a refused text ends the stream` does. */
+const SUBJECTLESS_TITLE = /\b(?:test|it)\(\s*['"`](?:[Tt]hat|[Ww]hat|[Ww]hoever|[Ww]ho) .*/g;
+
+test('a title of a test begins with its subject', () => {
+  const files = globSync('test/**/*.test.ts', { cwd: root });
+  assert.ok(files.length > 500);
+  for (const file of files)
+    assert.deepEqual(readFileSync(join(root, file), 'utf8').match(SUBJECTLESS_TITLE) ?? [], [], file);
+});

@@ -129,7 +129,7 @@ test('a last parameter that is taken as it was sent is not decoded, and may be n
   assert.equal(table.match('/proxy-api/a'), undefined);
 });
 
-test('whoever passes on takes what is no path of the gateway’s own, and what yields', () => {
+test('a passthrough takes each path that is not the gateway’s own, and each that yields', () => {
   const own = route('/own');
   const yielding = { ...route('/yields'), yieldsToProvider: true as const };
   const passing = { pattern: '/{+path}', routes: [route('/{+path}')] };
@@ -143,7 +143,7 @@ test('whoever passes on takes what is no path of the gateway’s own, and what y
   ]);
 });
 
-test('whoever passes on takes the methods that a path of the gateway’s own does not have', () => {
+test('a passthrough takes the methods that a path of the gateway’s own does not have', () => {
   const passing = { pattern: '/{+path}', routes: [route('/{+path}')] };
   const table = new RouteTable([{ ...route('/models/{+id}'), method: 'GET' }], [], passing);
   const taken = (method: string) => table.passing(table.match('/v1/models/ft:x'), method)?.path;

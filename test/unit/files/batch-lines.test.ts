@@ -47,7 +47,7 @@ test('a line for which there is no memory is no verdict, and nothing is looked a
   assert.deepEqual([lines.noRoom, lines.over, lines.faults], [true, true, []]);
 });
 
-test('what is wrong with a line is told', () => {
+test('a fault of a line is told', () => {
   for (const [text, detail] of [
     ['', /there is no line/],
     ['[1]', /no JSON object/],
@@ -81,7 +81,7 @@ test('a line whose body comes last is read without a look into the body, and as 
   }
 });
 
-test('what stands behind a body is part of what is taken for the body, so that whoever reads that finds it is none', () => {
+test('text behind a body is taken for a part of the body, so that its reader finds it malformed', () => {
   const read = usualBatchLine(Buffer.from(line('a', { more: { x: 1 } })));
   assert.equal(read?.body.toString(), '{"model":"a/b"},"more":{"x":1}');
 });

@@ -207,7 +207,7 @@ describe('names and places by Presidio', () => {
     return { asked, left: made.texts, refused, session };
   }
 
-  test('what Presidio finds is taken out where it stands, and it is asked for what is left to it', async () => {
+  test('findings of Presidio are taken out where they stand, and it is asked only for the kinds that are left to it', async () => {
     const { asked, left } = await looked({});
     assert.deepEqual(left, ['😀 [Person] lives in [Address]', 'nothing here']);
     assert.equal(asked[0]!.url, 'http://presidio:3000/analyze');

@@ -55,7 +55,7 @@ async function outcome(configs: readonly GuardConfig[], other: Elsewhere | undef
 }
 
 describe('local guards on long texts', () => {
-  test('what another thread finds is what is found here, in texts and in arguments, with the same placeholders', async () => {
+  test('another thread finds the same as this one, in texts and in arguments, with the same placeholders', async () => {
     const here = await outcome(CONFIGS, undefined);
     const there = await outcome(CONFIGS, elsewhere);
     assert.deepEqual(there, here);

@@ -340,14 +340,14 @@ for (const [name, each] of Object.entries(CASES)) {
       if (header) assert.equal(asked!.headers![asked!.headers!.indexOf(header[0]) + 1], header[1]);
     });
 
-    test(`what ${name} refuses is refused`, async () => {
+    test(`a refusal of ${name} is a refusal`, async () => {
       if (each.fails === undefined) return;
       const { result, refused } = await ask(each, { body: JSON.stringify(each.fails) });
       assert.equal(result, 'failed');
       assert.equal(refused?.code, 'guardrail_blocked');
     });
 
-    test(`what ${name} changes is changed`, async () => {
+    test(`a change of ${name} is made`, async () => {
       if (each.mutates === undefined) return;
       const [answer, texts] = each.mutates;
       const { made, result, detail } = await ask(each, { body: JSON.stringify(answer) });
@@ -355,7 +355,7 @@ for (const [name, each] of Object.entries(CASES)) {
       assert.deepEqual(made.texts, texts);
     });
 
-    test(`what ${name} would change is refused where its operation is validate`, async () => {
+    test(`a text that ${name} would change is refused where its operation is validate`, async () => {
       if (each.mutates === undefined) return;
       const { refused, result } = await ask(
         { ...each, operation: 'validate' },
@@ -542,7 +542,7 @@ describe('a service of one’s own that changes more than texts', () => {
     assert.deepEqual([made.texts, made.parts], [['one', '***'], {}]);
   });
 
-  test('what it takes out where nothing can follow it is refused, and says where', async () => {
+  test('a removal that a call cannot follow is refused, and the refusal says where', async () => {
     const request = { jsonrpc: '2.0', params: { name: 'echo', arguments: { first: 'one', second: 'two' } } };
     const { refused, detail } = await ask(
       custom,

@@ -161,7 +161,7 @@ for (const [name, { form, write, read }] of Object.entries(CASES)) {
       }
     });
 
-    test('what left before the end is the beginning of what is told in the end', () => {
+    test('the text that left before the end is the beginning of the whole text', () => {
       for (const text of TEXTS) {
         const whole = redacted(text);
         const { steps } = streamed(openSession({ configs: [redacting] }), form, write(text.split('')));
@@ -185,7 +185,7 @@ for (const [name, { form, write, read }] of Object.entries(CASES)) {
       assert.ok(read(steps[at + 1]!).includes('plain'), read(steps[at + 1]!));
     });
 
-    test('what is refused ends the stream before any of it leaves', () => {
+    test('a refused text ends the stream before any of it leaves', () => {
       for (const pieces of splits(`ask ${EMAIL} now`)) {
         const { output, error } = streamed(openSession({ configs: [refusing] }), form, write(pieces));
         assert.equal(error?.code, 'guardrail_blocked');

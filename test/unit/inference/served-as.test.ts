@@ -8,7 +8,7 @@ test('a tier is read the same whichever tiers answers before it told', () => {
   }
 });
 
-test('what holds after the first word of an answer is told by that word alone', () => {
+test('the last tier that an answer tells holds, whatever it told before', () => {
   const flex = servedAs({ serviceTier: 'flex' })!;
   const usual = servedAs({ serviceTier: 'default' })!;
   for (const [later, holds] of [

@@ -161,7 +161,7 @@ forEachEngine('budget windows', (engine) => {
     assert.deepEqual([cells.values.get(a), cells.values.get(b)], [241, 7]);
   });
 
-  it('what was spent here and comes to the database late is counted beside what others spent', async () => {
+  it('spending here that comes to the database late is counted beside that of others', async () => {
     await write('one', [charged('user:a', 30)]);
     await write('two', [charged('user:a', 200)]);
     const cells = new Cells();

@@ -99,7 +99,7 @@ forEachEngine('a ledger of an older version', (engine) => {
     assert.equal(report.total.requests, 10);
   });
 
-  it('what was forged in an older ledger is still found', async () => {
+  it('a forgery in an older ledger is still found', async () => {
     const old = many(3);
     const database = await olderPlace(old, (older) =>
       sql`update ledger_rows set output_tokens = 1 where id = ${old[1]!.id}`.execute(older.query),

@@ -80,7 +80,7 @@ test('one of two that are held beside each other is settled for both, the other 
   assert.deepEqual([[...held], outcomes.sort()], [[], ['a/m false', 'b/m true']]);
 });
 
-test('what is held after the exchange is over is given back at once', async () => {
+test('a reservation that is made after the exchange is over is given back at once', async () => {
   const { admissions, held } = counted([], true);
   const answer = admissions.add(c);
   admissions.close(a).settle({ dispatched: true, usage: undefined, costNanoUsd: 1, endedAtMs: 0 });

@@ -33,7 +33,7 @@ function gatewayOf(result: Awaited<ReturnType<GatewayParts['reader']['read']>>) 
 
 const turn = () => new Promise(setImmediate);
 
-test('what is asked while a configuration is read is read once more behind it, and only once', async () => {
+test('requests for a reload during a reload lead to one more, and only one', async () => {
   const { gateway, readings } = gatewayOf(read);
   const first = gateway.reload();
   await turn();

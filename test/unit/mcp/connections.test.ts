@@ -202,7 +202,7 @@ test('a token, and values, that were brought for a server do not go to another o
   assert.equal(await connections.valuesOf(values), undefined);
 });
 
-test('what was sealed with another secret is as if it were not there', async () => {
+test('a connection that was sealed with another secret counts as absent', async () => {
   const one = gateway();
   await put(one.connections, HOUR);
   const other = gateway({ shared: one.shared, secret: 'another secret' });
@@ -210,7 +210,7 @@ test('what was sealed with another secret is as if it were not there', async () 
   assert.doesNotMatch(JSON.stringify([...one.shared.rows.values()]), /first|refresh-1/);
 });
 
-test('whoever waits for a user goes on when she has agreed, and not before', async () => {
+test('a call that waits for a user goes on when she has agreed, and not before', async () => {
   const { connections, clock } = gateway();
   const waiting = connections.waitFor(ANN, clock.now + HOUR, () => false);
   await put(connections, HOUR, true, { ...ANN, subject: 'user:bob@example.com' });

@@ -13,7 +13,7 @@ function held(ask: (hooks: CallHooks) => Promise<JsonObject>): HeldCall {
   return call;
 }
 
-test('what an old server asks at once its client of the newer era gets together, and may answer in any order', async () => {
+test('a client of the newer era gets simultaneous questions of an old server together, and may answer in any order', async () => {
   const call = held(async ({ ask }) => {
     const name = ask('elicitation/create', { message: 'Who?' });
     // Each is a message of its own.

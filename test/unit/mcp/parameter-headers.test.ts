@@ -34,7 +34,7 @@ test('a malformed wish for a header makes the definition of its tool malformed',
   }
 });
 
-test('what no header can carry goes in base64, and comes back as it was', () => {
+test('a value that no header can carry goes in base64, and comes back as it was', () => {
   for (const text of ['us-west1', 'Hello, 世界', ' padded ', 'line1\nline2', '=?base64?literal?=', '']) {
     assert.equal(decodeHeader(encodeHeader(text)), text);
   }

@@ -7,7 +7,7 @@ import { RemoteSides } from '../../../src/operator/sessions/remote-sides.ts';
 const asked = (remoteAddress: string, forwardedFor?: string) =>
   ({ socket: { remoteAddress }, headers: { 'x-forwarded-for': forwardedFor } }) as unknown as IncomingMessage;
 
-it('whoever guesses behind a proxy that is trusted is told apart from others behind it', () => {
+it('a guesser behind a trusted proxy is told apart from others behind it', () => {
   const limit = new GuessLimit(new RemoteSides(['10.0.0.0/8']), () => 0);
   for (let guess = 0; guess < 10; guess += 1) assert.ok(limit.failed(asked('10.0.0.1', '192.0.2.1')));
   assert.equal(limit.failed(asked('10.0.0.1', '192.0.2.1')), false);

@@ -24,7 +24,7 @@ describe('OpenAI’s form', () => {
     assert.deepEqual(openAiRealtime.heard(Buffer.from('no JSON')), {});
   });
 
-  test('what is no session.update passes as it came, byte for byte', () => {
+  test('an event other than session.update passes as it came, byte for byte', () => {
     for (const text of [
       '{ "type":"response.cancel", "x": 1.50 }',
       'no JSON',

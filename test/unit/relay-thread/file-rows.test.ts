@@ -31,7 +31,7 @@ test('a row that is written after its deadline is deleted again', async (t) => {
   assert.deepEqual(sent[1]?.question, { kind: 'delete', id: 'file-1', owners: ['user:a'] });
 });
 
-test('what is asked beyond 256 questions that wait is refused at once', async (t) => {
+test('a question beyond 256 that wait is refused at once', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { sent, rows: asked } = rows();
   for (let count = 0; count < 256; count += 1) void asked.find('file-1', ['user:a']);

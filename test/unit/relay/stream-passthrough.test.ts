@@ -121,7 +121,7 @@ test('a last event that lacks its empty line gets it where the answer is whole, 
   }
 });
 
-test('what was passed on ends with a whole event at every moment, however the stream is cut', () => {
+test('the bytes passed on end with a whole event at every moment, however the stream is cut', () => {
   const stream = hello + big(3_000) + finish + USAGE_EVENT + DONE_EVENT;
   for (const expected of [KEEP, TAKE_OUT]) {
     for (const size of [1, 7, 100]) {

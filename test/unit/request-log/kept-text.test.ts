@@ -123,7 +123,7 @@ test('a pattern that would go back without end elsewhere takes time in proportio
   assert.ok(performance.now() - started < 10_000);
 });
 
-test('what is no pattern of RE2, or finds the empty text, is refused', () => {
+test('a pattern that is none of RE2, or finds the empty text, is refused', () => {
   for (const pattern of ['(?=x)', '(', 'x*']) assert.equal(redactionPattern.safeParse({ pattern }).success, false);
   assert.equal(redactionPattern.safeParse({ preset: 'mail' }).success, false);
 });

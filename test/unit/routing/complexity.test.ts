@@ -20,7 +20,7 @@ test('a conversation that goes on is never of a lower tier than before, however 
   }
 });
 
-test('what a classifier said is known to every thread, and of other texts nothing is', () => {
+test('a verdict of a classifier is known to every thread, and nothing of other texts', () => {
   const memory = new TierMemory();
   memory.set('one', 'medium');
   const beside = new TierMemory(memory.buffer);

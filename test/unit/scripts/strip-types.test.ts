@@ -29,7 +29,7 @@ console.log(JSON.stringify({ files, before, after, differ }));
 process.exit();
 `;
 
-test('what is loaded of each file without its comments is the same program on the same lines', async () => {
+test('a file without its comments is the same program on the same lines', async () => {
   const args = ['--no-warnings', '--input-type=module', '-e', COMPARE];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 60_000 });
   const { files, before, after, differ } = JSON.parse(stdout);

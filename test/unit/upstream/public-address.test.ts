@@ -41,7 +41,7 @@ test('an address within a network, of metadata, or that leads nowhere is not pub
   for (const address of NOT_PUBLIC) assert.equal(isPublicAddress(address), false, address);
 });
 
-test('what is routed in public is public', () => {
+test('an address that is routed in public is public', () => {
   for (const address of ['1.1.1.1', '8.8.8.8', '172.15.255.255', '172.32.0.1', '192.169.0.1', '2606:4700::1111']) {
     assert.equal(isPublicAddress(address), true, address);
   }

@@ -108,7 +108,7 @@ test('a tier, speed or geography without a published price makes the cost unknow
   }
 });
 
-test('what a budget holds for a request is the dearest that it may cause: cheap tiers may end as standard ones', () => {
+test('a budget holds the dearest cost that a request may cause: cheap tiers may end as standard ones', () => {
   const price = priceOf('openai', 'gpt-5.5');
   const plain = price.atMostNanoUsd(MILLION, AT)!;
   assert.equal(plain, price.costNanoUsd(MILLION, AT));
@@ -169,7 +169,7 @@ test('tools and passes of other models without a price make the cost unknown, by
   }
 });
 
-test('what the provider says it billed holds all of that, and is believed', () => {
+test('an amount that the provider says it billed holds all of that, and is believed', () => {
   const usage = { ...MILLION, providerCostUsd: 0.0360795, servedAs: tier('scale'), rare: { webSearchRequests: 9 } };
   assert.equal(priceOf('openai', 'gpt-5').costNanoUsd(usage, AT), 36_079_500);
   // Zero may mean "billed elsewhere": it does not make an unknown cost nothing.

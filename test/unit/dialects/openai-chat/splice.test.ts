@@ -179,7 +179,7 @@ test('the role of a developer message behind a large one is found, and the large
   assert.ok(pieces);
 });
 
-test('what an id of a tool call carries for another vendor is taken out, and the same words within a text are not', () => {
+test("a part of a tool call's id that another vendor needs is taken out, and the same words within a text are not", () => {
   const id = carryInId('call_1', 'gemini.CiQB+/==');
   const text = `{"id": "${id}"} and ${id}`;
   const messages = [

@@ -93,7 +93,7 @@ test('a whole completion becomes events, and events the same whole completion', 
   assert.ok(answers.toWhole(Buffer.from(done)) instanceof GatewayError);
 });
 
-test('what is generated at once counts: n, and best_of where nothing is streamed', () => {
+test('each choice that is generated counts: n, and best_of where nothing is streamed', () => {
   const choicesOf = (more: object): unknown => {
     const body = Buffer.from(JSON.stringify({ model: 'm', prompt: 'p', ...more }));
     const scan = openAiCompletions.scan();

@@ -208,7 +208,7 @@ test('sources are told as Anthropic says them, those on the web as annotations a
   }
 });
 
-test('what Anthropic’s own tools were asked and found is told beside the answer, whole as streamed', () => {
+test('calls and results of Anthropic’s own tools are told beside the answer, whole as streamed', () => {
   const call = { type: 'server_tool_use', id: 'srv_1', name: 'web_search' };
   const result = {
     type: 'web_search_tool_result',

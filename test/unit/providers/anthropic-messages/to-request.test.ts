@@ -191,7 +191,7 @@ test('a function without parameters, or whose schema has no type, has an object 
   assert.deepEqual(schemas[1].properties, { a: { type: 'string' } });
 });
 
-test('what only Anthropic knows of a tool passes, and so do its own tools; tools of other kinds are refused by name', () => {
+test('fields of a tool that only Anthropic knows pass, and so do its own tools; tools of other kinds are refused by name', () => {
   const f = { type: 'function', function: { name: 'f', input_examples: [{ x: 1 }] }, defer_loading: true };
   const search = { type: 'web_search_20250305', name: 'web_search', max_uses: 3 };
   const { tools } = sent({ tools: [f, search] });

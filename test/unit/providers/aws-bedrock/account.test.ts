@@ -129,7 +129,7 @@ test('a bare name that only Anthropic takes is not taken for one of Bedrock’s'
   assert.equal(found('us.anthropic.claude-haiku-4-5-20251001-v1:0'), 'aws/us.anthropic.claude-haiku-4-5-20251001-v1:0');
 });
 
-test('what was served in another tier or faster costs what nobody publishes, so its cost is unknown and says why', () => {
+test('an answer of another tier or speed has a price that nobody publishes, so its cost is unknown and says why', () => {
   const price = compilePrice(open({}).target('amazon.nova-pro-v1:0')!.price);
   for (const servedAs of [{ serviceTier: 'flex' }, { serviceTier: 'priority' }, { speed: 'optimized' }]) {
     const used = { inputTokens: 1000, outputTokens: 1, servedAs };

@@ -31,7 +31,7 @@ const streamed = (events: Event[], stopped: object = {}, metadata: object = {}) 
     ['metadata', { usage, metrics: { latencyMs: 1 }, ...metadata }],
   ]).choices[0]!;
 
-test('what Bedrock’s own tools were asked and found is told beside the answer, the same whole and streamed', () => {
+test('calls and results of Bedrock’s own tools are told beside the answer, the same whole and streamed', () => {
   const call = { toolUseId: 't1', name: 'nova_code_interpreter', type: 'server_tool_use' };
   const result = { toolUseId: 't1', type: 'nova_code_interpreter_result', status: 'success' };
   const asWhole = whole([

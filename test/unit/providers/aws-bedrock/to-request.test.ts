@@ -175,7 +175,7 @@ test('signed thinking goes back to Bedrock as it came, and what is unsigned or a
   assert.deepEqual(turn(block(undefined), block(markSignature('gemini', 'Cg=='))), [{ text: 'Hi' }]);
 });
 
-test('what Claude signed goes to no model of another vendor on Bedrock', () => {
+test('reasoning that Claude signed goes to no model of another vendor on Bedrock', () => {
   const thinking_blocks = [
     { type: 'thinking', thinking: 'hm', signature: 'Sig+/==' },
     { type: 'redacted_thinking', data: 'ZZ' },

@@ -146,7 +146,7 @@ test('files of text are documents beside the messages of Cohere, before those th
   assert.deepEqual(refused({ messages: pdf }), ['unsupported_parameter', 'messages']);
 });
 
-test('what Cohere cannot express is refused by name, and what is harmless is left out', () => {
+test('a parameter that Cohere cannot express is refused by name, and a harmless one is left out', () => {
   for (const [key, value] of Object.entries({
     n: 2,
     top_logprobs: 3,

@@ -70,7 +70,7 @@ test('arguments of a call that come in pieces are put together at the places tha
   );
 });
 
-test('what Google’s own tools did is told beside the answer, and is no call of the client', () => {
+test('work of Google’s own tools is told beside the answer, and is no call of the client', () => {
   const code = { executableCode: { language: 'PYTHON', code: 'print(1)' } };
   const result = { codeExecutionResult: { outcome: 'OUTCOME_OK', output: '1\n' } };
   const search = { toolCall: { toolType: 'GOOGLE_SEARCH_WEB', id: 's1', args: { queries: ['x'] } } };
@@ -220,7 +220,7 @@ test('a place that is counted within another part is found by its words, or is n
   assert.deepEqual(placeOf('Nowhere'), [0, 0]);
 });
 
-test('what a model recited keeps its license, and pages that it read their state', () => {
+test('a recitation of a model keeps its license, and pages that it read their state', () => {
   const citations = [{ startIndex: 0, endIndex: 1, uri: 'https://a.example', license: 'MIT' }, { license: 'BSD' }];
   const urlContextMetadata = { urlMetadata: [{ retrievedUrl: 'https://a.example', urlRetrievalStatus: 'OK' }] };
   const { message } = choiceOf({ ...said({ text: 'x' }), citationMetadata: { citations }, urlContextMetadata });

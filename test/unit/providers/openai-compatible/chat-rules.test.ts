@@ -168,7 +168,7 @@ test('earlier reasoning goes back in the key that the host reads, wherever it ca
   assert.deepEqual(back('openrouter', 'm', details), { ...content, ...details }, 'nothing is known to be refused');
 });
 
-test('what rules leave out and what the gateway asks for stand side by side', () => {
+test('parameters that rules leave out and those that the gateway asks for stand side by side', () => {
   for (const request of [
     { store: true, stream: true },
     { stream: true, store: true },

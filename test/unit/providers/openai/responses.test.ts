@@ -164,7 +164,7 @@ for (const name of ['text.sse', 'calls.sse', 'incomplete.sse']) {
   });
 }
 
-test('what OpenAI encrypted of its reasoning comes to a client of another form, marked as OpenAI’s', () => {
+test('reasoning that OpenAI encrypted comes to a client of another form, marked as OpenAI’s', () => {
   const events = told(messageStream(openAiOwnChatWire, [fixture('text.sse')]));
   const signed = events.find(({ delta }) => delta?.type === 'signature_delta');
   assert.match(signed.delta.signature, /^sluice\.openai\.gAAAA/);
