@@ -1,5 +1,5 @@
 /**
- * Who may import whom (src/README.md), as data, and the walk that checks it. Arrows point down only, siblings of a
+ * The rules of imports (src/README.md), as data, and the walk that checks them. Arrows point down only, siblings of a
  * folder of vendors or dialects do not know each other, each third party has one door, and there are no circles.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -108,7 +108,7 @@ const ALLOWED_SIDEWAYS = new Set([
   'threads → telemetry',
   'threads → counters',
   'routing → providers',
-  // Who is asked for is told apart by the subjects and teams that policy knows.
+  // Callers are told apart by the subjects and teams that policy knows.
   'authentication → policy',
 ]);
 

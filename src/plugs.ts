@@ -285,7 +285,7 @@ function guardTokenSources(guard: GuardConfig): readonly TokenSource[] {
   try {
     return guardPlugOf(guard.kind)?.tokenSources(guard) ?? [];
   } catch {
-    // Whoever opens its credential says why: the guard is an error whenever it is asked.
+    // The reader of its credential says why: the guard is an error whenever it is asked.
     return [];
   }
 }

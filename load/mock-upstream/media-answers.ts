@@ -15,7 +15,7 @@ const embeddings = JSON.stringify({
   usage: { prompt_tokens: 5_120, total_tokens: 5_120 },
 });
 const transcript = JSON.stringify({ text: 'Water runs downhill.', usage: { type: 'duration', seconds: 300 } });
-/** Whoever keeps a file by itself asks nobody; nginx, which keeps it on its way, is answered this. */
+/** A gateway that keeps files itself asks nobody; nginx, which passes them on, is answered this. */
 const file = JSON.stringify({
   id: 'file-1',
   object: 'file',

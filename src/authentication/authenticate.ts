@@ -30,7 +30,7 @@ import {
 import { OutsideTokens, type TokenHead, type TokenResources } from './outside-tokens.ts';
 
 /**
- * Who stands behind a presented key. Synchronous, because it is asked on the head, before any body byte is kept.
+ * Finds the principal of a presented key. Synchronous, because it is asked on the head, before any body byte is kept.
  *
  * - A key seen before: one Map lookup and one comparison of time.
  * - Any other: one SHA-256 of at most 8 KiB, however many keys are configured or issued; then, only for what has the head

@@ -46,7 +46,7 @@ export class OutsideClaims {
     const value = claimAt(payload, subjectClaim);
     const text = typeof value === 'number' ? String(value) : value;
     if (typeof text !== 'string') return NO_SUBJECT;
-    // Who may write any address into an account without proving it is its own would be whoever it likes.
+    // An account in which any address may be written unproved could claim to be anybody.
     if (subjectClaim === 'email' && !isVerified(payload.email_verified)) return UNVERIFIED_EMAIL;
     const written = this.#subjects.get(text) ?? `${subjectKind}:${text}`;
     const subject = tokenSchemas().subjectSchema.safeParse(canonicalSubject(written));

@@ -66,7 +66,7 @@ export class AnswerCollector implements AnswerReceiver {
   #fail(fault: GatewayError): void {
     this.#fault = fault;
     this.#chunks = [];
-    // Whoever writes is in the middle of it.
+    // The caller of this is still writing.
     setImmediate(() => this.#options.onFull());
   }
 }

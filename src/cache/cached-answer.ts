@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { countOf, parseObject } from '../codec/json-value.ts';
 import type { RecordedBytes } from './recording.ts';
 
-/** What is known of an answer beside its bytes. */
+/** The facts of an answer beside its bytes. */
 export interface AnswerAbout {
   /** `account/model` that answered. */
   readonly target: string;

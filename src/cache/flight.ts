@@ -7,13 +7,13 @@ import type { AnswerAbout } from './cached-answer.ts';
 import { hitHeaders } from './hit-headers.ts';
 import { piecesUntil, Recording, slicePieces } from './recording.ts';
 
-/** Who gets an answer that is, or was, another one's. */
+/** A request that gets an answer that is, or was, another one's. */
 export interface FlightReader {
   /** There is more of it. */
   moved(): void;
   /** It failed, and would fail the same way for everybody. */
   failed(error: GatewayError): void;
-  /** Whoever asked for it gave up for reasons of its own. */
+  /** The request that asked for it gave up for reasons of its own. */
   orphaned(): void;
 }
 

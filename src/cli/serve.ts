@@ -101,7 +101,7 @@ function isToldAsIs(error: unknown): error is StartFault | StoreFault {
   return error instanceof StartFault || error instanceof StoreFault;
 }
 
-/** What is no number is shown as it was typed, by the check of all settings. */
+/** A text that is no number is shown as it was typed, by the check of all settings. */
 function numeric(typed: string): number | string {
   return /^\d{1,15}$/.test(typed) ? Number(typed) : typed;
 }

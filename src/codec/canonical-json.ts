@@ -150,7 +150,7 @@ function leastEscapes(written: string): string | undefined {
   try {
     value = JSON.parse(Buffer.from(written, 'latin1').toString('utf8'));
   } catch {
-    // Whoever asks knows what it means that it is none.
+    // The caller decides what a text that is no JSON means.
     return undefined;
   }
   if (typeof value !== 'string' || !value.isWellFormed()) return written;

@@ -26,7 +26,7 @@ export function contentEncoding(header: string | undefined): ContentEncoding | '
 }
 
 /**
- * Who takes what was decoded. Everything comes in a later turn of the loop, in order, and `decodedAll` or
+ * The receiver of decoded bytes. Everything comes in a later turn of the loop, in order, and `decodedAll` or
  * `undecodable` once. A zstd that is cut short is not noticed: what is missing of it is for whoever reads the content.
  */
 export interface DecodedTaker {

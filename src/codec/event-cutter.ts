@@ -60,7 +60,7 @@ export class EventEnds {
     let cr = this.#crFrom(from);
     while (lf >= 0 || cr < bytes.length) {
       const at = lf < 0 || cr < lf ? cr : lf;
-      // What is before `from` belongs to the event before: its line end does not make this one end.
+      // Bytes before `from` belong to the event before: its line end does not make this one end.
       if (emptyLineEndsAt(bytes, at, from)) return at + 1;
       if (at === lf) lf = bytes.indexOf(LF, at + 1);
       else cr = this.#crFrom(at + 1);

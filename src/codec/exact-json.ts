@@ -48,7 +48,7 @@ export function parseExactObject(text: string): JsonObject | undefined {
   try {
     return objectOf(parseExact(text));
   } catch {
-    // Whoever asks knows what it means that it is none.
+    // The caller decides what a text that is no JSON means.
     return undefined;
   }
 }

@@ -34,7 +34,7 @@ const KINDS = { text: TEXT, padding: PADDING, number: NUMBER } as const;
 /**
  * Events that differ from one that was parsed in nothing but their text, number and padding, three gaps at the most.
  *
- * What is around the gaps has to have the same length, beginning and end. An event that says something else beside such a
+ * The bytes around the gaps must have the same length, beginning and end. An event that says something else beside such a
  * text, in exactly as many bytes, would be made to deceive.
  */
 export class FamiliarEvent implements Familiar {

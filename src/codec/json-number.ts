@@ -11,7 +11,7 @@ export const NO_NUMBER = -1;
 /** The number ended before this byte, which is no part of it. */
 export const NUMBER_ENDED = -2;
 
-/** By what came last. */
+/** States, named after the character that came last. */
 const minus = 0;
 const zero = 1;
 const digits = 2;

@@ -11,7 +11,7 @@ export function parseObject(text: string): JsonObject | undefined {
   try {
     return objectOf(JSON.parse(text));
   } catch {
-    // Whoever asks knows what it means that it is none.
+    // The caller decides what a text that is no JSON means.
     return undefined;
   }
 }

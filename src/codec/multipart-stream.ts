@@ -29,7 +29,7 @@ let scratch = Buffer.alloc(0);
  * piece would be as much garbage as the file is long.
  */
 export class MultipartStream {
-  /** What is wrong with the form. */
+  /** The fault of the form. */
   fault: string | undefined;
   readonly #listener: FormListener;
   readonly #first: Buffer;

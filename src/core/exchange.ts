@@ -1,7 +1,7 @@
 import type { GatewayError } from './errors.ts';
 import type { JoinedHeaders } from './header-lines.ts';
 
-/** Who an API key or JWT stands for. Made once per key, shared by all its exchanges, never changed. */
+/** The subject that an API key or JWT stands for. Made once per key, shared by all its exchanges, never changed. */
 export interface Principal {
   /** `user:<email>` or `virtualaccount:<name>`. */
   readonly subject: string;

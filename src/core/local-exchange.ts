@@ -24,7 +24,7 @@ export interface AnswerReceiver {
   over(error: GatewayError | undefined): void;
 }
 
-/** What is asked, as a client would. */
+/** A request as a client would send it. */
 export interface LocalRequest {
   readonly path: string;
   readonly principal: Principal;
@@ -140,7 +140,7 @@ export class LocalExchange implements Exchange {
     const { receiver, isCut } = this.#sink;
     const error = this.#refusal ?? whyAborted(this.aborted) ?? (isCut ? new GatewayError('upstream_cut') : undefined);
     this.#sink.close();
-    // Whoever finishes has more to do in this turn.
+    // The caller that finishes it has more to do in this turn.
     setImmediate(() => receiver.over(error));
   }
 }

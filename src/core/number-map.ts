@@ -1,7 +1,7 @@
 const FIRST_CAPACITY = 16;
 
 /**
- * What is under way, by numbers above zero that were counted up. A Map that thousands enter and leave each second leaves
+ * Work under way, by numbers above zero that were counted up. A Map that thousands enter and leave each second leaves
  * a chain of outgrown tables behind, each with what was in it when it was outgrown; once one of them is old the collector
  * carries all of them on (core/sweeper.ts). Here a removal moves what stands behind it, and nothing is left. Order is not
  * kept.

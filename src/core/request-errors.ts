@@ -1,6 +1,6 @@
 import { clientFault, type ErrorRule, gatewayFault, policyRefusal } from './error-rule.ts';
 
-/** What is wrong with what a request asks for, or names: stages 2 and 4. */
+/** Faults of a request's contents and of the names in it: stages 2 and 4. */
 export const REQUEST_ERRORS = {
   invalid_json: clientFault({
     status: 400,

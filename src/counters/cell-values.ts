@@ -84,7 +84,7 @@ export class CellValues {
       const period = this.#periods[-1 - shape]!.at(this.#wallMs);
       values[at + START] = period.startMs;
       values[at + END] = period.endMs;
-      // What is held is of exchanges that are still open: it stays. So does what was charged under the wrong date.
+      // Reservations of exchanges that are still open stay. So do charges under the wrong date.
       if (ended) values[at + SETTLED] = 0;
     }
   }

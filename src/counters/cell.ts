@@ -5,7 +5,7 @@ export type CellWindow =
   | { readonly kind: 'sliding'; readonly ms: number }
   /** From one reset to the next, UTC. */
   | { readonly kind: 'calendar'; readonly period: BudgetPeriod }
-  /** What is open now. */
+  /** Reservations that are open now. */
   | { readonly kind: 'open' };
 
 /**

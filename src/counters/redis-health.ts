@@ -10,7 +10,7 @@ const KEPT_MS = 25 * 3_600_000;
 const PREFIX = 'sluice:health:';
 const KEYS = [`${PREFIX}entries`, `${PREFIX}order`, `${PREFIX}probes`, `${PREFIX}version`];
 
-/** What is told of one circuit, by the digest of its name. Milliseconds from now, or before now. */
+/** The state of one circuit, by the digest of its name. Milliseconds from now, or before now. */
 export interface ToldCircuit {
   readonly digest: string;
   readonly out: boolean;

@@ -17,7 +17,7 @@ export interface RedisLinkOptions {
   timeoutMs(): number;
   /** What scripts are told; 0: they take Redis' own. */
   time(): number;
-  /** What is open now and must be held under the new owner. Called when it comes up, in the same turn as `onUp`. */
+  /** Reservations that are open now and must be held under the new owner. Called when it comes up, in the same turn as `onUp`. */
   held(): readonly Held[];
   /** Redis answers: whatever is sent from now on comes behind what is held. */
   onUp(redisNowMs: number): void;

@@ -24,9 +24,9 @@ interface Settlement {
 }
 
 /**
- * What is to be settled: sent once a turn, many in one command, nobody waits for it. While Redis is away they are kept,
- * within a bound. What was sent and not answered is not sent again: it might count twice. A budget that misses it is
- * made good from the database (redis-budget-seed.ts); a rate keeps the estimate until it has left the window.
+ * Settlements on their way to Redis: sent once a turn, many in one command; nobody waits for them. While Redis is away
+ * they are kept, within a bound. A settlement that was sent and not answered is not sent again: it might count twice. A budget
+ * that misses it is made good from the database (redis-budget-seed.ts); a rate keeps the estimate until it has left the window.
  */
 export class RedisSettlements {
   readonly #link: RedisLink;

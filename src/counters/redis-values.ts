@@ -206,7 +206,7 @@ export class RedisValues {
   #down(client: Client, reason: string): void {
     if (this.#client !== client) return;
     this.#client = undefined;
-    // Whoever waits is told by its deadline, or by the end of its command.
+    // Each waiting command is told by its deadline, or by its own end.
     client.destroy();
     this.#away(reason);
   }

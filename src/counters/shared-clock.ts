@@ -4,7 +4,7 @@ import { BASE_MS, CLOCK_OFFSET_MS, type SharedLayout, WALL_SHIFT_MS } from './sh
 export interface CounterClock {
   /** Milliseconds since the Unix epoch; never goes back. */
   now(): number;
-  /** What is to be added to `now` for the time of day. */
+  /** The milliseconds to add to `now` for the time of day. */
   readonly wallShiftMs: number;
 }
 

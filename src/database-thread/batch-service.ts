@@ -25,7 +25,7 @@ import type { BatchAnswer, BatchQuestion } from '../threads/batch-messages.ts';
 
 /** Behind it the pieces of a gateway that says nothing are run by others. */
 const LEASE_MS = 30_000;
-/** Whoever charges a batch of a provider reads its results once, and has so long. */
+/** The gateway that charges a batch of a provider reads its results once, and has so long. */
 const CHARGE_MS = 600_000;
 /** Between two looks at batches that have not ended. */
 const LOOK_MS = 1_000;

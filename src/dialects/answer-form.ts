@@ -123,7 +123,7 @@ export interface StreamReader {
   readonly content: number;
   /** Offset up to which the events are the client's: behind the form's own end, in front of an error, else all. */
   readonly passed: number;
-  /** What is to be changed in front of that offset, in order. */
+  /** The changes in front of that offset, in order. */
   readonly edits: readonly EventEdit[];
   /** What the provider says has failed, as it says it; undefined: nothing. */
   readonly error: unknown;

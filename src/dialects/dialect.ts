@@ -36,7 +36,7 @@ export type FormName =
   | 'openai-compaction';
 
 /**
- * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
+ * One API form, whether a client or a provider speaks it. Pure: bytes in, values or bytes out. A
  * provider's wire of the same name speaks this form: then bytes pass and nothing is translated.
  */
 export interface ApiForm {
@@ -54,7 +54,7 @@ export interface ApiForm {
 
 /** What one client-facing API form knows beyond that: its requests. */
 export interface Dialect extends ApiForm {
-  /** What is asked in it. */
+  /** The operation that is asked in it. */
   readonly operation: Operation;
   readonly routes: readonly DialectRoute[];
   /** Loaded where the OpenAPI document is made, and nowhere else. Absent: its routes are not in the document. */
@@ -238,7 +238,7 @@ export interface DialectRoute {
   readonly pattern: string;
 }
 
-/** What is known of a request before its body comes: the scan of a form with boundaries or ids in its path needs it. */
+/** The facts of a request before its body comes: the scan of a form with boundaries or ids in its path needs them. */
 export type ScannedRequest = Pick<Exchange, 'path' | 'params' | 'headers'>;
 
 /** Bodies that are not collected. */

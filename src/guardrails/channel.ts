@@ -61,7 +61,7 @@ export class Channel {
     this.#scans = all.filter((each) => each !== undefined);
   }
 
-  /** What is before here stays as it is. */
+  /** The text before here stays as it is. */
   get decided(): number {
     let decided = this.length;
     if (this.#refusing && this.#refusing.decided < decided) decided = this.#refusing.decided;

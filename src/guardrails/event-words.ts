@@ -10,7 +10,7 @@ import type { HeldEvent, Piece, StreamChannel, WholeText } from './held-event.ts
 import { setText, textOf } from './local-guarding.ts';
 import type { LocalTally } from './session.ts';
 
-/** Who takes the events that are read. */
+/** The receiver of the events that are read. */
 export interface EventTaker {
   /** Nothing is taken any more. */
   readonly isOver: boolean;

@@ -13,7 +13,7 @@ export interface GuardText {
   readonly role?: string | undefined;
 }
 
-/** What is known of the exchange that is guarded. */
+/** The facts of the exchange that is guarded. */
 export interface GuardedExchange {
   readonly id: string;
   readonly caller: Caller;

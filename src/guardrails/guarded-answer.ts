@@ -111,7 +111,7 @@ export interface BodyGuarding {
   readonly hook: 'llm-output' | 'mcp-post';
   slots(body: JsonObject): TextSlot[];
   request(): JsonObject;
-  /** What is no JSON is one text. */
+  /** A body that is no JSON is one text. */
   readonly isPlain?: true | undefined;
 }
 
@@ -121,7 +121,7 @@ export function guardBody(
   whole: Buffer,
 ): Buffer | GatewayError | Promise<Buffer | GatewayError> {
   const json = parseExactObject(whole.toString());
-  // What is no JSON is told as it is by whoever knows what it is; guards read words.
+  // A body that is no JSON passes as it is, unless the form says that it is a text.
   if (json === undefined && !guarding.isPlain) return whole;
   return new BodyCheck(guarding, whole, json).run();
 }

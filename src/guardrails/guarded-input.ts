@@ -12,7 +12,7 @@ export interface GuardedInput {
   /** The request as it goes on; undefined: nothing in it was changed. */
   readonly body: Buffer | undefined;
   readonly request: JsonObject;
-  /** What is still asked, beside the call: why the exchange is refused after all. Undefined: nothing is. */
+  /** Guards that are still asked, beside the call: why the exchange is refused after all. Undefined: none is. */
   readonly pending: Promise<GatewayError | undefined> | undefined;
 }
 

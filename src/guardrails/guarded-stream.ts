@@ -27,7 +27,7 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
   readonly #held: HeldEvent[] = [];
   #heldBytes = 0;
   readonly #holdsAll: boolean;
-  /** Whoever asks about whole texts is asked about one window after the other, which leaves once it has passed. */
+  /** Guards that read whole texts are asked about one window after the other, which leaves once it has passed. */
   readonly #windows: StreamWindows | undefined;
   /** Events at the beginning of those that are held whose words stand in a window. */
   #read = 0;
@@ -74,7 +74,7 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
         bytes = read.subarray(skimmed);
       }
     }
-    // What is skimmed takes less than to look at the clock.
+    // Skimming takes less than a look at the clock.
     const began = performance.now();
     this.#words.write(bytes);
     if (this.#over) return;

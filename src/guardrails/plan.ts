@@ -17,7 +17,7 @@ export interface PlannedGuard {
   readonly errorMessage: string | undefined;
 }
 
-/** What is done at one hook. */
+/** The guards of one hook. */
 export interface HookPlan {
   /** Guards that judge by a few bytes, as one scan each: those that refuse, those that change, those that only record. */
   readonly refusing: RecogniserSet | undefined;

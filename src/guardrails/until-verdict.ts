@@ -12,7 +12,7 @@ export class PendingVerdict {
     return this.#passed;
   }
 
-  /** Whoever refuses ends the exchange itself. */
+  /** A refusal ends the exchange elsewhere. */
   pass(): void {
     this.#passed = true;
     for (const call of this.#waiting.splice(0)) call();

@@ -147,7 +147,7 @@ export class Identity {
   /** A command may have rotated the key, or somebody moved it away: what stands in the data folder is what counts. */
   async #currentKey(): Promise<PublishedSigningKey> {
     const { database, dataDir } = this.#options;
-    // What is wrong with the mode of the file was said at the start.
+    // The fault of the file's mode was told at the start.
     const quiet = (): void => {};
     const { verification } = await loadOrMakeSigningKey(dataDir, quiet);
     if (verification.keyId !== this.#signingKey.verification.keyId) {

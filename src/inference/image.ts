@@ -15,7 +15,7 @@ export interface ImageRequest {
   readonly asUrl: boolean;
   /** `png`, `jpeg`, `webp`. */
   readonly outputFormat: string | undefined;
-  /** What is to be changed; empty: a new image. */
+  /** The images to change; empty: a new image. */
   readonly sources: readonly ImageSource[];
   readonly mask: ImageSource | undefined;
   /** Everything else the client sent at the top level, by its own key. */

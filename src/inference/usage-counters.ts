@@ -131,7 +131,7 @@ export const USAGE_COUNTERS = {
     carried: 'rare',
     partOf: 'inputTokens',
   },
-  /** What is billed of the input, in place of all of it, where the provider bills less than it counts (Cohere). */
+  /** The billed part of the input, where the provider bills less than it counts (Cohere). */
   billedInputTokens: {
     column: 'billed_input_tokens',
     rate: 'billedInput',

@@ -91,7 +91,7 @@ function sum(a: number | undefined, b: number | undefined): number | undefined {
   return a + b;
 }
 
-/** What is true of the prompt, whatever became of the answer; no cost, which would be that of the whole answer. */
+/** The usage of the prompt, whatever became of the answer; no cost, which would be that of the whole answer. */
 export function inputUsage(usage: Readonly<Usage>): Usage {
   const input: Usage = usage.servedAs === undefined ? {} : { servedAs: usage.servedAs };
   for (const name of NUMBER_COUNTERS) {

@@ -1,7 +1,7 @@
 import type { Database } from '../store/database.ts';
 import type { UsageCountersTable, UsageLatenciesTable, UsageTable } from '../store/tables/ledger-tables.ts';
 
-/** What is known of some hours or days. */
+/** The sums of some hours or days. */
 export interface SpanSums {
   readonly sums: readonly UsageTable[];
   readonly counters: readonly UsageCountersTable[];

@@ -202,7 +202,7 @@ async function renameGroup(
   await query.updateTable(table).set({ group_value: to }).where('group_value', '=', from).execute();
 }
 
-/** Who was told of their own budget. */
+/** Subjects who were told of their own budget. */
 async function eraseRecipient({ query }: DatabaseTransaction, { subject }: Person): Promise<void> {
   if (!subject?.startsWith('user:')) return;
   const email = subject.slice('user:'.length);

@@ -15,7 +15,7 @@ export interface ExportSpan {
 /** One exchange, flat: lists and maps are values of their own. The names are columns, and stay. */
 export type ExportedRow = Readonly<Record<string, unknown>>;
 
-/** Who and what of a row. */
+/** The labels of a row. */
 export type RowLabels = LedgerLabelsTable & Omit<LedgerSeriesTable, 'series'>;
 
 const PAGE_FRAMES = 16;

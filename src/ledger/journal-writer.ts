@@ -66,7 +66,7 @@ const ASK_AGAIN_MS = 250;
  * an exchange knows; written, it outlives the process, and the machine's power only with `sync: disk`. Segments are closed
  * after 4 MiB or 5 s, so that the main thread can drop what the database has.
  *
- * What is open has its room before it begins (`hasRoom`): the file is filled with zeros ahead of the frames, so that a full
+ * An exchange has its room before it begins (`hasRoom`): the file is filled with zeros ahead of the frames, so that a full
  * disk refuses the next exchange and not the record of one that was answered. The next segment has the same room before
  * the last one gives its own back.
  */

@@ -1,7 +1,7 @@
 import type { DatabaseTransaction } from '../store/database.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 
-/** Who keeps sums beside the rows (budgets do) and must never differ from them. */
+/** A keeper of sums beside the rows (budgets are one) that must never differ from them. */
 export interface LedgerHook {
   /**
    * Begins one try to write one batch. Many a try is dropped and made anew: nothing else may change before

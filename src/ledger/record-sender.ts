@@ -29,7 +29,7 @@ const MOST_UNDERWAY_UNWRITTEN = 256;
  */
 const JOURNAL_AFTER_MS = 5;
 /**
- * What is in the journal is not urgent any more, nor is what belongs into none, and each message wakes the main thread and,
+ * Records in the journal are not urgent any more, nor are those that belong into none, and each message wakes the main thread and,
  * through it, that of the database: two cores that the relay thread then waits for. With
  * one for each frame the journal cost about 3 µs an exchange, with one every 50 ms nothing that could be told from noise
  * (10,000 a second, two cores); without a journal, one every 10 ms cost a burst stream a tenth (1,100 a second). Records are

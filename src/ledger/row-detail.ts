@@ -3,7 +3,7 @@ import { RARE_COUNTERS, type RareCounts, USAGE_COUNTERS } from '../inference/usa
 import { storableText } from '../store/storable-text.ts';
 import { NO_PRICE, type RecordView, type UnknownCost } from '../telemetry/exchange-record.ts';
 
-/** What is seldom there, by names that stay for ever: rows are hashed with it. A further counter needs no column. */
+/** Rare fields, by names that stay for ever: rows are hashed with them. A further counter needs no column. */
 export interface RowDetail {
   readonly request_id?: string | undefined;
   /** `{target, error, ms, status, why, nano_usd}` of each attempt before the last. */

@@ -21,7 +21,7 @@ export interface UsageQuery {
   readonly untilMs: number;
   /** Whose exchanges are summed; absent: all. */
   readonly sees?: (of: Pick<LedgerSeriesTable, 'subject' | 'teams' | 'metadata'>) => boolean;
-  /** What is told beyond sums; absent: nothing. */
+  /** Figures beyond sums; absent: none. */
   readonly beyond?: 'latencies' | undefined;
 }
 
@@ -152,7 +152,7 @@ function spansOf(table: Span['table'], sinceMs: number, untilMs: number, { by, s
   return spans.filter((span) => span.sinceMs < span.untilMs).flatMap(closedApart);
 }
 
-/** What is over, and what still grows. */
+/** Spans that are over, and those that still grow. */
 function closedApart(span: Span): Span[] {
   const until = closedUntil(span.table === 'usage_hourly' ? HOUR_MS : DAY_MS);
   if (span.sinceMs >= until || span.untilMs <= until) return [span];

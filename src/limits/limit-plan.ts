@@ -29,7 +29,7 @@ export class LimitSelection {
   readonly hasCost: boolean;
   /** Indexes of legs whose budget ends streams. */
   readonly cuts: readonly number[];
-  /** What is asked for and used where every leg counts requests; else what a list for one exchange begins as. */
+  /** Amounts asked for and used where every leg counts requests; else the list that an exchange begins with. */
   readonly #ones: readonly number[];
   readonly #zeros: readonly number[];
 

@@ -10,7 +10,7 @@ import {
   Refused,
 } from './admission.ts';
 
-/** What is said to hold for an exchange whatever it is asked of. */
+/** The part of an admission's request that is the same for every target. */
 export type AskedOfAny = Omit<AdmissionRequest, 'target' | 'names' | 'maxOutputTokens'> & {
   readonly slug: string | undefined;
   readonly maxOutputTokens: number | undefined;

@@ -35,7 +35,7 @@ const redirect = (description: string) => ({
   headers: { location: { schema: { type: 'string' } }, 'set-cookie': { schema: { type: 'string' } } },
 });
 
-/** Who signs in to the console, and out; all of it on the operator's own port. */
+/** Sign-in to the console, and sign-out; all of it on the operator's own port. */
 export function consolePaths(operatorUrl: string): Record<string, object> {
   const servers = [{ url: operatorUrl, description: 'Operator port, not the port of clients' }];
   return {

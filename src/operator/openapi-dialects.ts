@@ -18,7 +18,7 @@ interface DialectParts {
   readonly schemas: Readonly<Record<string, OpenApiPart>>;
 }
 
-/** Whoever brings a part of the document. */
+/** A contributor of a part of the document. */
 export type DocumentedDialect = Pick<Dialect, 'routes' | 'openapi'>;
 
 /** The routes of all dialects, as each of them tells it. */

@@ -36,7 +36,7 @@ export interface OperatorOptions {
 }
 
 export interface ConsoleOptions {
-  /** Who signs in and out; made when somebody first asks. */
+  /** Sign-in and sign-out; made when somebody first asks. */
   door(): Promise<ConsoleDoor>;
 }
 
@@ -47,7 +47,7 @@ export interface Operator {
 
 type Route = (options: OperatorOptions) => Answer | Promise<Answer>;
 
-/** Who asks needs no key, and brings no body. */
+/** Routes that need no key and take no body. */
 const routes = new Map<string, Route>([
   ['/livez', () => ({ status: 200, type: JSON_TYPE, body: '{"status":"live"}' })],
   ['/readyz', ({ state }) => readiness(state)],

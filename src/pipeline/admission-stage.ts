@@ -21,7 +21,7 @@ export interface Wish {
   readonly first?: Refused;
 }
 
-/** Who waits for the limits; told once. */
+/** The receiver of the limits' verdict; told once. */
 export interface AdmissionOwner {
   /** It is held, and may go on with this step. */
   admitted(wish: Wish): void;

@@ -18,7 +18,7 @@ export function estimatedTokens({ exchange, dialect, options }: RequestContext, 
   const prompt = promptOf(body, body.length);
   return options.estimate({ promptForm: form, answerForm: form, prompt, ...sample, model: target.modelId }).then(
     (estimate) => estimate?.inputTokens ?? byBytes,
-    // Whoever asks for a count gets one.
+    // A client that asks for a count gets one.
     () => byBytes,
   );
 }

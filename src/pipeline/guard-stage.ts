@@ -65,7 +65,7 @@ async function askAboutForm(request: RequestContext, guarding: InputGuarding): P
   return body instanceof GatewayError ? body : { ...verdict, body };
 }
 
-/** Who changes a form needs it whole, and its bound is that of any other body. */
+/** A guard that changes a form needs it whole, and its bound is that of any other body. */
 async function changedForm(
   { exchange, dialect, snapshot, options }: RequestContext,
   session: GuardSession,

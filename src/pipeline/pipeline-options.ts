@@ -32,7 +32,7 @@ export interface Snapshot {
   /** Rules that send requests for a model elsewhere; undefined: there are none. */
   readonly routeRules?: RouteRules | undefined;
   readonly callers: Callers;
-  /** What is cached without its client asking; undefined: there are no rules. */
+  /** The rules by which answers are cached without their client asking; undefined: there are none. */
   readonly cacheRules?: CacheRules | undefined;
   readonly limits: Limits;
   /** Undefined: no guard is configured. */

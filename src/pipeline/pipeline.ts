@@ -10,7 +10,7 @@ import type { PipelineOptions, Snapshot } from './pipeline-options.ts';
 import { NOTHING_KNOWN, refuse } from './refusal.ts';
 import { NO_FILTERS } from './request-context.ts';
 
-/** What is known of a request beside its exchange, where somebody looked into it before. */
+/** The facts of a request beside its exchange, where it was read before. */
 export interface GivenRequest {
   /** What was peeked of the body as it is now. */
   readonly peeked: PeekedRequest;

@@ -39,7 +39,7 @@ interface Decision {
 }
 
 /**
- * Who may use which model. An account without collaborators, authorized subjects and grants is open
+ * The rules of access to models. An account without collaborators, authorized subjects and grants is open
  * to everybody; with any of them it is closed to all who are not named. Rules are about canonical names, and an account
  * that lists no models needs no entry per model: nothing here grows with what clients ask for.
  */

@@ -3,7 +3,7 @@ import type { Caller } from './caller.ts';
 import type { Metadata } from './metadata.ts';
 import { type CompiledMatch, compileMatch } from './rule-match.ts';
 
-/** What is cached of a request, and the rule that says so; undefined: its client alone does. */
+/** The caching of a request, and the rule that asks for it; undefined: its client alone does. */
 export interface ChosenCache {
   readonly settings: RuledCache;
   readonly rule: string | undefined;

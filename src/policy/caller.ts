@@ -72,7 +72,7 @@ export class Callers {
     };
   }
 
-  /** What is nearer to the caller stands over what is farther: rules, then teams, then the subject itself, then the key. */
+  /** The nearer layer wins: rules, then teams, then the subject itself, then the key. */
   #metadata(principal: Principal, teams: readonly string[], subjects: ReadonlySet<string>): Caller['metadata'] {
     const layers = [
       ...this.#metadataRules.filter((rule) => rule.appliesTo(subjects)).map((rule) => rule.override),

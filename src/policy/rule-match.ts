@@ -54,7 +54,7 @@ export function compileMatch(match: RuleMatch): CompiledMatch {
   };
 }
 
-/** What is included by its name alone; undefined: a pattern is, or all are. */
+/** The names of a set without patterns; undefined: it has a pattern, or includes all. */
 function namesOf(set: InNotIn | undefined): readonly string[] | undefined {
   return set?.in?.length && !set.in.some((name) => name.includes('*')) ? set.in : undefined;
 }

@@ -11,7 +11,7 @@ export interface ProviderBatchLine {
   readonly body: Buffer;
 }
 
-/** What is said of a batch beside its lines. */
+/** The settings of a batch beside its lines. */
 export interface AskedBatch {
   /** Name of the wire in whose form all its lines are. */
   readonly wire: string;
@@ -42,7 +42,7 @@ export interface TranslatedBatches extends ReadBatches {
   readonly wires: readonly string[];
   /** Lines of one request. */
   readonly maxLines: number;
-  /** What is posted; `path`: at the account's address. */
+  /** The request that is posted; `path`: at the account's address. */
   create(lines: readonly ProviderBatchLine[], asked: AskedBatch): OrError<{ path: string; body: Buffer }>;
   /** Behind `path`. */
   cancel(id: string): string;

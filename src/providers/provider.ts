@@ -276,7 +276,7 @@ export interface Envelope {
     pairs(client: Readonly<Record<string, string>>): string;
   };
   /**
-   * What is in one frame of a stream that comes in frames of AWS, as bytes of the form, which may be cut anywhere;
+   * Takes the bytes of the form, which may be cut anywhere, out of one frame of a stream that comes in frames of AWS;
    * undefined: nothing of the form. `payload` is the parser's again once this returns.
    */
   unpack?(event: string | undefined, payload: Buffer): Buffer | undefined;

@@ -14,7 +14,7 @@ export interface BodyPlan {
   readonly redact: readonly Redaction[];
 }
 
-/** Who asks, as far as rules are about it. */
+/** The caller, as far as rules are about it. */
 export interface BodyCaller {
   /** All that it is: `user:…`, `team:…`, `team:everyone`, `*`. */
   readonly subjects: ReadonlySet<string>;

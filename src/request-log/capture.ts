@@ -104,7 +104,7 @@ export class Capture implements SinkTap {
     return this.#isLost;
   }
 
-  /** Whoever takes the bodies gives them back. */
+  /** The receiver of the bodies gives them back. */
   get heldBytes(): number {
     return this.#held;
   }

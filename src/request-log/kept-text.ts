@@ -55,7 +55,7 @@ function patternOf(pattern: string): LinearPattern {
 }
 
 /**
- * What is kept of a body. Of one that is cut the last part of what was seen is left out: half a secret may stand there,
+ * The kept part of a body. The end of a body that is cut is left out: half a secret may stand there,
  * which no pattern finds. An event stream has its texts put together, since a secret may come in pieces; where anything is
  * blacked out its bytes are not kept.
  */

@@ -103,7 +103,7 @@ export class Webhook {
         signal: this.#abandon.signal,
       });
       if (status < 300) return undefined;
-      // Who refuses the document refuses it again; who is busy or broken may take it later.
+      // A receiver that refuses the document refuses it again; a busy or broken one may take it later.
       return { reason: `status ${status}`, isFinal: status < 500 && status !== 429 && status !== 408 };
     } catch (error) {
       return { reason: error instanceof Error ? error.message : String(error), isFinal: false };

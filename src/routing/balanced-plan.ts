@@ -237,7 +237,7 @@ export class BalancedPlan implements RoutePlan {
   #add(candidate: Candidate, reason: string, observer: NonNullable<Step['observer']>): void {
     this.#latest = candidate;
     this.#steps.push(candidate.entry.step(candidate, reason, observer, this.#context));
-    // Who was busy may be free when the next step is wanted.
+    // A busy target may be free when the next step is wanted.
     if (this.#flags !== undefined)
       for (let index = 0; index < this.#flags.length; index += 1)
         if (this.#flags[index] === BUSY) this.#flags[index] = 0;

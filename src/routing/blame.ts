@@ -1,7 +1,7 @@
 import type { ErrorCode, GatewayError } from '../core/errors.ts';
 
 /**
- * Who a failed attempt is held against. `nobody`: the request itself, or the gateway, or a wait that the client set;
+ * The party that a failed attempt is held against. `nobody`: the request itself, or the gateway, or a wait that the client set;
  * `limited`: the credential's use of this model, until an instant.
  */
 export type Blamed = 'nobody' | 'credential' | 'limited' | 'target';

@@ -13,7 +13,7 @@ const REFUSED_OUT_MS = 60_000;
 const MAX_CIRCUITS = 4_096;
 const MAX_TARGETS = 1_024;
 
-/** What is known of everything that routes lead to, and of what asks for it, in memory that all threads share. */
+/** Health and load of all targets, and of their callers, in memory that all threads share. */
 export class HealthMemory {
   readonly circuits: SharedSlots;
   readonly latencies: SharedSlots;

@@ -23,7 +23,7 @@ export interface Step {
    * try may mend.
    */
   readonly fallbackStatuses: ReadonlySet<number> | undefined;
-  /** Who is told what comes of its attempts; undefined: nobody, since there is nothing to choose. */
+  /** The observer of its attempts; undefined: none, since there is nothing to choose. */
   readonly observer: StepObserver | undefined;
   /** Why it was chosen, in a word for receipts: `weight`, `sticky`, `probe`, …; undefined: there was no choice. */
   readonly reason: string | undefined;
@@ -141,9 +141,9 @@ export interface Route {
   readonly isVirtual?: boolean;
   /** Every target that a plan may name: what is asked must be possible at one of them. */
   readonly targets: readonly Target[];
-  /** Who gets copies of its requests; absent: nobody. */
+  /** The receiver of copies of its requests; absent: none. */
   readonly shadow?: ShadowSettings | undefined;
-  /** Who is asked how hard a request is; absent: signs in it tell. */
+  /** The classifier that is asked how hard a request is; absent: signs in it tell. */
   readonly classifier?: ClassifierSettings | undefined;
   /** Whether who is asked first depends on how hard the request is. Absent: it does not. */
   needsComplexity?(context: PlanContext): boolean;

@@ -42,7 +42,7 @@ export class SharedSlots {
     }
   }
 
-  /** Who stores first has the word. */
+  /** The first to store wins. */
   #take(at: number, value: number): number {
     const before = Atomics.compareExchange(this.words, at, 0, value);
     return before === 0 ? value : before;

@@ -5,7 +5,7 @@ import { reasonText } from './blame.ts';
 import type { CircuitState } from './circuit.ts';
 import { credentialKey, type HealthMemory, Place } from './place.ts';
 
-/** What is known of one target with one credential, for operators. */
+/** The state of one target with one credential, for operators. */
 export interface TargetView {
   readonly target: string;
   /** Tells the credentials of an account apart; a digest. */

@@ -178,7 +178,7 @@ async function advancePiece(
     }
   }
   const isOwn = kept.kept_by === by;
-  // Whoever ran it last. A line without a result would be lost.
+  // The gateway that ran it last. A line without a result would be lost.
   const isDone = state === 'done' && allAnswered(answered, kept.lines);
   const isFree = state === 'done' || (isOwn && state === 'left');
   const isRenewed = isOwn && state === 'runs' && until - kept.kept_until > RENEW_MS;

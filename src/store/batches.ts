@@ -24,10 +24,10 @@ export interface BatchFault {
   readonly line: number | undefined;
 }
 
-/** What is known of a batch. Times in milliseconds since the Unix epoch. */
+/** A batch. Times in milliseconds since the Unix epoch. */
 export interface StoredBatch {
   readonly id: string;
-  /** Who sees it: a subject, or `team:NAME`. */
+  /** Its owner: a subject, or `team:NAME`. */
   readonly owner: string;
   readonly createdBy: string;
   /** JSON of whom its lines are run for. */
@@ -63,7 +63,7 @@ export interface BatchFilter {
   readonly limit: number;
 }
 
-/** Who may work at something, and until when nobody else may. */
+/** The holder of a lease, and the instant until which nobody else may take it. */
 export interface Lease {
   readonly by: string;
   readonly until: number;

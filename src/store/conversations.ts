@@ -26,7 +26,7 @@ export interface ConversationKey {
   readonly id: string;
 }
 
-/** Who answered, where what is added is an answer. */
+/** The model that answered, where an answer is added. */
 export interface AddedBy {
   readonly target: string;
   readonly passed: boolean;

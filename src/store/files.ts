@@ -5,10 +5,10 @@ import { storableText } from './storable-text.ts';
 import type { FilesTable } from './tables/file-tables.ts';
 import type { Tables } from './tables.ts';
 
-/** What is known of a file beside its bytes. Times in milliseconds since the Unix epoch. */
+/** A file without its bytes. Times in milliseconds since the Unix epoch. */
 export interface StoredFile {
   readonly id: string;
-  /** Who sees it: a subject, or `team:NAME`. */
+  /** Its owner: a subject, or `team:NAME`. */
   readonly owner: string;
   /** The subject that uploaded it. */
   readonly createdBy: string;

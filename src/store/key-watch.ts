@@ -64,7 +64,7 @@ export class KeyWatch {
     const version = await readKeyVersion(this.#database.query);
     if (version === this.#seen || this.#stopped) return;
     const startsAnew = this.#seen < 0 || version < this.#seen;
-    // What is written between the two readings comes with a higher number, and is told again by the next look.
+    // A note written between the two readings comes with a higher number, and is told again by the next look.
     const notes = await readKeyNotes(this.#database, startsAnew ? -1 : this.#seen, new Date());
     const signingKeys = await listSigningKeys(this.#database);
     if (this.#stopped) return;

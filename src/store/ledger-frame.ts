@@ -22,7 +22,7 @@ export type RowNumbers = {
 /** One exchange as the ledger keeps it. Times are milliseconds since the Unix epoch, money is integer nano-dollars. */
 export interface LedgerRow {
   readonly id: string;
-  /** Who and what: see ledger_labels. */
+  /** The labels of a row: see ledger_labels. */
   readonly labels: string;
   readonly started_at: number;
   readonly ended_at: number;
@@ -134,7 +134,7 @@ export class FrameBuilder {
     columns.input.add(row.input_tokens);
     columns.output.add(row.output_tokens);
     columns.cost.add(row.cost_nano_usd);
-    // What is neither ours nor the provider's is the wait for the client's body: mostly little.
+    // The time that is neither ours nor the provider's is the wait for the client's body: mostly little.
     if (upstream_us === undefined) columns.upstream.add(undefined);
     else columns.upstream.addSigned((duration_us ?? 0) - (overhead_us ?? 0) - upstream_us);
     columns.thread.add(numbers.thread);

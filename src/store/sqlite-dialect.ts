@@ -69,7 +69,7 @@ export class SqliteFileDialect implements Dialect {
   }
 }
 
-/** Who waits for whom is known here, and not by kysely, which would let nobody read during a transaction. */
+/** The order of connections is kept here, and not by kysely, which would let nobody read during a transaction. */
 class ManyConnectionsAdapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {
     return true;

@@ -9,7 +9,7 @@ export interface Count {
   value: number;
 }
 
-/** What is counted of exchanges that share all labels. Undefined: nothing was seen yet. */
+/** The counts of exchanges that share all labels. Undefined: none was seen yet. */
 export class ExchangeCounts {
   readonly labels: Labels;
   readonly byStatus = new Map<number, Count>();

@@ -15,7 +15,7 @@ export interface UnknownCost {
 }
 
 /**
- * What is known of one exchange when it is over. Everything observed (log line, metric, span, ledger row, charge) is
+ * The facts of one exchange when it is over. Everything observed (log line, metric, span, ledger row, charge) is
  * derived from this and from nothing else. Plain data; crosses threads as msgpack. No bodies, no secrets.
  */
 export interface ExchangeRecord {

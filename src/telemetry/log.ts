@@ -25,7 +25,7 @@ export function createLog(level: LogLevel, destination: LineDestination, thread?
     const { err } = pino.stdSerializers;
     return pino(
       {
-        // What is below the level does not come here.
+        // Lines below the level do not come here.
         level: 'debug',
         base: thread === undefined ? null : { thread },
         formatters: { level: (label) => ({ level: label }) },

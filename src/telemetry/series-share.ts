@@ -8,7 +8,7 @@ export interface SeriesShare<T = unknown> {
 }
 
 /**
- * Who gets a series of its own. Of each kind there are `max`, and nobody holds more than what is left for all others: one
+ * Shares the series out among callers. There are `max` of each kind, and no caller holds more than is left for all others: one
  * caller alone gets half of them, and whatever it invents, the next one finds room.
  */
 export class SeriesShares<T> {

@@ -97,7 +97,7 @@ export interface McpPageAnswer {
   readonly given?: { readonly token: string; readonly address: string };
 }
 
-/** What is known of a request when it is over, for its record. */
+/** The facts of a request when it is over, for its record. */
 export interface McpOutcome {
   readonly server?: string;
   /** The method of JSON-RPC. */

@@ -26,7 +26,7 @@ export class SharedCounters {
     return Atomics.load(this.#cells, IN_FLIGHT);
   }
 
-  /** What is in flight in this thread alone. */
+  /** Exchanges in flight in this thread alone. */
   get ownInFlight(): number {
     return Atomics.load(this.#cells, this.#own + IN_FLIGHT);
   }

@@ -38,7 +38,7 @@ export interface Price {
 }
 
 /**
- * Who is believed, in this order:
+ * Sources of a price, in the order in which they are believed:
  * 1. the account's own `cost`: the contract that was signed; `discount_percent` is off the list price, so not off it;
  * 2. what the provider itself says it billed (`providerCostUsd`), if more than zero: it holds what no token table sees
  *    (the route OpenRouter took, Perplexity's search fees). A reported zero may mean "billed elsewhere" (OpenRouter with

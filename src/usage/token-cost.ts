@@ -48,7 +48,7 @@ function costBy(table: RateTable, rates: TokenRates, usage: Usage): number | und
   }
   if (table.each !== undefined) {
     const units = unitCost(table.each, rare);
-    // What is billed by units alone is unknown where nobody counted any.
+    // A cost by units alone is unknown where nobody counted any.
     if (units === undefined && !rates.input && !rates.output && table.perExchange === 0) return undefined;
     if (units !== undefined) cost += units;
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { pieces } from '../support/cuttings.ts';
 
-/** What is answered to the request with this idempotency key, which the gateway passes on. */
+/** The answer to the request with this idempotency key, which the gateway passes on. */
 export interface Replay {
   readonly status: number;
   readonly contentType: string;

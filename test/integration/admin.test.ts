@@ -123,7 +123,7 @@ describe('the admin API', () => {
       [{ subject: 'user:a@b.c', token_type: 'pat' }, 'token_type'],
       [{ subject: 'user:a@b.c', models: ['a b'] }, 'models.0'],
       [{ subject: 'user:a@b.c', metadata: { k: 1 } }, 'metadata.k'],
-      // Whoever lists keys in a terminal would run it.
+      // A terminal that lists keys would run it.
       [{ subject: 'user:a@b.c', metadata: { k: '\u001b[2J' } }, 'metadata.k'],
       [
         { subject: 'user:a@b.c', metadata: Object.fromEntries(Array.from({ length: 101 }, (_, n) => [n, ''])) },

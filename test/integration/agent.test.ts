@@ -409,7 +409,7 @@ test('an approval of Responses goes on from the items that came before it', asyn
       ['user', 'assistant', 'tool', 'assistant', 'tool'],
     );
   }
-  // What is not decided waits on.
+  // A call that is not decided waits on.
   const undecided = await respond({ ...servers, input: input(true).slice(0, -1) });
   assert.equal(asked.length, 0);
   assert.equal(itemsDone(undecided.events)[0]?.type, 'mcp_approval_request');

@@ -227,7 +227,7 @@ describe('a request to an endpoint of one’s own', () => {
     const text = await response.text();
     assert.match(text, /upstream_credential/);
     assert.ok(!text.includes(SECRET));
-    // Who brought none is told what the endpoint says.
+    // A client that brought none is told what the endpoint says.
     assert.equal((await call('plain/open/refused')).status, 401);
   });
 

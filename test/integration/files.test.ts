@@ -46,7 +46,7 @@ async function blobs(folder = gateway.folder) {
   };
 }
 
-/** What is refused leaves no blob behind. */
+/** A refused upload leaves no blob behind. */
 async function leavesNothing<T>(work: () => Promise<T>): Promise<T> {
   const before = await blobs();
   const result = await work();

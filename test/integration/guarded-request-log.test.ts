@@ -79,7 +79,7 @@ before(async () => {
 });
 disposeAfter(() => [gateway, provider, service]);
 
-/** What is kept of an exchange, and what its client got. */
+/** The kept bodies of an exchange, and the answer that its client got. */
 async function kept(content: string, more: object = {}): Promise<{ bodies: Json; status: number; told: string }> {
   const response = await ask(gateway, { model: 'p/m', messages: [{ role: 'user', content }], ...more });
   const told = await response.text();

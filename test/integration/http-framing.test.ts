@@ -169,7 +169,7 @@ test('an answer to HEAD has no body', { timeout: 5_000 }, async () => {
     ['/healthz', 200],
   ] as const) {
     const client = await RawClient.open(gateway);
-    // Whoever keeps the connection would read that body as the next answer.
+    // A client that keeps the connection would read that body as the next answer.
     client.send(`HEAD ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
     await client.until((text) => text.includes('\r\n\r\n'));
     client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');

@@ -12,7 +12,7 @@ const PNG = Buffer.from(
 );
 const MADE = PNG.toString('base64');
 
-/** By what stands in the path, or in the body. */
+/** Answers by a part of the path, or of the body. */
 function answerOf(path: string, body: string): [number, object] {
   if (body.includes('blocked')) {
     if (path.includes(':generateContent')) {

@@ -35,7 +35,7 @@ test('the operator port speaks TLS where operator.tls says so: probes, metrics, 
   const headers = { authorization: `Bearer ${ADMIN_KEY}` };
   assert.equal((await get(`${gateway.operatorUrl}/admin/keys`, cert, headers)).status, 200);
   assert.ok((await get(`${gateway.operatorUrl}/openapi.json`, cert)).text.includes(gateway.operatorUrl));
-  // Who does not trust the certificate, or does not speak TLS, is not served.
+  // A client that does not trust the certificate, or does not speak TLS, is not served.
   await assert.rejects(get(`${gateway.operatorUrl}/readyz`, undefined), /self-signed/);
   await assert.rejects(fetch(gateway.operatorUrl.replace('https', 'http')));
   assert.equal(await gateway.stop(), 0);

@@ -15,7 +15,7 @@ test('a configuration that changes while the gateway waits for its database is i
   t.after(() => rm(folder, { recursive: true, force: true }));
   const dataDir = join(folder, 'data');
   await mkdir(dataDir);
-  // Whoever opens it has to wait.
+  // The process that opens it has to wait.
   const holder = new DatabaseSync(join(dataDir, 'sluice.db'));
   holder.exec('begin exclusive');
   const file = join(folder, 'sluice.yaml');

@@ -156,7 +156,7 @@ describe('speech', () => {
     assert.equal(events.at(-1)!.type, 'speech.audio.done');
     const spoken = events.slice(0, -1).map(({ audio = '' }) => audio);
     assert.ok(AUDIO.equals(Buffer.concat(spoken.map((each) => Buffer.from(each, 'base64')))));
-    // Whoever joins the text before it is decoded gets the same.
+    // A client that joins the text before it is decoded gets the same.
     assert.equal(spoken.join(''), AUDIO.toString('base64'));
   });
 

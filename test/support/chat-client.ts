@@ -75,7 +75,7 @@ export class ChatStream {
       (response) => this.#read(response, options.paused === true ? 'never' : 'at-once'),
       () => 'cut',
     );
-    // Whoever leaves early does not wait for it.
+    // A client that leaves early does not wait for it.
     this.#answered.catch(() => {});
   }
 

@@ -25,7 +25,7 @@ const request = {
 
 const tag = { name: 'Messages', description: "Anthropic's Messages" };
 
-/** What is not named here passes through where the form is spoken. */
+/** Fields that are not named here pass through where the form is spoken. */
 export const created: DialectDocument = {
   summary: 'Create Message',
   description:

@@ -29,7 +29,7 @@ export function transcriptEvents(answer: Buffer): Buffer {
 
 /** https://platform.openai.com/docs/api-reference/audio/speech-audio-delta-event */
 export class SpokenPieces implements ByteEventWriter {
-  /** What is left of the last piece: two bytes at the most, so that the base64 of all events can be read as one. */
+  /** The rest of the last piece: two bytes at the most, so that the base64 of all events can be read as one. */
   #rest: Buffer = Buffer.alloc(0);
 
   write(bytes: Buffer): Buffer | undefined {

@@ -14,7 +14,7 @@ export function eventWriter(context: AnswerContext): EventWriter {
   return new ChunkWriter(context);
 }
 
-/** What is the same in all chunks of one choice, and what waits for a later one. */
+/** Fields that all chunks of one choice share, and those that wait for a later one. */
 interface Choice {
   /** `data: {"id":…,"choices":[{"index":0,"delta":` */
   readonly head: string;

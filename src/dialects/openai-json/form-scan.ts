@@ -7,7 +7,7 @@ import { editedBody } from './edited-body.ts';
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
 export const MODEL = 'model';
-/** What is read by itself is bounded by itself. */
+/** A field that is read by itself has a bound of its own. */
 const MAX_WORD_BYTES = 512;
 /** The bound of a text that is read whole, because the form is translated: prompts of images have up to 32,000 characters. */
 const MAX_TEXT_BYTES = 131_072;
@@ -87,7 +87,7 @@ export class FormScan implements BodyScan {
   }
 }
 
-/** What is wrong with a content type that names no form. */
+/** The fault of a content type that names no form. */
 export function noForm(contentType: string | undefined): GatewayError {
   return new GatewayError('invalid_multipart', {
     param: 'content-type',

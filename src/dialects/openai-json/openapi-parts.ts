@@ -55,6 +55,6 @@ export const DATA_EVENTS = events('SSE stream when stream=true: `data: ` events 
 export const typedEvents = (types: string): OpenApiContent =>
   events(`SSE stream: one \`data: \` event each of ${types}; the last tells usage.`);
 
-/** What is said of forms that are not parsed. */
+/** The description of forms that are not parsed. */
 export const PASSES =
   'Request and answer pass through byte for byte, but for the model’s name. Parameters that are not listed pass through.';

@@ -9,7 +9,7 @@ const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const ZERO = 0x30;
-/** What is read by itself is bounded by itself: parsing a value of 32 MB here would stop the loop for seconds. */
+/** A value that is read by itself has a bound of its own: parsing one of 32 MB here would stop the loop for seconds. */
 const MOST_NUMBER_BYTES = 64;
 const MOST_WORD_BYTES = 512;
 const MOST_OPTIONS_BYTES = 4_096;

@@ -111,7 +111,7 @@ function itemsOf(body: Buffer, start: number, end: number): readonly unknown[] {
     const list = parseExact(body.toString('utf8', start, end));
     return isArray(list) ? list : [];
   } catch {
-    // Whoever parses the whole of it says what is wrong.
+    // The parser of the whole conversation says what is wrong.
     return [];
   }
 }

@@ -260,7 +260,7 @@ export class ResponseWriter implements EventWriter {
 
   #open<Item extends OpenItem>(place: number | undefined): Item | undefined {
     const item = place === undefined ? undefined : this.#items[place];
-    // Whoever asks knows the kind of item by the place.
+    // The caller knows the kind of item by the place.
     return item && 'open' in item ? (item.open as Item) : undefined;
   }
 

@@ -104,7 +104,7 @@ const EVENT = Buffer.from('event: response.');
 const LF = 0x0a;
 /** A longer name is none that is known. */
 const MAX_NAME_BYTES = 64;
-/** What is begun or ended by these is told by others as well. */
+/** Other events tell the same as these, which begin or end something. */
 const DULL = /^(created|queued|in_progress|\w+_part\.added|\w+\.done|output_text\.annotation\.added)$/;
 /** The few names that there are, read before. */
 const dullNames = new Map<string, boolean>();

@@ -4,7 +4,7 @@ import type { HttpClient } from '../../core/http-client.ts';
 import type { GuardQuestion, Verdict } from '../guard.ts';
 import { found, type RemoteRequest, remoteCheck } from './remote-guard.ts';
 
-/** What is left to Presidio, which knows names and places, by the categories of the reference product. */
+/** The kinds that are left to Presidio, which knows names and places, by the categories of the reference product. */
 const ENTITIES: Readonly<Record<string, string>> = {
   Person: 'PERSON',
   Organization: 'ORGANIZATION',

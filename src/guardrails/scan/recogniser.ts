@@ -4,14 +4,14 @@ import { longestMatch, programOf } from './program.ts';
 
 /** One thing that is looked for in text. */
 export interface Recogniser {
-  /** What is found, in a word: `email`. It stands in records, never what was found. */
+  /** The kind that is found, in a word: `email`. Records name the kind, never the text that was found. */
   readonly name: string;
   readonly pattern: RE2JS;
   /** The most UTF-16 units that a match has; Infinity: nobody knows. A longer one is taken up to here. */
   readonly maxCharacters: number;
   /** What stands in its place where it is taken out. */
   readonly replacement: string;
-  /** Who looks for it; for whoever put several together. */
+  /** The guard that looks for it, where several are put together. */
   readonly owner?: object;
   /** What a pattern cannot say: a check digit, a range. Absent: each match is one. */
   accepts?(match: string): boolean;

@@ -37,7 +37,7 @@ export interface TextScan {
   skip?(bytes: Buffer, start: number, end: number): void;
 }
 
-/** What is looked for together, compiled once. Where two begin at the same place the first of the list wins. */
+/** Recognisers that are looked for together, compiled once. Where two begin at the same place the first of the list wins. */
 export class RecogniserSet {
   readonly recognisers: readonly Recogniser[];
   readonly live: LiveAutomaton;

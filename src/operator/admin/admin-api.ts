@@ -21,7 +21,7 @@ export interface AdminOptions {
   readonly routes: () => Promise<readonly AdminRoute[]>;
   readonly console?: (() => Promise<ConsoleDoor>) | undefined;
   readonly audit?: AuditLog | undefined;
-  /** Whoever asks. Absent: none is told of. */
+  /** The addresses of callers. Absent: none is told. */
   readonly sides?: RemoteSides | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface AuditedChange {
   readonly about: NonNullable<AdminAnswer['about']>;
 }
 
-/** Who asks. */
+/** The caller. */
 interface Actor {
   readonly name: string;
   readonly by: SessionOwner['by'] | 'bearer';
@@ -170,7 +170,7 @@ export class AdminApi {
   }
 
   /**
-   * Who may come here may do much: what was changed can be read in the log. Nothing that was merely asked for stands there:
+   * Callers of this API may do much, so the log tells each change. It tells nothing that was merely asked for:
    * people put the token where its id should be.
    */
   async #tell({ method, path }: AdminRoute, { name, by, role }: Actor, answer: OrError<AdminAnswer>): Promise<void> {
@@ -215,7 +215,7 @@ function notText(param: string): GatewayError {
   return new GatewayError('invalid_parameter', { param: param.slice(0, 100), detail });
 }
 
-/** What is not opened to sessions is for admins alone. */
+/** A route that is not opened to sessions is for admins alone. */
 function forbids({ method, session }: AdminRoute, { role, data, readOnly }: Actor): GatewayError | undefined {
   if (readOnly && method !== 'GET') {
     return new GatewayError('role_needed', { detail: 'This session is read-only: set `operator.admin_key`.' });

@@ -2,7 +2,7 @@ import type { OrError } from '../../core/exchange.ts';
 import type { Viewer } from '../../policy/data-access.ts';
 
 /**
- * Who reaches a route by a session of the console, beside whoever has the role `admin` or the admin key. `data`: `none`
+ * The sessions of the console that reach a route, beside those of role `admin` and the admin key. `data`: `none`
  * shows nothing of anybody; `filtered` shows what `AdminRequest.viewer` may see, which the route itself looks to; `all` shows
  * everybody's, and is for those alone who may see all.
  */
@@ -41,7 +41,7 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** Parsed JSON, at most 1 MiB; undefined where no body was sent. Its shape is the route's to check. */
   readonly body: unknown;
-  /** Who looks; undefined: somebody who sees all. */
+  /** The viewer; undefined: one who sees all. */
   readonly viewer?: Viewer | undefined;
   /** Aborted when whoever asks has left; absent: nobody can. */
   readonly gone?: AbortSignal | undefined;

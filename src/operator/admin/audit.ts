@@ -4,7 +4,7 @@ import type { Database } from '../../store/database.ts';
 import type { AdminRoute } from './admin-route.ts';
 import { limitHelp, pageLimit } from './page-limit.ts';
 
-/** Who changed what through the admin API, and who came into the console. */
+/** Changes through the admin API and sign-ins to the console, each with its author. */
 export function auditRoutes({ database }: { readonly database: Database }): AdminRoute[] {
   return [
     {

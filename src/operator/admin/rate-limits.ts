@@ -53,7 +53,7 @@ export function rateLimitRoutes(dependencies: RateLimitRouteDependencies): Admin
 
 type Labels = Pick<LedgerSeriesTable, 'subject' | 'model' | 'target' | 'metadata'>;
 
-/** Whoever asked for something in the last day, or in the longest window. */
+/** The series with requests in the last day, or in the longest window. */
 async function seenSeries({ database, rateLimits }: RateLimitRouteDependencies): Promise<Labels[]> {
   const longestMs = Math.max(DAY_MS, ...rateLimits().flatMap((rules) => rules.map(({ windowMs }) => windowMs)));
   const table = longestMs > DAY_MS ? 'usage_daily' : 'usage_hourly';
@@ -84,7 +84,7 @@ function ruleJson({ id, match, unit, counts, limit, appliesPer, windowMs }: Rate
   };
 }
 
-/** What is undefined is left out. */
+/** Undefined fields are left out. */
 function whenJson({ subjects, users, teams, virtualAccounts, models, metadata }: RuleMatch): object {
   return { subjects, users, teams, virtual_accounts: virtualAccounts, models, metadata };
 }
@@ -112,7 +112,7 @@ function windowsJson(
     used: inUnit(taken),
     left: inUnit(Math.max(0, limit - taken)),
     percent: limit === 0 ? null : Math.floor((taken / limit) * 1000) / 10,
-    // What is open ends when it ends.
+    // The end of an open request is not known.
     free_at:
       counts === 'concurrent' || taken === 0 ? null : new Date(Date.now() + freeAfterMs(cell, limit)).toISOString(),
   }));

@@ -5,7 +5,7 @@ import type { AdminRoute } from './admin-route.ts';
 import { seenOf } from './data-filter.ts';
 import type { RequestRouteDependencies } from './requests.ts';
 
-/** What is known of one exchange, from the ledger. */
+/** The receipt of one exchange, from the ledger. */
 export function receiptRoutes({ database, access }: RequestRouteDependencies): AdminRoute[] {
   return [
     {

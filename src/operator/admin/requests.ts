@@ -117,7 +117,7 @@ async function show(
   const receipt = await readReceipt(database, id);
   const sees = seesOf(query, viewer, access);
   if (sees instanceof GatewayError) return sees;
-  // Who may not see it learns nothing of it, not even that it is there.
+  // A viewer who may not see it learns nothing of it, not even that it is there.
   if (receipt === undefined || (sees !== undefined && !sees(seenOf(receipt.who)))) {
     const detail = `No exchange \`${id.slice(0, 100)}\` is in the ledger. One that just ended is there within a second.`;
     return new GatewayError('not_found', { detail });

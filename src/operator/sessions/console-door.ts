@@ -20,11 +20,11 @@ export interface ConsoleDoorOptions {
   /** Absent: nobody signs in but by `startToken`. */
   readonly adminKey?: string | undefined;
   readonly startToken?: StartToken | undefined;
-  /** Who stands behind a key of the gateway; `address`: 4 or 16 bytes of who asks. */
+  /** Finds the principal of a key of the gateway; `address`: 4 or 16 bytes of the caller. */
   ownerOf(key: string, address: ArrayBuffer): Promise<OrError<SessionOwner>>;
   /** Undefined: none is configured. */
   readonly oidc?: OidcDoor | undefined;
-  /** Whoever asks. */
+  /** The caller. */
   readonly sides: RemoteSides;
   /** Somebody signed in or out. */
   tell(event: SessionEvent): void;
@@ -41,7 +41,7 @@ export interface SessionEvent {
 
 /** What came of a try to come in, or to change something from another site. */
 export interface Refusal {
-  /** Who it was, where that is known. */
+  /** The person, where that is known. */
   readonly actor: string | undefined;
   /** How they came: by a key or token, by an identity provider, with a session, or with the admin key as a bearer. */
   readonly by: 'sign-in' | 'identity-provider' | 'session' | 'bearer';
@@ -60,7 +60,7 @@ export interface OidcDoor {
   begin(request: IncomingMessage): Promise<OrError<{ readonly location: string; readonly cookie: string }>>;
   /** The way that this browser comes back from, once; it asks nobody. */
   cameBack(request: IncomingMessage, query: URLSearchParams): OrError<Journey>;
-  /** Who came back, as the provider says. */
+  /** The person who came back, as the provider says. */
   finish(journey: Journey, query: URLSearchParams): Promise<OrError<SessionOwner>>;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { addressBytes, type RemoteSide, TrustedProxies } from '../../edge/client-address.ts';
 
-/** Whoever asks: the other end of the connection, or who stands behind a proxy of `listen.trusted_proxies`. */
+/** The caller: the other end of the connection, or the client behind a proxy of `listen.trusted_proxies`. */
 export class RemoteSides {
   readonly #proxies: TrustedProxies;
 

@@ -3,11 +3,11 @@ import type { ConsoleRole } from '../../config/server/console.ts';
 import type { Principal } from '../../core/exchange.ts';
 import type { DataScope, Viewer } from '../../policy/data-access.ts';
 
-/** Who signed in, and by what; it is judged anew with each request. */
+/** The person who signed in, and the way; both are judged anew with each request. */
 export type SessionOwner =
-  /** Whoever holds the admin key. */
+  /** The holder of the admin key. */
   | { readonly by: 'admin-key' }
-  /** Whoever read the token that the start printed. */
+  /** The reader of the token that the start printed. */
   | { readonly by: 'start-token' }
   /** Somebody whom a key stands for. */
   | (SignedInPerson & { readonly by: 'issued' | 'outside' })

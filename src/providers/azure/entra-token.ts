@@ -7,7 +7,7 @@ import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
 import type { Credential, TokenSource, Tokens } from '../credential.ts';
 import type { AzureAuth } from './auth.ts';
 
-/** Who is authorised at which resource of Azure. */
+/** The identity, and the resource of Azure that it is authorised for. */
 export interface AzureAccess {
   readonly account: string;
   readonly auth: AzureAuth;

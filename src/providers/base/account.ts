@@ -36,9 +36,9 @@ export interface AccountSetup {
   exampleModel?: string;
   modelIds?: RegExp;
   abilities: Abilities;
-  /** Who answers, where the kind of account does not say it: a host of the table. */
+  /** The provider that answers, where the kind of account does not say it: a host of the table. */
   provider?: string | undefined;
-  /** By what the model is (`pricedAs`), or the provider's own id of it; called once for each. */
+  /** The rules of a model, by its public name (`pricedAs`) or the provider's own id; called once for each. */
   rulesOf?(modelId: string): ChatRules | undefined;
   faultStatuses?: FaultStatuses | undefined;
   batches?: ProviderBatches | undefined;

@@ -69,7 +69,7 @@ function sha256(data: string | Buffer): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** What is signed, by the rules of AWS: sorted, lower case, white space folded. */
+/** The signed headers, by the rules of AWS: sorted, lower case, white space folded. */
 export function canonicalRequest(
   request: UnsignedRequest,
   added: readonly string[],

@@ -52,7 +52,7 @@ class Sought {
   readonly #secrets: readonly string[];
   /** All pieces of PIECE_CHARACTERS of what is written. */
   readonly #pieces = new Set<string>();
-  /** By what they begin with. */
+  /** The secrets by their beginnings. */
   readonly #beginnings: (readonly [string, readonly string[]])[];
 
   constructor(secrets: readonly string[]) {

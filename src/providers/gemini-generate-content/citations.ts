@@ -13,7 +13,7 @@ const MAX_RECITED = 1_000;
 export class CitationReader {
   #grounding: JsonObject | undefined;
   #urlContext: JsonObject | undefined;
-  /** By what they say. */
+  /** The citations by their text. */
   readonly #recited = new Map<string, JsonObject>();
 
   read(candidate: JsonObject): void {

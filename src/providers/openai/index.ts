@@ -71,7 +71,7 @@ export const plug: ProviderPlug = {
       terms: listTerms,
       exampleModel: 'gpt-4o-mini',
       abilities: { usageInStream: true, developerRole: true },
-      // Whoever else stands at that address may know the older name alone.
+      // Another server at that address may know the older name alone.
       ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OPENAI_MODELS, modelId) }),
       mounts: wiresOf(manifest).map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),

@@ -36,7 +36,7 @@ export const plug: ProviderPlug = {
   },
 };
 
-/** What is configured may be a credential as well: all of it is taken for one. */
+/** A configured value may be a credential as well: each is taken for one. */
 function requestHeaders({ auth_data: auth, headers }: SelfHostedModel): string[] {
   const flat: string[] = [];
   for (const [name, value] of Object.entries(headers ?? {})) flat.push(name.toLowerCase(), value);

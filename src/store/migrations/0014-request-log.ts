@@ -1,7 +1,7 @@
 import { type Kysely, SqliteAdapter, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** What is kept of bodies: the columns are said in tables/request-log-tables.ts. */
+/** Kept bodies: tables/request-log-tables.ts describes the columns. */
 export const requestLog: Migration = {
   async up(database: Kysely<unknown>) {
     const isSqlite = database.getExecutor().adapter instanceof SqliteAdapter;

@@ -8,7 +8,7 @@ export interface BatchTables {
 /** Times are milliseconds since the Unix epoch. */
 export interface BatchesTable {
   id: string;
-  /** Who sees it: a subject, or `team:NAME`. */
+  /** Its owner: a subject, or `team:NAME`. */
   owner: string;
   created_by: string;
   /** JSON of whom its lines are run for. */

@@ -5,7 +5,7 @@ export interface FileTables {
 /** A file of a caller. Its bytes are a blob of the same id. Times are milliseconds since the Unix epoch. */
 export interface FilesTable {
   id: string;
-  /** Who sees it: a subject, or `team:NAME`. */
+  /** Its owner: a subject, or `team:NAME`. */
   owner: string;
   /** The subject that uploaded it. */
   created_by: string;

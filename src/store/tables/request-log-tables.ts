@@ -4,11 +4,11 @@ export interface RequestLogTables {
   request_body_blobs: RequestBodyBlobsTable;
 }
 
-/** What is kept of one exchange's bodies; who, what and when stands in the ledger. */
+/** The kept bodies of one exchange; its caller, model and time stand in the ledger. */
 export interface RequestBodiesTable {
   /** The id of the exchange. */
   id: string;
-  /** Who asked: what is erased of somebody is found by it. */
+  /** The caller, by which bodies of an erased person are found. */
   subject: string | null;
   /** Name of the tracing project. */
   project: string | null;

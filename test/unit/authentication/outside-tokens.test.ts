@@ -73,7 +73,7 @@ function accepted(answer: OrError<Principal>): Principal {
   return answer;
 }
 const json = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-/** Whoever is not the address of another test. */
+/** An address of no other test. */
 const from = (last: number) => ({ getRemoteAddress: () => new Uint8Array([192, 0, 2, last]).buffer });
 
 describe('a token of an outside issuer', () => {

@@ -21,7 +21,7 @@ function read(form: string, pieceBytes: number): string[] | string {
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const length = bytes.copy(piece, 0, at, at + pieceBytes);
     stream.take(piece.subarray(0, length));
-    // Whoever gives the bytes uses their memory again.
+    // The giver of the bytes uses their memory again.
     piece.fill(0);
   }
   return stream.finish() ?? parts;

@@ -59,7 +59,7 @@ const rule = z.object({
   listed: restrictingKey(z.array(z.object({ name: z.string() }))).optional(),
 });
 
-/** What is told of each unknown key of a map: `fault` or `warning`, and the remedy. */
+/** The verdict on each unknown key of a map: `fault` or `warning`, and the remedy. */
 function toldOf(data: object, kindRestricts = false): string[] {
   const { faults, warnings } = takeUnknownKeys(rule, { id: 'a', ...data }, parsedFrom({}, 'x').document, kindRestricts);
   return [

@@ -29,7 +29,7 @@ test('the last address that is no proxy counts of a trusted proxy’s header, si
     ['2001:db9::1, 2001:db8::5', '2001:db9::1'],
     ['::ffff:203.0.113.9', '203.0.113.9'],
     ['203.0.113.9, ::ffff:10.0.0.2', '203.0.113.9'],
-    // What is no address ends the list.
+    // A word that is no address ends the list.
     ['203.0.113.9, unknown', '10.0.0.1'],
     ['203.0.113.9, _hidden, 10.1.2.3', '10.1.2.3'],
     ['"><script>', '10.0.0.1'],

@@ -12,7 +12,7 @@ function check(text: string, { pieceBytes = 1_000_000, maxLineBytes = 10_000, ro
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const length = bytes.copy(piece, 0, at, at + pieceBytes);
     lines.take(piece.subarray(0, length));
-    // Whoever gives the bytes uses their memory again.
+    // The giver of the bytes uses their memory again.
     piece.fill(0x7d);
   }
   lines.finish();

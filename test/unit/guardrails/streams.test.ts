@@ -235,7 +235,7 @@ test('events in which nothing begins leave as the very memory that they came in'
   const words = write(plain)
     .slice(1, 1 + plain.length)
     .map((each) => Buffer.from(each));
-  // What is met first is looked at more closely.
+  // The first events are looked at more closely.
   for (const bytes of [...words, ...words]) filter.write(bytes);
   const again = host.written.slice(-words.length);
   for (const [at, bytes] of words.entries()) assert.equal(again[at], bytes);

@@ -465,7 +465,7 @@ describe('downgrade', () => {
     });
     settle(admission, 50, clock.now);
     assert.equal(used('gold').used, 150 * PRICE);
-    // Whoever asks for the cheap one itself is sent to it as well.
+    // A client that asks for the cheap one itself is sent to it as well.
     sentOn(ask(bob, { model: 'p/cheap' }), 'p/cheap');
   });
 

@@ -1,4 +1,4 @@
-/** Whoever loads it waits for 300 ms. */
+/** Loading this takes 300 ms. */
 const progress = Reflect.get(globalThis, 'progress') as Int32Array;
 Atomics.store(progress, 0, 1);
 const until = performance.now() + 300;

@@ -57,7 +57,7 @@ test('a thread is not stopped while it loads code, which would end the process, 
     const given = await task;
     assert.ok('failure' in given && given.failure === 'deadline');
     assert.equal(Atomics.load(progress, 0), 1, 'it loads still');
-    // Who comes next waits until then.
+    // The next call waits until then.
     const next = await pool.run(echoTask, new Uint8Array([7]), { deadlineMs: 20_000 });
     assert.deepEqual(next, { value: new Uint8Array([7]) });
     assert.equal(Atomics.load(progress, 0), 2);

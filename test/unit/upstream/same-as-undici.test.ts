@@ -65,7 +65,7 @@ after(async () => {
   await provider?.[Symbol.asyncDispose]();
 });
 
-/** What is heard of it. With `te` among its headers a request goes through undici. */
+/** The events of a request. With `te` among its headers it goes through undici. */
 async function heardOf(answer: string, at: number, reader: 'ours' | 'undici'): Promise<Told> {
   wire = Buffer.from(answer, 'latin1');
   cut = at;

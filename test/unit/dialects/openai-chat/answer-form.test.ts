@@ -12,7 +12,7 @@ const context = { exchangeId: 'ex_1', model: 'p/m', includeUsage: true, created:
 function reader(choices = 1, lessons?: StreamLessons) {
   const told: unknown[] = [];
   const expected = { choices, usageEvent: 'keep', ...(lessons && { lessons }) } as const;
-  // What is told is good until the call returns.
+  // The bytes that are told are good until the call returns.
   return { told, reader: answers.stream(expected, (usage) => told.push(structuredClone(usage))) };
 }
 

@@ -5,7 +5,7 @@ import { ChatScan } from '../../../../src/dialects/openai-chat/peek.ts';
 import { splice } from '../../../../src/dialects/openai-chat/splice.ts';
 import { carryInId } from '../../../../src/inference/signature.ts';
 
-/** What is copied instead of handed on in pieces. */
+/** The bytes that are copied instead of handed on in pieces. */
 const COPIED_BYTES = 65_536;
 
 function spliced(

@@ -34,7 +34,7 @@ const client = new BedrockRuntimeClient({
   },
 });
 
-/** What is base64 in JSON is bytes for the SDK. */
+/** Base64 in JSON is bytes for the SDK. */
 function withBytes(value: unknown, key = ''): unknown {
   if ((key === 'bytes' || key === 'redactedContent') && typeof value === 'string') return Buffer.from(value, 'base64');
   if (Array.isArray(value)) return value.map((each) => withBytes(each));
