@@ -158,6 +158,7 @@ export const SPOKEN: readonly Spoken[] = [
   spoken('openai-embeddings', 'openAiEmbeddings', 'embedding', ['embedding']),
   spoken('openai-moderations', 'openAiModerations', 'moderation', []),
   spoken('cohere-rerank', 'cohereRerank', 'rerank', ['rerank']),
+  spoken('mistral-ocr', 'mistralOcr', 'ocr', ['ocr']),
   spoken('openai-images', 'openAiImages', 'image', ['image']),
   spoken('openai-images', 'openAiImageEdits', 'image-edit', ['image-edit']),
   spoken('openai-images', 'openAiImageVariations', 'image-variation', ['image-variation']),

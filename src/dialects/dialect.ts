@@ -5,6 +5,7 @@ import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { BodyStretch } from '../inference/form-part.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
+import type { ExpectedPages } from '../inference/ocr.ts';
 import type { Operation } from '../inference/operation.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { ServedAs } from '../inference/served-as.ts';
@@ -25,6 +26,7 @@ export type FormName =
   | 'openai-moderations'
   | 'openai-completions'
   | 'cohere-rerank'
+  | 'mistral-ocr'
   | 'openai-speech'
   | 'openai-transcriptions'
   | 'openai-translations'
@@ -289,6 +291,10 @@ export interface PeekedRequest {
    * tells no usage, tokens are estimated; present: nothing is estimated, for neither side is text of a model.
    */
   counted?: Readonly<RareCounts> | undefined;
+  /** It is billed by pages, which its answer counts: what it says of them itself. Absent: it is not. */
+  pages?: ExpectedPages | undefined;
+  /** Its documents may be objects: who takes texts alone gets it translated. */
+  objectDocuments?: boolean | undefined;
   /** Nothing is billed for it, whatever its answer tells. */
   free?: true | undefined;
   /** Bytes of the request that are text for a model; absent: all of them. */

@@ -1,5 +1,6 @@
 import type { EmbeddingRequest } from './embedding.ts';
 import type { ImageRequest } from './image.ts';
+import type { OcrRequest } from './ocr.ts';
 import type { InferenceRequest } from './request.ts';
 import type { RerankRequest } from './rerank.ts';
 import type { SpeechRequest } from './speech.ts';
@@ -10,6 +11,7 @@ export type NeutralRequest =
   | InferenceRequest
   | EmbeddingRequest
   | RerankRequest
+  | OcrRequest
   | SpeechRequest
   | ImageRequest
   | TranscriptionRequest;

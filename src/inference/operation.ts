@@ -11,6 +11,7 @@ export type Operation =
   | 'audio-translation'
   | 'moderation'
   | 'rerank'
+  | 'ocr'
   | 'responses'
   | 'messages'
   | 'count-tokens'
@@ -48,6 +49,7 @@ export const MODEL_TYPES_OF: Readonly<Record<Operation, readonly ModelType[]>> =
   'audio-translation': ['audio_translation'],
   moderation: ['moderation'],
   rerank: ['rerank'],
+  ocr: ['ocr'],
   // Further forms of a chat: a model that chats can be asked in them.
   responses: ['responses', 'chat'],
   messages: ['chat'],

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../core/errors.ts';
+import type { ExpectedPages } from '../inference/ocr.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
@@ -25,6 +26,8 @@ export interface AdmissionRequest {
   readonly servedAs?: ServedAs | undefined;
   /** What of it is billed by itself: characters to be spoken, images to be made. */
   readonly counted?: Readonly<RareCounts> | undefined;
+  /** It is billed by pages, which only its answer counts. */
+  readonly pages?: ExpectedPages | undefined;
   /** Only a streamed answer can be ended when its budget ends. */
   readonly stream: boolean;
   /** The refusal whose `instead` this model is; undefined: the client asked for this model. */

@@ -89,7 +89,10 @@ class ConfiguredLimits implements Limits {
     if (selection.hasTokens || selection.hasCost) {
       inputTokens = plan.forecast.promptTokens(request.bodyBytes);
       outputTokens = plan.forecast.outputTokens(request.maxOutputTokens, request.choices);
-      if (selection.hasCost) costNanoUsd = this.#cost(request, inputTokens, outputTokens, nowMs);
+      if (selection.hasCost) {
+        const pages = request.pages && plan.forecast.pages(request.pages.most);
+        costNanoUsd = this.#cost(request, inputTokens, outputTokens, nowMs, pages);
+      }
     }
     const asked: Asked = { request, forecast: plan.forecast, selection, inputTokens, costNanoUsd };
     const amounts = selection.amounts(inputTokens + outputTokens, amountOf(costNanoUsd));
@@ -133,12 +136,15 @@ class ConfiguredLimits implements Limits {
    */
   #mayBegin({ request, forecast, inputTokens }: Asked, { rule, counts }: LimitLeg, left: number): boolean {
     const isCut = rule.mode === 'cut' && request.stream;
-    const isGuess = request.maxOutputTokens === undefined && forecast.guesses;
+    const isGuess =
+      request.pages === undefined
+        ? request.maxOutputTokens === undefined && forecast.guesses
+        : request.pages.most === undefined && forecast.guessesPages;
     if (!isCut && !isGuess) return false;
-    // At least the prompt and a first token of the answer must fit.
+    // At least the prompt and a first token of the answer, or a first page, must fit.
     if (counts === 'tokens') return left > inputTokens;
     if (counts !== 'cost') return false;
-    return left > 0 && left >= amountOf(this.#cost(request, inputTokens, 1, this.#options.now()));
+    return left > 0 && left >= amountOf(this.#cost(request, inputTokens, 1, this.#options.now(), 1));
   }
 
   #tellRefusal({ rule, unit, group }: LimitLeg, period: BudgetPeriod): void {
@@ -174,16 +180,18 @@ class ConfiguredLimits implements Limits {
 
   /** The most it can cost: the tier that serves a request is known with its answer. */
   #cost(
-    { target, servedAs, counted, costNanoUsd }: AdmissionRequest,
+    { target, servedAs, counted, pages: expected, costNanoUsd }: AdmissionRequest,
     inputTokens: number,
     outputTokens: number,
     nowMs: number,
+    pages?: number,
   ): number | undefined {
     if (target === undefined) return costNanoUsd;
     this.#usage.inputTokens = inputTokens;
     this.#usage.outputTokens = outputTokens;
     this.#usage.servedAs = servedAs;
-    this.#usage.rare = counted;
+    this.#usage.rare =
+      expected === undefined ? counted : { pages, ...(expected.annotated && { annotatedPages: pages }) };
     return this.#options.price(target).atMostNanoUsd(this.#usage, nowMs);
   }
 }

@@ -6,6 +6,8 @@ const MOST_MODELS = 2_048;
 /** One token for four bytes of JSON, and half a page of answer: true of no model, near enough for the first request. */
 const FIRST_TOKENS_PER_BYTE = 0.25;
 const FIRST_OUTPUT_TOKENS = 512;
+/** A letter or a bill. */
+const FIRST_PAGES = 2;
 /** How much the latest exchange says; the first ones say more, and the very first stands in place of our guess. */
 const WEIGHT = 0.05;
 /** A body of images is all bytes and few tokens; until that was seen of a model, no prompt is taken for longer. */
@@ -38,15 +40,18 @@ export class TokenForecast {
 
 export class ModelForecast {
   #tokensPerByte = FIRST_TOKENS_PER_BYTE;
-  #outputTokens = FIRST_OUTPUT_TOKENS;
-  /** How far answers are from their mean: held besides, so that some short ones do not make room for many long ones. */
-  #deviation = 0;
   #prompts = 0;
-  #answers = 0;
+  readonly #answers = new SpreadMean(FIRST_OUTPUT_TOKENS);
+  readonly #documents = new SpreadMean(FIRST_PAGES);
 
   /** No answer of the model was seen: what it will be like is a guess, which alone must not refuse anybody. */
   get guesses(): boolean {
-    return this.#answers === 0;
+    return this.#answers.seen === 0;
+  }
+
+  /** The same of the pages of its documents. */
+  get guessesPages(): boolean {
+    return this.#documents.seen === 0;
   }
 
   promptTokens(bodyBytes: number): number {
@@ -56,24 +61,50 @@ export class ModelForecast {
 
   /** `most`: what the client allows each of its choices; undefined: it did not say. */
   outputTokens(most: number | undefined, choices = 1): number {
-    const each = most !== undefined && most > 0 ? Math.ceil(most) : Math.ceil(this.#outputTokens + this.#deviation);
+    const each = most !== undefined && most > 0 ? Math.ceil(most) : Math.ceil(this.#answers.held);
     return Math.min(each * choices, MOST_TOKENS);
   }
 
-  learn(bodyBytes: number, { inputTokens, outputTokens }: Usage, choices = 1): void {
+  /** `most`: what the client names of them; undefined: it did not say. */
+  pages(most: number | undefined): number {
+    return Math.min(most ?? Math.ceil(this.#documents.held), MOST_TOKENS);
+  }
+
+  learn(bodyBytes: number, { inputTokens, outputTokens, rare }: Usage, choices = 1): void {
     if (isCount(inputTokens) && bodyBytes > 0) {
       this.#prompts += 1;
       const told = Math.max(inputTokens / bodyBytes, leastPerByte(bodyBytes));
       this.#tokensPerByte += weight(this.#prompts) * (Math.min(told, MAX_TOKENS_PER_BYTE) - this.#tokensPerByte);
     }
     // Not every provider gives as many choices as it is asked for.
-    if (isCount(outputTokens) && choices === 1) {
-      this.#answers += 1;
-      // One answer alone says nothing of how they spread: twice as much is held.
-      const away = this.#answers === 1 ? outputTokens : Math.abs(outputTokens - this.#outputTokens);
-      this.#deviation += weight(this.#answers) * (away - this.#deviation);
-      this.#outputTokens += weight(this.#answers) * (outputTokens - this.#outputTokens);
+    if (isCount(outputTokens) && choices === 1) this.#answers.learn(outputTokens);
+    if (rare !== undefined) {
+      const pages = Math.max(rare.pages ?? 0, rare.annotatedPages ?? 0);
+      if (pages > 0) this.#documents.learn(pages);
     }
+  }
+}
+
+/** A mean, and how far from it what was seen is: held besides, so that some short ones do not make room for many long ones. */
+class SpreadMean {
+  seen = 0;
+  #mean: number;
+  #deviation = 0;
+
+  constructor(first: number) {
+    this.#mean = first;
+  }
+
+  get held(): number {
+    return this.#mean + this.#deviation;
+  }
+
+  learn(count: number): void {
+    this.seen += 1;
+    // One alone says nothing of how they spread: twice as much is held.
+    const away = this.seen === 1 ? count : Math.abs(count - this.#mean);
+    this.#deviation += weight(this.seen) * (away - this.#deviation);
+    this.#mean += weight(this.seen) * (count - this.#mean);
   }
 }
 

@@ -84,7 +84,7 @@ export class AdmissionStage {
 
   #plan(to: Route, downgradedBy: Refused | undefined): void {
     const request = this.#request;
-    const { maxOutputTokens, choices, servedAs, counted, stream } = request.peeked;
+    const { maxOutputTokens, choices, servedAs, counted, pages, stream } = request.peeked;
     request.told = undefined;
     const plan = to.plan(request);
     if (plan instanceof GatewayError) {
@@ -100,6 +100,7 @@ export class AdmissionStage {
       choices,
       servedAs,
       counted,
+      pages,
       stream,
       downgradedBy,
       metadata: request.metadata,

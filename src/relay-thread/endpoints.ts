@@ -46,7 +46,7 @@ const NOTHING = Buffer.from('{}');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /**
- * Endpoints of the reference product, and of OpenAI's API, that are not built: sessions of agents, secrets for browsers, OCR.
+ * Endpoints of the reference product, and of OpenAI's API, that are not built: sessions of agents, secrets for browsers.
  * One that is built leaves this list: a test holds that.
  */
 export const PLANNED: readonly PlannedPath[] = [
@@ -57,7 +57,6 @@ export const PLANNED: readonly PlannedPath[] = [
   '/realtime/client_secrets',
   '/realtime/sessions',
   '/realtime/transcription_sessions',
-  '/ocr',
 ].map((pattern) => ({ pattern }));
 
 /** Every path of the listening port. */

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { InferenceRequest, Part } from '../inference/request.ts';
+import type { NeutralRequest } from '../inference/neutral-request.ts';
+import type { Part } from '../inference/request.ts';
 import type { Translation, TranslationTarget } from '../providers/provider.ts';
 
 /** An image or a file as it lies at an address on the web. */
@@ -24,29 +25,33 @@ export type MediaFetcher = (addresses: readonly string[], signal: AbortSignal) =
  * those that are still to be fetched.
  */
 export function inlineMedia(
-  request: InferenceRequest,
+  request: NeutralRequest,
   { takesBytesAlone }: Translation,
   { modelId }: TranslationTarget,
   fetched: FetchedMedia | undefined,
 ): GatewayError | undefined {
   if (takesBytesAlone === undefined) return undefined;
   const wanted = new Set<string>();
-  const inlined = (parts: readonly Part[]): Part[] =>
-    parts.map((part) => {
-      if (part.type === 'tool-result') return { ...part, parts: inlined(part.parts) };
-      const address = webAddress(part);
-      if (address === undefined || !takesBytesAlone(part, modelId)) return part;
-      const file = fetched?.get(address);
-      if (file !== undefined) return withBytes(part, file);
-      wanted.add(address);
-      return part;
-    });
-  for (const message of request.messages) {
-    if (message.parts.some(mayBeByAddress)) message.parts = inlined(message.parts);
+  const inlined = <P extends Part>(part: P): P => {
+    if (part.type === 'tool-result') return { ...part, parts: part.parts.map(inlined) };
+    const address = webAddress(part);
+    if (address === undefined || !takesBytesAlone(part, modelId)) return part;
+    const file = fetched?.get(address);
+    // The same type of part, with bytes in the place of its address.
+    if (file !== undefined) return withBytes(part, file) as P;
+    wanted.add(address);
+    return part;
+  };
+  let param = 'messages';
+  if ('messages' in request) {
+    for (const message of request.messages) {
+      if (message.parts.some(mayBeByAddress)) message.parts = message.parts.map(inlined);
+    }
+  } else if ('document' in request) {
+    param = 'document';
+    request.document = inlined(request.document);
   }
-  return wanted.size === 0
-    ? undefined
-    : new GatewayError('media_not_fetched', { param: 'messages', wanted: [...wanted] });
+  return wanted.size === 0 ? undefined : new GatewayError('media_not_fetched', { param, wanted: [...wanted] });
 }
 
 function mayBeByAddress(part: Part): boolean {

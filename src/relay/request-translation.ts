@@ -40,7 +40,7 @@ export function translateRequest(
   const request = from.toInference(body, target.modelId);
   if (request instanceof GatewayError) return request;
   if (cacheMarker && 'messages' in request) withCacheMarkers(request, cacheMarker);
-  const unfetched = 'messages' in request ? inlineMedia(request, to, target, media) : undefined;
+  const unfetched = inlineMedia(request, to, target, media);
   if (unfetched) return unfetched;
   return toProvider(request, to, target, body);
 }

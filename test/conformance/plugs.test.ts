@@ -110,6 +110,7 @@ const LARGE: Record<string, object> = {
   'openai-embeddings': { model: 'm', input: LONG, input_type: 'query' },
   'openai-completions': { model: 'm', prompt: LONG },
   'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
+  'mistral-ocr': { model: 'm', document: { type: 'image_url', image_url: `data:image/png;base64,${LONG}` } },
   'openai-speech': { model: 'm', input: LONG, voice: 'v' },
   'openai-images': { model: 'm', prompt: LONG },
   'openai-image-edits': { model: 'm', prompt: 'p', images: [{ image_url: `data:image/png;base64,${LONG}` }] },

@@ -11,6 +11,7 @@ const ERROR = Buffer.from('"error"');
 /** Answers that are one JSON object, never a stream; `beside`: its small values that tell of usage, besides `usage`. */
 export function jsonAnswers(beside: readonly string[] = []): AnswerForm {
   const keys = new PeekKeys(['usage', 'error', ...beside]);
+  const told = beside.map((name) => Buffer.from(`${name}"`));
   return {
     whole(answer) {
       if (answer.length <= MOST_FAILURE_BYTES && answer.indexOf(ERROR) >= 0) {
@@ -23,8 +24,11 @@ export function jsonAnswers(beside: readonly string[] = []): AnswerForm {
     },
     beginning: (bytes) => factsOf(valuesOfBeginning(bytes, keys)),
     end(bytes) {
-      const values = valuesOfEnd(bytes, keys, USAGE);
-      return values && factsOf(values);
+      for (const key of [USAGE, ...told]) {
+        const values = valuesOfEnd(bytes, keys, key);
+        if (values !== undefined) return factsOf(values);
+      }
+      return undefined;
     },
   };
 }

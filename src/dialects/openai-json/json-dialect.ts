@@ -7,6 +7,7 @@ import type { Operation } from '../../inference/operation.ts';
 import type { PromptText } from '../../inference/sampled-text.ts';
 import type { AnswerForm, VectorForm } from '../answer-form.ts';
 import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
+import type { GuardedForm } from '../guarded-form.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { guarded } from './guarded.ts';
@@ -35,6 +36,8 @@ export interface JsonForm {
   /** Asked where the client names no model; absent: it has to. */
   readonly defaultModel?: string;
   readonly openapi: NonNullable<Dialect['openapi']>;
+  /** Absent: as most such forms have their words. */
+  readonly guarded?: GuardedForm;
   /** Absent: one JSON object each. */
   readonly answers?: AnswerForm;
   promptText(body: JsonObject): PromptText;
@@ -61,7 +64,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     promptText: (body) => form.promptText(objectOf(body) ?? {}),
     // Nothing of the answer is text that was generated.
     answerText: () => undefined,
-    guarded,
+    guarded: form.guarded ?? guarded,
     errorBody,
     errorEvent,
     cached: { leaveOut: ['user'], unfinished: [] },

@@ -6,6 +6,7 @@ import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { chatRules, OPENAI_MODELS, TRANSLATIONS_ALONE } from '../openai-compatible/chat-rules.ts';
+import { hostedOcrWire } from '../openai-compatible/mistral-ocr.ts';
 import { openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Abilities, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
@@ -62,7 +63,10 @@ export const plug: ProviderPlug = {
       const abilities = { ...ABILITIES[form], developerRole, ...common.abilities };
       // Models of other publishers are asked for a response by a chat.
       const served = places.filter(({ wire }) => isOpenAi || wire !== openAiResponsesWire);
-      const mounts = mountsOf(served.map((at) => mountAt({ ...at, credential, account })));
+      const ofMistral = azureCredential(access, 'bearer', tokens);
+      const mounts = mountsOf(
+        served.map((at) => mountAt({ ...at, credential: at.wire === hostedOcrWire ? ofMistral : credential, account })),
+      );
       const rulesOf = (modelId: string) => chatRules(quirksOf(form, modelId), modelId);
       return targetOf({ ...setup, rulesOf }, mounts, { ...common, abilities, ...(pricedAs && { pricedAs }) });
     });

@@ -9,6 +9,7 @@ import {
   openAiTranscriptionsWire,
   openAiTranslationsWire,
 } from '../openai-compatible/media-wires.ts';
+import { hostedOcrWire } from '../openai-compatible/mistral-ocr.ts';
 import { openAiRealtimeWire } from '../openai-compatible/realtime-wire.ts';
 import {
   cohereRerankWire,
@@ -16,6 +17,7 @@ import {
   openAiCompletionsWire,
   openAiEmbeddingsWire,
   openAiResponsesWire,
+  textRerankWire,
 } from '../openai-compatible/wire.ts';
 import type { Target, Wire, WireRequest } from '../provider.ts';
 
@@ -42,6 +44,7 @@ const TAILS: readonly (readonly [RegExp, AzureForm | undefined])[] = [
   [/\/models$/, 'models'],
   [/\/anthropic(\/v1)?$/, 'claude'],
   [/\/api\/projects\/[^/]+$/, undefined],
+  [/\/providers\/mistral\/azure\/ocr$/, undefined],
   [/\/v1$/, 'host'],
 ];
 
@@ -122,7 +125,7 @@ export function azurePlaces(
     case 'models':
       return openAi(INFERENCE, () => '/models', `?api-version=${version ?? MODELS_VERSION}`);
     case 'host':
-      return openAi([...INFERENCE, openAiCompletionsWire, cohereRerankWire], () => '/v1');
+      return openAi([...INFERENCE, openAiCompletionsWire, cohereRerankWire, hostedOcrWire], () => '/v1');
     case 'v1':
       // Without a version it is what is generally available.
       return [
@@ -133,7 +136,8 @@ export function azurePlaces(
         ),
         ...openAi([openAiRealtimeWire], () => '/openai/v1'),
         // https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/models-sold-directly-by-azure#cohere
-        { wire: cohereRerankWire, url: base, path: () => `${prefix}/providers/cohere/v2/rerank` },
+        { wire: textRerankWire, url: base, path: () => `${prefix}/providers/cohere/v2/rerank` },
+        { wire: hostedOcrWire, url: base, path: () => `${prefix}/providers/mistral/azure/ocr` },
       ];
   }
 }
@@ -151,4 +155,11 @@ const DEPLOYED: readonly Wire[] = [
   openAiTranslationsWire,
 ];
 /** All its forms but Anthropic's. */
-export const AZURE_WIRES: readonly Wire[] = [...DEPLOYED, openAiResponsesWire, cohereRerankWire, openAiRealtimeWire];
+export const AZURE_WIRES: readonly Wire[] = [
+  ...DEPLOYED,
+  openAiResponsesWire,
+  cohereRerankWire,
+  textRerankWire,
+  hostedOcrWire,
+  openAiRealtimeWire,
+];

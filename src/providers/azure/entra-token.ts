@@ -17,10 +17,13 @@ export interface AzureAccess {
   readonly proxy: string | undefined;
 }
 
-/** A key stands in a header that differs with the form; a token is always a bearer's. */
+/** A key stands in a header that differs with the form, or as a token does; a token is always a bearer's. */
 export function azureCredential(access: AzureAccess, keyHeader: string, tokens: Tokens): Credential {
   const { auth, account } = access;
-  if (auth.type === 'api-key') return headerCredential([keyHeader, auth.api_key]);
+  if (auth.type === 'api-key') {
+    const { api_key: key } = auth;
+    return headerCredential(keyHeader === 'bearer' ? ['authorization', `Bearer ${key}`] : [keyHeader, key]);
+  }
   return tokenCredential({ tokens, id: sourceId(access), account }, ({ token }) => [
     'authorization',
     `Bearer ${token}`,

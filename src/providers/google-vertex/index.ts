@@ -10,6 +10,7 @@ import { geminiLiveWire } from '../gemini-generate-content/live-wire.ts';
 import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
 import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
+import { hostedOcrWire } from '../openai-compatible/mistral-ocr.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { Abilities, Mounts, ProviderPlug } from '../provider.ts';
 import { claudeOnVertexWire } from './claude-wire.ts';
@@ -40,6 +41,7 @@ export const plug: ProviderPlug = {
     claudeOnVertexWire,
     anthropicCountTokensWire,
     openAiChatWire,
+    hostedOcrWire,
   ],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
@@ -158,6 +160,11 @@ function placesOf(
             const verb = stream ? 'streamRawPredict' : 'rawPredict';
             return `${root}/publishers/mistralai/models/${pathId(modelId)}:${verb}`;
           },
+        },
+        {
+          ...at,
+          wire: hostedOcrWire,
+          path: ({ modelId }) => `${root}/publishers/mistralai/models/${pathId(modelId)}:rawPredict`,
         },
       ];
     case 'openai':

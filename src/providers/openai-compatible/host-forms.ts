@@ -11,6 +11,7 @@ import {
   openAiTranscriptionsWire,
   openAiTranslationsWire,
 } from './media-wires.ts';
+import { mistralOcrWire } from './mistral-ocr.ts';
 import { fireworksImages, openRouterImages, togetherImages } from './own-forms/host-images.ts';
 import { mistralSpeech, mistralTranscripts } from './own-forms/mistral-audio.ts';
 import { mistralBatches, mistralTerms } from './own-forms/mistral-batches.ts';
@@ -33,6 +34,7 @@ const USUAL: Partial<Record<ModelType, readonly Wire[]>> = {
   embedding: [openAiEmbeddingsWire],
   moderation: [openAiModerationsWire],
   rerank: [cohereRerankWire],
+  ocr: [mistralOcrWire],
   responses: [openAiResponsesWire],
   image: [openAiImagesWire, openAiImageEditsWire, openAiImageVariationsWire],
   text_to_speech: [openAiSpeechWire],

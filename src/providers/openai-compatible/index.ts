@@ -161,6 +161,7 @@ const UNKNOWN_HOST: HostRow = {
     'embedding',
     'moderation',
     'rerank',
+    'ocr',
     'image',
     'text_to_speech',
     'audio_transcription',

@@ -65,3 +65,13 @@ test('large bodies may be pictures of few tokens, and teach nothing about short 
   assert.ok(pictures.promptTokens(1_000_000) < 1_000);
   assert.equal(pictures.promptTokens(1_600), 100);
 });
+
+test('a forecast of pages takes those that are named, and else what documents of the model had', () => {
+  const forecast = new TokenForecast().of('p/ocr');
+  assert.deepEqual([forecast.pages(40), forecast.guessesPages], [40, true]);
+  forecast.learn(0, { rare: { pages: 3 } });
+  assert.deepEqual([forecast.pages(undefined), forecast.guessesPages], [6, false]);
+  for (let turn = 0; turn < 400; turn += 1) forecast.learn(0, { rare: { annotatedPages: 10 } });
+  assert.equal(forecast.pages(undefined), 11);
+  assert.equal(forecast.pages(1), 1);
+});

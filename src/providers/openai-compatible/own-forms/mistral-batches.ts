@@ -15,6 +15,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   'openai-chat': '/v1/chat/completions',
   'openai-embeddings': '/v1/embeddings',
   'openai-moderations': '/v1/moderations',
+  'mistral-ocr': '/v1/ocr',
 };
 const STATUSES: Readonly<Record<string, string>> = {
   QUEUED: 'in_progress',

@@ -42,11 +42,12 @@ test('a gateway in front of Azure keeps its own path in front of each form', () 
     '/azure/openai/v1/responses',
     '/azure/openai/v1/realtime?model=my%20gpt',
     '/azure/providers/cohere/v2/rerank',
+    '/azure/providers/mistral/azure/ocr',
     ...ofVersion1.map((each) => `/azure/openai/deployments/my%20gpt/${each}?api-version=2024-10-21`),
     '/azure/openai/v1/realtime?model=my%20gpt',
     '/azure/models/chat/completions?api-version=2024-05-01-preview',
     '/azure/models/embeddings?api-version=2024-05-01-preview',
     '/azure/anthropic/v1/messages',
-    ...['chat/completions', 'embeddings', 'completions', 'rerank'].map((each) => `/azure/v1/${each}`),
+    ...['chat/completions', 'embeddings', 'completions', 'rerank', 'ocr'].map((each) => `/azure/v1/${each}`),
   ]);
 });
