@@ -25,10 +25,12 @@ export interface HttpRequest {
   readonly proxy?: string | undefined;
 }
 
+/** Headers of an answer: names in lower case; an array where a name came more than once. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 export interface HttpAnswer {
   readonly status: number;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: AnswerHeaders;
   readonly body: Buffer;
 }
 

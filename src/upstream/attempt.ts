@@ -2,16 +2,11 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { Method, UploadSource } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
-import {
-  type AnswerHeaders,
-  answerEncoding,
-  DecodedAnswer,
-  type DecodedSource,
-  decodedHeaders,
-} from './decoded-answer.ts';
+import { answerEncoding, DecodedAnswer, type DecodedSource, decodedHeaders } from './decoded-answer.ts';
 import { oneRead, type PieceTaker } from './one-read.ts';
 import type { OriginConnection, SentOptions } from './origin-connection.ts';
 import type { Dispatchable, OriginPool, TransferControl } from './origin-pool.ts';
