@@ -8,7 +8,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { ClientSocket, SocketHandler, SocketRoute } from '../edge/web-sockets.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { KeptChain } from '../store/responses.ts';
-import type { SharedCounters } from '../threads/shared-counters.ts';
+import { inFlightFull, type SharedCounters } from '../threads/shared-counters.ts';
 import { type ConversationMemory, joined, runConversation } from './conversation-turn.ts';
 import type { ResponseEndpoints } from './responses-endpoint.ts';
 
@@ -139,9 +139,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
     const { dialect, responses, counters } = this.#o;
     const { maxInFlight } = responses.pipeline.snapshot().settings.limits;
     if (!counters.enter(maxInFlight)) {
-      this.#fail(
-        new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 }),
-      );
+      this.#fail(inFlightFull(maxInFlight));
       return;
     }
     const { headers } = this.#socket;
