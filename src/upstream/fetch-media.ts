@@ -11,8 +11,10 @@ import { oneRequest } from './one-request.ts';
 import { proxyFor } from './proxy-choice.ts';
 import { isPublicAddress } from './public-address.ts';
 
-interface FetchedFile {
+/** An image or a file from an address on the web. */
+export interface FetchedFile {
   readonly bytes: Uint8Array;
+  /** By its first bytes where these are known, else by the label of its server, else by the ending of its name. */
   readonly mediaType: string;
 }
 
