@@ -64,7 +64,7 @@ export const WRONG_AUDIENCE = refusedFor('It is not meant for this address.').er
 const NOT_YET_VALID = refusedFor('It is not valid yet.').error;
 
 /** Time heals it. */
-export function notYetValid(fromMs: number): RefusedKey {
+function notYetValid(fromMs: number): RefusedKey {
   return { error: NOT_YET_VALID, untilMs: fromMs };
 }
 

@@ -1,6 +1,7 @@
 /**
  * A request that the gateway makes for itself, off the way of exchanges: for a token, a key set, a price list, an alert.
- * It goes as exchanges go: through the configured proxy, trusting the configured authorities. Redirects are not followed.
+ * It takes the way of exchanges: through the configured proxy, trusting the configured authorities. Redirects are not
+ * followed.
  */
 export interface HttpRequest {
   /** http:// or https:// */
@@ -17,25 +18,34 @@ export interface HttpRequest {
   readonly whenLonger?: 'fail' | 'cut';
   readonly signal?: AbortSignal;
   /**
-   * Where it may go whose address somebody else said: anywhere but to metadata services of clouds, or to public addresses
-   * alone. Absent: the address is the operator's own.
+   * Where a request may go whose address came from somebody else: anywhere but to metadata services of clouds, or to public
+   * addresses alone. Absent: the operator gave the address, and it may be any.
    */
   readonly reach?: 'not-metadata' | 'public';
-  /** In place of the one that the settings name for this address; `none`: it is reached directly. */
+  /** The proxy in place of the one that the settings name for this address; `none`: the address is reached directly. */
   readonly proxy?: string | undefined;
 }
 
+/** Headers of an answer: names in lower case; an array where a name came more than once. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 export interface HttpAnswer {
   readonly status: number;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: AnswerHeaders;
   readonly body: Buffer;
+}
+
+/** An HttpClient rejects with it where the body of the answer outgrows `maxBytes`, unless such a body is to be cut. */
+export class AnswerTooLong extends Error {
+  constructor(maxBytes: number) {
+    super(`the answer is longer than ${maxBytes} bytes`);
+  }
 }
 
 /** Rejects with an error whose message is for people, and holds neither address nor secret of the request. */
 export type HttpClient = (request: HttpRequest) => Promise<HttpAnswer>;
 
-/** The first of several headers of one name. */
+/** The first header of this name. */
 export function headerOf({ headers }: HttpAnswer, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? value : value?.[0];

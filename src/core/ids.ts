@@ -15,7 +15,7 @@ export function exchangeId(): string {
 
 const saneRequestId = /^[A-Za-z0-9._:/+=@-]{1,128}$/;
 
-/** A client's request id is kept as a label if it is short and plain. */
-export function isSaneRequestId(text: string): boolean {
-  return saneRequestId.test(text);
+/** A client's request id where it may be a label: short and plain. Undefined: the client sent no such id. */
+export function requestLabel(sent: string | undefined): string | undefined {
+  return sent !== undefined && saneRequestId.test(sent) ? sent : undefined;
 }

@@ -64,7 +64,7 @@ function fits(pattern: string, value: string): boolean {
 }
 
 /** `a@b.c` of `user:a@b.c`: manifests name users and virtual accounts without their kind. */
-export function bareName(value: string): string {
+function bareName(value: string): string {
   const kind = /^(?:user|virtualaccount):/.exec(value);
   return kind ? value.slice(kind[0].length) : value;
 }

@@ -16,7 +16,7 @@ const SHORTEST_OPEN_MS = 2_000;
 const LONGEST_OPEN_MS = 5_000;
 
 /** Why Redis could not be asked; the message holds no address and no password. */
-export class RedisFault extends Error {
+class RedisFault extends Error {
   override readonly name = 'RedisFault';
 }
 

@@ -49,7 +49,7 @@ export interface LedgerService {
 }
 
 /** The service while `ledger.enabled` is false, and until the ledger is open. */
-export const NO_LEDGER: LedgerService = {
+const NO_LEDGER: LedgerService = {
   journalFolder: undefined,
   fullReason: undefined,
   take() {},

@@ -2,7 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { contentEncoding } from '../codec/content-decoder.ts';
 import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { AbortReason, BodyScan, Exchange, PathParams, Principal, SpooledBody } from '../core/exchange.ts';
-import { exchangeId, isSaneRequestId } from '../core/ids.ts';
+import { exchangeId, requestLabel } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
 import { BodyDecoder, type DecodedBodyOwner } from './body-decoder.ts';
 import type { ClientConnection, RequestTaker } from './client-connections.ts';
@@ -79,7 +79,7 @@ export class EdgeExchange
     this.startedAt = startedAt;
     this.bodyReadAt = startedAt;
     this.#keptOpenAt = startedAt;
-    this.requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : this.id;
+    this.requestId = requestLabel(head.requestId) ?? this.id;
     this.scan = route.scan?.(this);
     const { limits, timeouts } = context.settings;
     this.arriving =

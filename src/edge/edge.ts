@@ -4,9 +4,9 @@ import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts'
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
-import { isSaneRequestId } from '../core/ids.ts';
+import { requestLabel } from '../core/ids.ts';
 import { Sweeper } from '../core/sweeper.ts';
-import type { SharedCounters } from '../threads/shared-counters.ts';
+import { inFlightFull, type SharedCounters } from '../threads/shared-counters.ts';
 import { BodyBlocks } from './body-blocks.ts';
 import { type RemoteSide, TrustedProxies } from './client-address.ts';
 import { ClientConnections } from './client-connections.ts';
@@ -273,7 +273,13 @@ export class Edge implements EdgeContext {
     const shown = { ...handshake, protocol: protocols[0] ?? '' };
     this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker, response), shown, {
       route,
-      asked: { principal, headers: head, params: match?.params ?? {}, protocols, requestId: saneRequestId(head) },
+      asked: {
+        principal,
+        headers: head,
+        params: match?.params ?? {},
+        protocols,
+        requestId: requestLabel(head.requestId),
+      },
       refuse: (error, taker) => this.#answers.refuseLater({ ...asked, principal }, error, taker),
     });
   };
@@ -288,13 +294,7 @@ export class Edge implements EdgeContext {
       if (maxBodyBytes !== undefined && head.contentLength > maxBodyBytes) return bodyTooLarge(maxBodyBytes);
       if (head.contentLength > limits.maxBodyBytes) return this.tooLarge();
     }
-    if (!this.counters.enter(limits.maxInFlight)) {
-      return new GatewayError('overloaded', {
-        setting: `limits.max_in_flight: ${limits.maxInFlight}`,
-        retryAfterMs: RETRY_AFTER_MS,
-      });
-    }
-    return undefined;
+    return this.counters.enter(limits.maxInFlight) ? undefined : inFlightFull(limits.maxInFlight);
   }
 }
 
@@ -329,8 +329,4 @@ function notYet(method: string, path: string): GatewayError {
 function pick(exchange: Exchange): Pick<Refusal, 'id' | 'requestId' | 'method' | 'path' | 'startedAt'> {
   const { id, requestId, method, path, startedAt } = exchange;
   return { id, requestId, method, path, startedAt };
-}
-
-function saneRequestId({ requestId }: RequestHead): string | undefined {
-  return requestId !== undefined && isSaneRequestId(requestId) ? requestId : undefined;
 }

@@ -1,7 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { type GatewayError, retryHeaders } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
-import { exchangeId, isSaneRequestId } from '../core/ids.ts';
+import { exchangeId, requestLabel } from '../core/ids.ts';
 import type { ClientConnection, RequestTaker } from './client-connections.ts';
 import type { EdgeContext } from './edge-context.ts';
 import type { RequestHead } from './request-head.ts';
@@ -79,7 +79,7 @@ export class HeadAnswers {
     const edge = this.#edge;
     const id = exchangeId();
     const clientJson = edge.clientJson(head, response);
-    const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
+    const requestId = requestLabel(head.requestId) ?? id;
     // After an end without a body the addon does not count the answer as given until the connection is closed.
     const close =
       closes === 'at-once' ||

@@ -53,7 +53,7 @@ export interface PlannedPath {
 }
 
 /** All the same, longest first. */
-export const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
+const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
 
 /** `/chat/completions` of `/v1/chat/completions`. */
 export function withoutBasePath(path: string): string {

@@ -14,22 +14,22 @@ export interface ClientSocket {
   close(code: number, reason: string): void;
 }
 
-/** Who hears a socket. */
+/** The receiver of one socket's events. What it throws closes that socket with 1011, and no other. */
 export interface SocketHandler {
-  /** The bytes are its own. */
+  /** The receiver owns the bytes. */
   message(bytes: Buffer, isBinary: boolean): void;
-  /** A message came that is larger than `maxBytes`; it is not handed on. */
+  /** A message larger than `maxBytes` came and was dropped. */
   tooLarge(maxBytes: number): void;
   drained(): void;
-  /** Nothing comes after it. `code`: the client's, or what the addon says where none came (RFC 6455 §7.4.1). */
+  /** The last event. `code`: the client's, or the addon's where the client sent none (RFC 6455 §7.4.1). */
   closed(code: number, reason: string): void;
-  /** The gateway stops: it closes the socket when what is under way has ended, at the drain deadline at the latest. */
+  /** The gateway stops: the receiver closes the socket when what is under way has ended, or at the drain deadline. */
   drain(): void;
   /** The drain deadline came. */
   cut(): void;
 }
 
-/** A GET request that asks for a WebSocket, from whoever has a key. */
+/** A GET request for a WebSocket, whose key was accepted. */
 export interface SocketRequest {
   readonly principal: Principal;
   readonly headers: HeadersOfInterest;
@@ -40,17 +40,17 @@ export interface SocketRequest {
   readonly requestId: string | undefined;
 }
 
-/** A request that may have its socket. */
+/** A request whose upgrade was accepted. */
 export interface AcceptedSocket {
   open(socket: ClientSocket): SocketHandler;
-  /** In the place of `open`: the client left before. */
+  /** Called in place of `open` where the client has left. */
   abandoned(): void;
 }
 
 /** A GET route that may be upgraded to a WebSocket. */
 export interface SocketRoute {
   readonly pattern: string;
-  /** An error is answered as that of any request; until it is decided, the client waits for its upgrade. */
+  /** An error is answered as that of any request, a throw as `internal_error`. The client waits until then. */
   accept(request: SocketRequest): OrError<AcceptedSocket> | Promise<OrError<AcceptedSocket>>;
 }
 
@@ -72,12 +72,14 @@ export interface Handshake {
 export interface WebSocketsOptions {
   maxMessageBytes(): number;
   highWatermarkBytes(): number;
-  /** Answers whatever asks for an upgrade; gives what is upgraded, undefined where it was answered otherwise. */
+  /** Called for each request for an upgrade: upgrades it, or answers it as any other. */
   onUpgrade(response: HttpResponse, request: HttpRequest, handshake: Handshake): void;
 }
 
 /** Silence after which the addon closes a socket; it sends a ping before. */
 const IDLE_SECONDS = 120;
+/** RFC 6455 §7.4.1: an unexpected condition. */
+const FAULT_CLOSE = 1011;
 
 /**
  * The addon ends a connection without a word when a message outgrows its own bound. So that bound is above ours, and a
@@ -103,7 +105,7 @@ export class WebSockets {
     app.ws<SocketData>('/*', {
       compression: 0,
       maxPayloadLength: READ_BEYOND * options.maxMessageBytes(),
-      // Bounded by whoever sends: it stops at the high watermark.
+      // The sender bounds it: it stops at the high watermark.
       maxBackpressure: 0,
       idleTimeout: IDLE_SECONDS,
       sendPingsAutomatically: true,
@@ -124,17 +126,13 @@ export class WebSockets {
         data.socket = opened;
         this.#open.add(opened);
         opened.begin(data.accepted);
-        // What was accepted before the gateway began to stop has to hear of it as well.
-        if (this.#draining) opened.handler?.drain();
+        // A socket that was accepted before the drain began must drain as well.
+        if (this.#draining) opened.drain();
       },
       message: (socket, message, isBinary) => {
-        const handler = socket.getUserData().socket?.handler;
-        const maxBytes = options.maxMessageBytes();
-        if (message.byteLength > maxBytes) handler?.tooLarge(maxBytes);
-        // The addon's memory is gone when the call returns.
-        else handler?.message(Buffer.from(message.slice(0)), isBinary);
+        socket.getUserData().socket?.message(message, isBinary, options.maxMessageBytes());
       },
-      drain: (socket) => socket.getUserData().socket?.handler?.drained(),
+      drain: (socket) => socket.getUserData().socket?.drained(),
       close: (socket, code, reason) => {
         const { socket: opened } = socket.getUserData();
         if (opened === undefined) return;
@@ -164,8 +162,7 @@ export class WebSockets {
     });
     setImmediate(async () => {
       if (gone) return;
-      const answer = route.accept(asked);
-      const accepted = answer instanceof Promise ? await answer : answer;
+      const accepted = await decision(route, asked);
       if (accepted instanceof GatewayError) {
         if (!gone) refuse(accepted, request);
         return;
@@ -191,19 +188,19 @@ export class WebSockets {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    for (const socket of [...this.#open]) socket.handler?.drain();
+    for (const socket of [...this.#open]) socket.drain();
     await empty;
   }
 
   cut(): void {
-    for (const socket of [...this.#open]) socket.handler?.cut();
+    for (const socket of [...this.#open]) socket.cut();
   }
 }
 
 class OpenSocket implements ClientSocket {
   readonly principal: Principal;
   readonly headers: HeadersOfInterest;
-  handler: SocketHandler | undefined;
+  #handler: SocketHandler | undefined;
   readonly #options: WebSocketsOptions;
   /** Undefined: it is closed. */
   #socket: WebSocket<SocketData> | undefined;
@@ -216,7 +213,35 @@ class OpenSocket implements ClientSocket {
   }
 
   begin(accepted: AcceptedSocket): void {
-    this.handler = accepted.open(this);
+    this.#guarded(() => {
+      this.#handler = accepted.open(this);
+    });
+  }
+
+  message(message: ArrayBuffer, isBinary: boolean, maxBytes: number): void {
+    try {
+      if (message.byteLength > maxBytes) this.#handler?.tooLarge(maxBytes);
+      // The addon's memory is gone when the call returns.
+      else this.#handler?.message(Buffer.from(message.slice(0)), isBinary);
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  drained(): void {
+    try {
+      this.#handler?.drained();
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  drain(): void {
+    this.#guarded(() => this.#handler?.drain());
+  }
+
+  cut(): void {
+    this.#guarded(() => this.#handler?.cut());
   }
 
   send(message: string | Uint8Array, isBinary = false): boolean {
@@ -232,7 +257,32 @@ class OpenSocket implements ClientSocket {
 
   over(code: number, reason: string): void {
     this.#socket = undefined;
-    this.handler?.closed(code, reason);
-    this.handler = undefined;
+    this.#guarded(() => this.#handler?.closed(code, reason));
+    this.#handler = undefined;
+  }
+
+  #guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  /** A bug costs this socket: thrown into the addon it would end the thread, and with it the process. */
+  #broken(error: unknown): void {
+    queueMicrotask(() => {
+      throw error;
+    });
+    this.#socket?.end(FAULT_CLOSE, 'an error of the gateway');
+  }
+}
+
+/** A bug of a route costs the request that met it, and no other. */
+async function decision(route: SocketRoute, asked: SocketRequest): Promise<OrError<AcceptedSocket>> {
+  try {
+    return await route.accept(asked);
+  } catch (cause) {
+    return new GatewayError('internal_error', { cause });
   }
 }

@@ -2,8 +2,8 @@ import { JsonPeek } from '../codec/json-peek.ts';
 import { PeekKeys } from '../codec/peek-keys.ts';
 
 /** What a batch may have: OpenAI's own bound. https://platform.openai.com/docs/api-reference/batch/create */
-export const MAX_BATCH_LINES = 50_000;
-export const MAX_CUSTOM_ID_CHARACTERS = 512;
+const MAX_BATCH_LINES = 50_000;
+const MAX_CUSTOM_ID_CHARACTERS = 512;
 /** So many faults are told; behind them nothing is looked at any more. */
 const MAX_FAULTS = 10;
 const LINE_FEED = 0x0a;

@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 
 /** What a file may be uploaded for. https://platform.openai.com/docs/api-reference/files/create */
-export const PURPOSES = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const;
+const PURPOSES = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 const FIELDS = ['purpose', 'expires_after[anchor]', 'expires_after[seconds]'] as const;

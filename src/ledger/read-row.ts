@@ -44,7 +44,7 @@ export function usageOfRow({ input_tokens, output_tokens, numbers }: LedgerRow, 
 }
 
 /** By the names of counters; columns of counters that this version does not know are left out. */
-export function rareCountsOf({ usage }: RowDetail): RareCounts | undefined {
+function rareCountsOf({ usage }: RowDetail): RareCounts | undefined {
   if (usage === undefined) return undefined;
   const rare: RareCounts = {};
   for (const name of RARE_COUNTERS) rare[name] = usage[USAGE_COUNTERS[name].column];

@@ -61,6 +61,11 @@ export interface AdmissionOutcome {
   readonly endedAtMs: number;
 }
 
+/** Settles an admission whose request was never sent to a provider. */
+export function giveBack(admission: Pick<Admission, 'settle'>): void {
+  admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+}
+
 /** What a stream may still use before it is cut. */
 export interface Allowance {
   /** The id of the budget that asks for it. */

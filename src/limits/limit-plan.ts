@@ -65,7 +65,7 @@ export class LimitSelection {
 }
 
 /** The rules that may apply to one caller's use of one model. */
-export class LimitPlan {
+class LimitPlan {
   readonly key: string;
   /** Names of the model, the one that was asked for first; a rule may be about any. */
   readonly models: readonly string[];

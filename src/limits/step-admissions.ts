@@ -1,14 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Step } from '../routing/route-plan.ts';
-import {
-  type Admission,
-  type AdmissionOutcome,
-  type AdmissionRequest,
-  type Limits,
-  NOTHING_HELD,
-  Refused,
-} from './admission.ts';
+import { type Admission, type AdmissionRequest, giveBack, type Limits, NOTHING_HELD, Refused } from './admission.ts';
 
 /** The part of an admission's request that is the same for every target. */
 export type AskedOfAny = Omit<AdmissionRequest, 'target' | 'names' | 'maxOutputTokens'> & {
@@ -16,7 +9,6 @@ export type AskedOfAny = Omit<AdmissionRequest, 'target' | 'names' | 'maxOutputT
   readonly maxOutputTokens: number | undefined;
 };
 
-const GIVEN_BACK = { dispatched: false, usage: undefined, costNanoUsd: undefined } as const;
 const MAX_OUTPUT_KEYS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'];
 
 /** What of an exchange is asked of one step: its target has a price and rules of its own, its overrides a length. */
@@ -95,7 +87,7 @@ export class StepAdmissions {
   #admitted(step: Step, answer: Admission | Refused): OrError<void> {
     if (answer instanceof Refused) return answer.error;
     // Nobody waits for it any more.
-    if (this.#over) settleAsNothing(answer);
+    if (this.#over) giveBack(answer);
     else this.#held.set(step, answer);
     return undefined;
   }
@@ -104,11 +96,6 @@ export class StepAdmissions {
     const admission = this.#held.get(step);
     if (admission === undefined) return;
     this.#held.delete(step);
-    settleAsNothing(admission);
+    giveBack(admission);
   }
-}
-
-function settleAsNothing(admission: Admission): void {
-  const outcome: AdmissionOutcome = { ...GIVEN_BACK, endedAtMs: Date.now() };
-  admission.settle(outcome);
 }

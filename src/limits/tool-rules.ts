@@ -2,7 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import type { RateLimitRule } from '../config/rules/counted-rules.ts';
 
 /** Before the name of a server and its tool, where models stand: no account has a colon in its name. */
-export const TOOL_PREFIX = 'mcp:';
+const TOOL_PREFIX = 'mcp:';
 
 /** How a tool of an MCP server stands where models stand: in records, metrics and rules. */
 export function toolModel(server: string, tool: string): string {

@@ -6,7 +6,7 @@ function requestHeader(name: string, description: string, schema: object = { typ
 
 const positiveMs = { type: 'integer', minimum: 1 };
 
-export const requestIdParameter = requestHeader(
+const requestIdParameter = requestHeader(
   'x-request-id',
   'A label for logs, kept if it is short and plain, else made; answered back',
   { type: 'string', pattern: '^[A-Za-z0-9._:/+=@-]{1,128}$' },

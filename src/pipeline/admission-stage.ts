@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
-import { type Admission, type AdmissionRequest, NOTHING_HELD, Refused } from '../limits/admission.ts';
+import { type Admission, type AdmissionRequest, giveBack, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { type AskedOfAny, askedOf, StepAdmissions } from '../limits/step-admissions.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { cutShort } from '../relay/cut-short.ts';
@@ -110,7 +110,7 @@ export class AdmissionStage {
 
   /** Nothing was sent: what was held is given back. */
   giveBack(): void {
-    this.#admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+    giveBack(this.#admission);
   }
 
   /** The end: the admission that is settled for all. */

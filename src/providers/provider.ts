@@ -7,6 +7,7 @@ import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
 import type { GuardConfig } from '../config/guardrails/guardrails.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { BodyStretch } from '../inference/form-part.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
@@ -353,8 +354,7 @@ export interface LocalRequest {
 
 /** What both an upstream attempt and a local responder drive. Callbacks come in this order, `failed` or `ended` once. */
 export interface AttemptHandler {
-  /** Header names in lower case. */
-  started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
+  started(status: number, headers: AnswerHeaders): void;
   /**
    * Bytes may be kept by reference; they are never written again. `pieces`: how many the provider sent one by one that
    * came together; 1 where nothing is said.

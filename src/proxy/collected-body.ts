@@ -42,7 +42,7 @@ export class CollectedBody implements BodyReceiver {
   }
 }
 
-function tooLarge(maxBytes: number): GatewayError {
+export function tooLarge(maxBytes: number): GatewayError {
   return new GatewayError('body_too_large', {
     detail: 'JSON, and what has to be signed, is held whole.',
     setting: `limits.max_body_bytes: ${maxBytes}`,

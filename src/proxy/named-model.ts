@@ -105,7 +105,7 @@ export function namedModel(
 }
 
 /** All that it lists, and whatever else there may be. No model has the name `*`. */
-export function mayUseAll({ name, listed }: ProviderAccount, caller: Caller): boolean {
+function mayUseAll({ name, listed }: ProviderAccount, caller: Caller): boolean {
   return caller.allows(`${name}/*`) && listed.every(({ id }) => caller.allows(id));
 }
 

@@ -1,13 +1,14 @@
 import { ByteList } from '../codec/byte-list.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { ProxyStep } from './asked-steps.ts';
 import { givenHeaders } from './passed-headers.ts';
 import type { UsageWatch } from './usage-watch.ts';
 
 export interface PassedAnswerOptions {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: AnswerHeaders;
   readonly step: ProxyStep;
   readonly exchange: Exchange;
   readonly isHead: boolean;

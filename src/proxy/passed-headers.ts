@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { Mount } from '../providers/provider.ts';
 
 /** RFC 9110 §7.6.1, RFC 9113 §8.2.2: about one connection; and the framing, which is made anew. */
@@ -122,10 +123,7 @@ function hasName(list: readonly string[], name: string): boolean {
 }
 
 /** The head of a provider's answer as its client gets it, flat; `redact` takes our credential out of it. */
-export function givenHeaders(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  redact: (text: string) => string,
-): string[] {
+export function givenHeaders(headers: AnswerHeaders, redact: (text: string) => string): string[] {
   const listed = String(headers['connection'] ?? '')
     .toLowerCase()
     .split(',')

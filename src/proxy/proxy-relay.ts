@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange, Method, OrError } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
 import type { AttemptHandler } from '../providers/provider.ts';
 import { ContentTimes } from '../relay/content-times.ts';
@@ -102,7 +103,7 @@ export class ProxyRelay implements AttemptHandler, Swept {
 
   // ── what the provider sends ───────────────────────────────────────────────
 
-  started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+  started(status: number, headers: AnswerHeaders): void {
     if (this.#over) return;
     this.#waits.content();
     const step = this.#step;

@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Method, OrError } from '../core/exchange.ts';
 import { continueTrace } from '../core/trace-context.ts';
 import type { PeekedRequest } from '../dialects/dialect.ts';
-import { type Admission, NOTHING_HELD, Refused } from '../limits/admission.ts';
+import { type Admission, giveBack, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import type { Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
@@ -13,7 +13,7 @@ import type { Outcome } from '../relay/relay.ts';
 import { settle } from '../settlement/settlement.ts';
 import { type Asking, askedAccount, type ProxyAsked } from './asked-account.ts';
 import { askedSteps, type Placed, type ProxyStep, signsBody } from './asked-steps.ts';
-import { CollectedBody } from './collected-body.ts';
+import { CollectedBody, tooLarge } from './collected-body.ts';
 import { isJson } from './named-model.ts';
 import { PassedBody, type PassedBodyOwner } from './passed-body.ts';
 import { broughtKeys, onlyHeader, passedHeaders, withCredential } from './passed-headers.ts';
@@ -47,6 +47,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   #model: string | undefined;
   #admission: Admission = NOTHING_HELD;
   #collected: CollectedBody | undefined;
+  /** What the collected body is for once it is whole; undefined: nothing waits for it. */
+  #waitingFor: { readonly account: ProviderAccount; readonly contentType: string | undefined } | undefined;
   #passed: PassedBody | undefined;
   #relay: ProxyRelay | undefined;
   /** The wire that the request turned out to speak, and what is known of it. */
@@ -152,8 +154,6 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     return this.#placed(account, { kind: 'arriving', passed, declaredBytes }, contentType);
   }
 
-  #waitingFor: { readonly account: ProviderAccount; readonly contentType: string | undefined } | undefined;
-
   #hasOthers(account: ProviderAccount): boolean {
     const asked = this.#asked;
     return asked.kind === 'endpoint' && (account.endpoints?.get(asked.endpoint)?.endpoints.length ?? 0) > 1;
@@ -250,7 +250,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     if (admitted instanceof Refused) return admitted.error;
     this.#admission = admitted;
     if (this.#over) {
-      this.#giveBack();
+      giveBack(admitted);
       return undefined;
     }
     const { pools, sweeper } = this.#options;
@@ -349,7 +349,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   #refuse(error: GatewayError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#giveBack();
+    giveBack(this.#admission);
     this.#passed?.close();
     this.#memory.release();
     const exchange = this.#exchange;
@@ -359,10 +359,6 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#options.refused(exchange, error, { model: this.#model ?? error.context.target, teamsJson, metadataJson });
     exchange.refuse(error, error.context.headers);
     exchange.finish();
-  }
-
-  #giveBack(): void {
-    this.#admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
   }
 
   /** A bug costs this exchange, and no other. */
@@ -377,11 +373,4 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
 
 function ofNothing(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'DELETE';
-}
-
-function tooLarge(maxBytes: number): GatewayError {
-  return new GatewayError('body_too_large', {
-    detail: 'JSON, and what has to be signed, is held whole.',
-    setting: `limits.max_body_bytes: ${maxBytes}`,
-  });
 }

@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
 import { MODEL_TYPES_OF } from '../inference/operation.ts';
-import { type Admission, Refused } from '../limits/admission.ts';
+import { type Admission, giveBack, Refused } from '../limits/admission.ts';
 import type { PipelineOptions, Snapshot } from '../pipeline/pipeline-options.ts';
 import { authorize, type Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
@@ -12,13 +12,7 @@ import type { RealtimeForm, SessionModel } from '../providers/realtime-form.ts';
 import { blamed } from '../routing/blame.ts';
 import type { PlanContext, Route, Step } from '../routing/route-plan.ts';
 import { openProviderSocket } from './provider-socket.ts';
-import {
-  giveBack,
-  RealtimeTurns,
-  type RealtimeTurnsOptions,
-  sessionAdmission,
-  turnExchange,
-} from './realtime-turns.ts';
+import { RealtimeTurns, type RealtimeTurnsOptions, sessionAdmission, turnExchange } from './realtime-turns.ts';
 
 /** Who asks for a session, and how. */
 export interface SessionRequest {

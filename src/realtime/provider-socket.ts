@@ -5,6 +5,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Mount, Target } from '../providers/provider.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
+import { transportError } from '../upstream/transport-error.ts';
 
 export interface ProviderSocketRequest {
   readonly target: Target;
@@ -72,13 +73,17 @@ export async function openProviderSocket(asked: ProviderSocketRequest): Promise<
         request.destroy();
       });
     });
-    const onError = (cause: Error): void => {
-      resolve(new GatewayError(/timed out/.test(cause.message) ? 'connect_timeout' : 'connect_failed', { cause }));
-    };
+    const onError = (cause: Error): void => resolve(openingError(cause));
     socket.once('error', onError);
-    // What comes behind the answer to a refusal is nobody's.
+    // Nobody waits for an error that follows the answer; unheard, it would end the thread.
     socket.on('error', () => {});
   });
+}
+
+/** No session was open yet, so a connection that breaks is one that was never made. */
+function openingError(cause: Error): GatewayError {
+  const error = transportError(cause, false);
+  return error.code === 'upstream_cut' ? new GatewayError('connect_failed', error.context) : error;
 }
 
 function forwarded({ mount, forwardable }: ProviderSocketRequest): string[] {

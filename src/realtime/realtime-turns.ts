@@ -1,7 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, Principal } from '../core/exchange.ts';
 import { LocalExchange } from '../core/local-exchange.ts';
-import { type Admission, Refused } from '../limits/admission.ts';
+import { type Admission, giveBack, Refused } from '../limits/admission.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { Caller } from '../policy/caller.ts';
 import { recordedMetadata } from '../policy/metadata.ts';
@@ -213,10 +213,6 @@ export function turnExchange({
   const scan = () => ({ advance() {} });
   const label = requestId === undefined ? undefined : { requestId };
   return new LocalExchange({ method: 'GET', path, principal, body: NOTHING, headers, scan, ...label }, NO_RECEIVER);
-}
-
-export function giveBack(admission: Admission): void {
-  admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
 }
 
 function newTurn(exchange: LocalExchange, admission: Admission): Turn {

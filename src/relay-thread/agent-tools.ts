@@ -106,14 +106,14 @@ function listedTools({ tools }: JsonObject): ListedTool[] {
 }
 
 /** Tools that entries mean, as `tool_access` has them: names with `*`, and the words that begin with `@`. */
-export function meantTools(entries: readonly string[]): (names: readonly string[], entry: JsonObject) => boolean {
+function meantTools(entries: readonly string[]): (names: readonly string[], entry: JsonObject) => boolean {
   const named = compilePatterns(entries.filter((entry) => !entry.startsWith('@')));
   const selectors = new Set(entries.filter((entry) => entry.startsWith('@')));
   return (names, entry) => names.some(named) || isSelected(selectors, entry);
 }
 
 /** A name that means nothing would let a call pass that somebody wanted to see before. */
-export function unknownToolName(
+function unknownToolName(
   { tools = [], approval }: Pick<AgentServer, 'tools' | 'approval'>,
   index: number,
   listed: readonly (readonly string[])[],

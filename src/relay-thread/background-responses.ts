@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import { runInference } from '../pipeline/pipeline.ts';
-import type { SharedCounters } from '../threads/shared-counters.ts';
+import { inFlightFull, type SharedCounters } from '../threads/shared-counters.ts';
 import { answerJson } from './answered-route.ts';
 import { BackgroundRun, type BackgroundRunOptions, LEASE_MS } from './background-run.ts';
 import type { Turn } from './conversation-items.ts';
@@ -58,9 +58,7 @@ export class BackgroundResponses {
     }
     const asked = form.foreground(exchange.body, peeked);
     if (asked instanceof GatewayError) return asked;
-    if (!counters.enter(maxInFlight)) {
-      return new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 });
-    }
+    if (!counters.enter(maxInFlight)) return inFlightFull(maxInFlight);
     const run = new BackgroundRun(turn, this.#o, () => {
       this.#runs.delete(run);
       counters.leave();

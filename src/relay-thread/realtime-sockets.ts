@@ -8,7 +8,7 @@ import { realtimeForm } from '../plugs.ts';
 import { queryParameter } from '../proxy/proxy-path.ts';
 import { openSession, type SessionRequest } from '../realtime/open-session.ts';
 import { abandon, RealtimeSession } from '../realtime/realtime-session.ts';
-import type { SharedCounters } from '../threads/shared-counters.ts';
+import { inFlightFull, type SharedCounters } from '../threads/shared-counters.ts';
 
 export interface RealtimeSocketsOptions {
   readonly pipeline: PipelineOptions;
@@ -62,9 +62,7 @@ async function accept(
   const { maxInFlight } = settings.limits;
   const full = pipeline.refusal();
   if (full) return full;
-  if (!counters.enter(maxInFlight)) {
-    return new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 });
-  }
+  if (!counters.enter(maxInFlight)) return inFlightFull(maxInFlight);
   let isIn = true;
   const leave = (): void => {
     if (isIn) counters.leave();

@@ -8,7 +8,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { ClientSocket, SocketHandler, SocketRoute } from '../edge/web-sockets.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { KeptChain } from '../store/responses.ts';
-import type { SharedCounters } from '../threads/shared-counters.ts';
+import { inFlightFull, type SharedCounters } from '../threads/shared-counters.ts';
 import { type ConversationMemory, joined, runConversation } from './conversation-turn.ts';
 import type { ResponseEndpoints } from './responses-endpoint.ts';
 
@@ -25,7 +25,7 @@ export interface ResponsesSocketOptions {
   readonly dialect: Dialect;
   readonly responses: Pick<ResponseEndpoints, 'rows' | 'pipeline'>;
   readonly counters: SharedCounters & SharedMemory;
-  /** Who its client is by now, or why nobody; asked with each turn, since a socket outlives the check of its head. */
+  /** The client's principal as it is now; asked with each turn, since a socket outlives the check of its head. */
   renewed(principal: Principal): OrError<Principal>;
 }
 
@@ -38,7 +38,12 @@ export function responsesSocket(options: ResponsesSocketOptions): SocketRoute {
 class ResponsesSocket implements SocketHandler, ConversationMemory {
   readonly #socket: ClientSocket;
   readonly #o: ResponsesSocketOptions;
+  /** The memory of the latest answer. */
   readonly #memory: HeldMemory;
+  /** The memory of messages: the one of the turn under way, and those that wait. */
+  readonly #messages: HeldMemory;
+  #messageBytes = 0;
+  #turnBytes = 0;
   readonly #life: NodeJS.Timeout;
   readonly #waiting: Buffer[] = [];
   #principal: Principal;
@@ -53,16 +58,29 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
     this.#o = options;
     const { limits } = options.responses.pipeline.snapshot().settings;
     this.#memory = new HeldMemory(options.counters, limits.maxBodyMemoryBytes);
+    this.#messages = new HeldMemory(options.counters, limits.maxBodyMemoryBytes);
     this.#life = setTimeout(() => this.#end('with its time'), MAX_LIFE_MS).unref();
   }
 
   message(bytes: Buffer): void {
-    if (this.#turn === undefined) this.#begin(bytes);
-    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(bytes);
-    else {
-      const detail = `${MAX_WAITING} turns wait already.`;
-      this.#fail(new GatewayError('socket_queue_full', { detail, retryAfterMs: 1_000 }));
+    const refusal = this.#refusal(bytes.length);
+    if (refusal) {
+      this.#fail(refusal);
+      return;
     }
+    this.#messageBytes += bytes.length;
+    if (this.#turn === undefined) this.#begin(bytes);
+    else this.#waiting.push(bytes);
+  }
+
+  /** Why there is no room for one more message; undefined: its memory is held. */
+  #refusal(bytes: number): GatewayError | undefined {
+    if (this.#waiting.length >= MAX_WAITING) {
+      const detail = `${MAX_WAITING} turns wait already.`;
+      return new GatewayError('socket_queue_full', { detail, retryAfterMs: 1_000 });
+    }
+    if (this.#messages.mayHold(this.#messageBytes + bytes)) return undefined;
+    return new GatewayError('body_memory_full', { setting: this.#messages.setting, retryAfterMs: 1_000 });
   }
 
   tooLarge(maxBytes: number): void {
@@ -81,6 +99,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
     this.#last = undefined;
     this.#memory.release();
     this.#turn?.abort('client');
+    this.#messages.release();
   }
 
   drain(): void {
@@ -108,6 +127,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
   // ── turns ─────────────────────────────────────────────────────────────────
 
   #begin(bytes: Buffer): void {
+    this.#turnBytes = bytes.length;
     const principal = this.#o.renewed(this.#principal);
     if (principal instanceof GatewayError) {
       this.#socket.send(errorText(principal, this.#o.dialect));
@@ -139,9 +159,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
     const { dialect, responses, counters } = this.#o;
     const { maxInFlight } = responses.pipeline.snapshot().settings.limits;
     if (!counters.enter(maxInFlight)) {
-      this.#fail(
-        new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 }),
-      );
+      this.#fail(inFlightFull(maxInFlight));
       return;
     }
     const { headers } = this.#socket;
@@ -192,7 +210,11 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
     this.#next();
   }
 
+  /** A turn is over: its memory is given back, and the next one begins. */
   #next(): void {
+    this.#messageBytes -= this.#turnBytes;
+    this.#turnBytes = 0;
+    if (this.#messageBytes === 0) this.#messages.release();
     const next = this.#waiting.shift();
     if (next) this.#begin(next);
     else if (this.#ends !== undefined) this.#close();

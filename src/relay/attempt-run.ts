@@ -1,6 +1,7 @@
 import type { JsonObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { type OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
@@ -29,8 +30,6 @@ export interface RunOwner {
   finished(run: AttemptRun, last: Buffer | undefined): void;
   failed(run: AttemptRun, error: GatewayError): void;
 }
-
-type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 const NO_HEADERS: AnswerHeaders = {};
 /** An answer that takes longer is worth the time in which its memory is made less. */

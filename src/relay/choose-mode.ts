@@ -2,6 +2,7 @@ import type { JsonObject } from '../codec/json-value.ts';
 import type { Limits } from '../config/server/limits.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
@@ -26,10 +27,10 @@ const HTML = 'text/html';
 /** RFC 9110 §8.3: what no sender labelled. */
 const BYTES = 'application/octet-stream';
 
-/** The head of a provider's answer; names in lower case. */
+/** The head of a provider's answer. */
 export interface AnswerHead {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: AnswerHeaders;
 }
 
 export interface ModeContext {

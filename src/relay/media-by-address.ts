@@ -3,13 +3,7 @@ import type { OrError } from '../core/exchange.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { Part } from '../inference/request.ts';
 import type { Translation, TranslationTarget } from '../providers/provider.ts';
-
-/** An image or a file as it lies at an address on the web. */
-export interface FetchedFile {
-  readonly bytes: Uint8Array;
-  /** As its server, its first bytes or its name tell it. */
-  readonly mediaType: string;
-}
+import type { FetchedFile } from '../upstream/fetch-media.ts';
 
 /** By address, as the client wrote it. Plain, since a large request is translated in another thread. */
 export type FetchedMedia = ReadonlyMap<string, FetchedFile>;

@@ -1,6 +1,7 @@
 import { ByteList } from '../codec/byte-list.ts';
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import type { OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
 import { type AnswerParts, inPart, partOf } from './answer-translation.ts';
@@ -10,8 +11,6 @@ import { queueFull } from './outbound.ts';
 
 /** Parts of one request that are asked beside each other: enough to be quick, few enough to leave others a connection. */
 const MAX_LIVE_PARTS = 4;
-
-type AnswerHeaders = Parameters<AttemptHandler['started']>[1];
 
 export interface SplitAttemptOptions {
   /** In the order in which their answers are joined. */

@@ -1,4 +1,5 @@
 import type { ErrorCode, GatewayError } from '../core/errors.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 
 /**
  * The party that a failed attempt is held against. `nobody`: the request itself, or the gateway, or a wait that the client set;
@@ -55,8 +56,6 @@ export function reasonText(reason: number): string {
 const MAX_WAIT_MS = 3_600_000;
 /** How long a provider waits that does not say so. */
 const DEFAULT_WAIT_MS = 1_000;
-
-type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** When a provider wants to be asked again, in milliseconds from now, at most an hour; undefined: it does not say. */
 export function retryAfterMs(headers: AnswerHeaders, wallMs: number): number | undefined {

@@ -2,6 +2,7 @@ import type { ClassifierSettings, ComplexityTier, ShadowSettings } from '../conf
 import type { ConditionValues } from '../config/rules/target-condition.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { ModelType } from '../inference/operation.ts';
 import type { Target } from '../providers/provider.ts';
 import type { Blamed } from './blame.ts';
@@ -46,7 +47,7 @@ export interface StepObserver {
     error: GatewayError,
     outcome: {
       readonly status: number;
-      readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+      readonly headers: AnswerHeaders;
     },
   ): void;
   /** Nobody wanted its answer any more. */
@@ -156,7 +157,7 @@ export interface Route {
 }
 
 export const NO_WAITS: StepWaits = { attemptMs: undefined, firstTokenMs: undefined };
-export const NO_RETRY: StepRetry = { maxRetries: 0, delayMs: 0, statuses: undefined };
+const NO_RETRY: StepRetry = { maxRetries: 0, delayMs: 0, statuses: undefined };
 
 /** A model of one account: its plan never varies, so an exchange allocates none unless its client set waits. */
 export class TargetRoute implements Route {

@@ -13,7 +13,7 @@ export interface IdBlock {
   readonly rests: string;
 }
 
-export function blockOf(id: string): string {
+function blockOf(id: string): string {
   return id.slice(0, -REST);
 }
 

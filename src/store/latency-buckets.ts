@@ -9,12 +9,12 @@ const FIRST_CONTENT_BOUNDS = [100, 150, 250, 400, 600, 1_000, 1_600, 2_500, 4_00
 /** Milliseconds that the gateway added. */
 const OVERHEAD_BOUNDS = [0.2, 0.5, 1, 2, 5, 10, 50] as const;
 
-export const LATENCY_BOUNDS = { first_content: FIRST_CONTENT_BOUNDS, overhead: OVERHEAD_BOUNDS } as const;
+const LATENCY_BOUNDS = { first_content: FIRST_CONTENT_BOUNDS, overhead: OVERHEAD_BOUNDS } as const;
 export type Latency = keyof typeof LATENCY_BOUNDS;
 export type LatencyColumn = `${Latency}_${number}`;
 
 /** Those of one latency, in the order of their bounds. */
-export function bucketColumns(latency: Latency): LatencyColumn[] {
+function bucketColumns(latency: Latency): LatencyColumn[] {
   return [...LATENCY_BOUNDS[latency], Number.POSITIVE_INFINITY].map(
     (_, bucket): LatencyColumn => `${latency}_${bucket}`,
   );
@@ -26,7 +26,7 @@ export const LATENCY_COLUMNS: readonly LatencyColumn[] = [
 ];
 
 /** Where the buckets of a latency begin among LATENCY_COLUMNS. */
-export const LATENCY_OFFSETS = { first_content: 0, overhead: FIRST_CONTENT_BOUNDS.length + 1 } as const;
+const LATENCY_OFFSETS = { first_content: 0, overhead: FIRST_CONTENT_BOUNDS.length + 1 } as const;
 
 /** The bucket among those of LATENCY_COLUMNS. */
 export function firstContentBucket(ms: number): number {

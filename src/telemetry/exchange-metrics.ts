@@ -14,7 +14,7 @@ const inferenceStages: readonly string[] = ['provider', 'upstream', 'relay'];
 const ruleByCode = new Map<string, ErrorRule>(Object.entries(ERRORS));
 
 /** Bounds of the gateway's own time: from one system call to a second of garbage collection or waiting. */
-export const overheadBuckets: Buckets = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+const overheadBuckets: Buckets = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 const other = 'other';
 /** No model id holds it. */

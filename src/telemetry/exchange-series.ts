@@ -5,7 +5,7 @@ import type { Labels } from './metric-registry.ts';
 import type { SeriesShare } from './series-share.ts';
 
 /** From a refusal to a ten-minute answer. */
-export const latencyBuckets: Buckets = [
+const latencyBuckets: Buckets = [
   1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000,
 ];
 

@@ -55,6 +55,6 @@ export class MetadataLabels {
 }
 
 /** A label name has letters, digits and underscores. */
-export function metadataLabelName(key: string): string {
+function metadataLabelName(key: string): string {
   return `metadata_${key.replace(/[^A-Za-z0-9_]/g, '_')}`;
 }

@@ -1,7 +1,4 @@
-/**
- * What all relay threads must agree on exactly, in one SharedArrayBuffer changed with Atomics: no message, no lock.
- * Each thread's own share is kept beside the sum, so that what a dead thread held can be given back.
- */
+import { GatewayError } from '../core/errors.ts';
 
 const IN_FLIGHT = 0;
 const BODY_KIB = 1;
@@ -10,6 +7,20 @@ const PER_THREAD = 3;
 /** Beside a thread's shares: frames of records that the main thread has taken from it. */
 const FRAMES_TAKEN = 2;
 
+const RETRY_AFTER_MS = 1_000;
+
+/** The error of a request for which `SharedCounters.enter` found no place. */
+export function inFlightFull(maxInFlight: number): GatewayError {
+  return new GatewayError('overloaded', {
+    setting: `limits.max_in_flight: ${maxInFlight}`,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+}
+
+/**
+ * Counts on which all relay threads must agree exactly: one SharedArrayBuffer, changed with Atomics, without messages or
+ * locks. The share of each thread is kept beside the sum, so that the main thread can give back what a dead one held.
+ */
 export class SharedCounters {
   readonly buffer: SharedArrayBuffer;
   readonly #cells: Int32Array;
@@ -35,18 +46,18 @@ export class SharedCounters {
     return Atomics.load(this.#cells, BODY_KIB) * 1024;
   }
 
-  /** False, and nothing taken, where `most` exchanges are open over all threads. */
-  enter(most: number): boolean {
-    return this.#take(IN_FLIGHT, 1, most);
+  /** Takes a place in flight; false, and nothing taken, where `maxInFlight` exchanges are open over all threads. */
+  enter(maxInFlight: number): boolean {
+    return this.#take(IN_FLIGHT, 1, maxInFlight);
   }
 
   leave(): void {
     this.#give(IN_FLIGHT, 1);
   }
 
-  /** Takes room for a body, in whole KiB; false where all threads together would hold more than `mostBytes`. */
-  holdBody(bytes: number, mostBytes: number): boolean {
-    return this.#take(BODY_KIB, kib(bytes), Math.floor(mostBytes / 1024));
+  /** Takes room for a body, in whole KiB; false where all threads together would hold more than `maxBytes`. */
+  holdBody(bytes: number, maxBytes: number): boolean {
+    return this.#take(BODY_KIB, kib(bytes), Math.floor(maxBytes / 1024));
   }
 
   releaseBody(bytes: number): void {
@@ -81,8 +92,8 @@ export class SharedCounters {
     }
   }
 
-  #take(kind: number, amount: number, most: number): boolean {
-    if (Atomics.add(this.#cells, kind, amount) + amount > most) {
+  #take(kind: number, amount: number, max: number): boolean {
+    if (Atomics.add(this.#cells, kind, amount) + amount > max) {
       Atomics.sub(this.#cells, kind, amount);
       return false;
     }

@@ -1,7 +1,7 @@
 import type { HeadLines } from './head-lines.ts';
 
 /** Bytes of one answer head at the most, as undici's `maxHeaderSize`. */
-export const MAX_HEAD_BYTES = 16_384;
+const MAX_HEAD_BYTES = 16_384;
 
 /** What `AnswerHead.parse` says where it has not read a whole head. */
 export const INCOMPLETE = -1;

@@ -2,21 +2,16 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { Method, UploadSource } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
-import {
-  type AnswerHeaders,
-  answerEncoding,
-  DecodedAnswer,
-  type DecodedSource,
-  decodedHeaders,
-} from './decoded-answer.ts';
+import { answerEncoding, DecodedAnswer, type DecodedSource, decodedHeaders } from './decoded-answer.ts';
 import { oneRead, type PieceTaker } from './one-read.ts';
 import type { OriginConnection, SentOptions } from './origin-connection.ts';
 import type { Dispatchable, OriginPool, TransferControl } from './origin-pool.ts';
 import { hadServed } from './served-before.ts';
-import { PROXY_FAULT } from './tunnel.ts';
+import { isRefusedByUndici, transportError, UNASKED_SWITCH } from './transport-error.ts';
 import type { Waiting } from './waiting-line.ts';
 
 /** What one attempt sends. */
@@ -249,7 +244,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) {
-      if (isInvalid(error)) this.#pool.free(connection);
+      if (isRefusedByUndici(error)) this.#pool.free(connection);
       else this.#pool.broken(connection);
     }
     // undici also reports attempts that were given up while connecting, or aborted.
@@ -262,7 +257,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
       return;
     }
     this.diedReused = !this.#begun && hadServed(error);
-    const failure = toGatewayError(error, this.answered);
+    const failure = transportError(error, this.answered);
     if (this.#decoded) this.#decoded.fail(failure);
     else this.passFailure(failure);
   }
@@ -329,45 +324,4 @@ function lengthOf(pieces: Buffer | readonly Buffer[] | UploadSource): number {
 }
 
 const SWITCHING_PROTOCOLS = 101;
-const UNASKED_SWITCH = 'It switched to another protocol, which nobody had asked for.';
-/** What undici says of a 101 with an `upgrade` header. */
-const BAD_UPGRADE = 'bad upgrade';
 const ABORTED = new Error('aborted by the gateway');
-
-/** undici's own checks refused what we wanted to send, before it took it. */
-function isInvalid(error: Error): boolean {
-  return Reflect.get(error, 'code') === 'UND_ERR_INVALID_ARG';
-}
-
-/** This machine or process has run out of something: the provider is not at fault. */
-const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
-const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
-
-function toGatewayError(error: Error, answered: boolean): GatewayError {
-  const code: unknown = Reflect.get(error, 'code');
-  const detail = typeof code === 'string' ? `(${code})` : undefined;
-  const proxyFault: unknown = Reflect.get(error, PROXY_FAULT);
-  if (typeof proxyFault === 'string') {
-    const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT';
-    return new GatewayError(timedOut ? 'connect_timeout' : 'connect_failed', {
-      detail: `(${proxyFault})`,
-      cause: error,
-    });
-  }
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return new GatewayError('connect_timeout', { cause: error });
-  if (typeof code === 'string' && (CONNECT_CODES.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))) {
-    return new GatewayError(answered ? 'upstream_cut' : 'connect_failed', { detail, cause: error });
-  }
-  if (typeof code === 'string' && OWN_CODES.has(code) && !answered) {
-    return new GatewayError('out_of_sockets', { detail, retryAfterMs: 1000, cause: error });
-  }
-  if (error.message === BAD_UPGRADE)
-    return new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH, cause: error });
-  if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return new GatewayError('upstream_protocol', { detail, cause: error });
-  }
-  // The provider is not at fault: our request cannot be sent, or undici's own checks failed on the answer.
-  if (isInvalid(error)) return new GatewayError('internal_error', { cause: error });
-  if (code === 'ERR_ASSERTION') return new GatewayError('upstream_protocol', { cause: error });
-  return new GatewayError('upstream_cut', { detail, cause: error });
-}

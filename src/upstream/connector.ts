@@ -5,7 +5,7 @@ import type { UpstreamSettings } from '../config/server/upstream.ts';
 import { isMetadataAddress } from '../core/metadata-address.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead } from './direct-read.ts';
-import { proxyFor } from './proxy-choice.ts';
+import { proxyFor, withoutBrackets } from './proxy-choice.ts';
 import { isPublicAddress } from './public-address.ts';
 import { openTunnel } from './tunnel.ts';
 import { buildConnector } from './undici-client.ts';
@@ -66,7 +66,7 @@ export class Connectors {
     return (options, callback) => {
       const { protocol, hostname } = options;
       const secure = protocol === 'https:';
-      const host = hostname.replace(/^\[(.*)\]$/, '$1');
+      const host = withoutBrackets(hostname);
       const port = Number(options.port) || (secure ? 443 : 80);
       const tunnel = { proxy, host, port, timeoutMs, secureContext, ...(!secure && onread) };
       openTunnel(tunnel, (error, socket: Socket | null) => {

@@ -1,7 +1,6 @@
 import { ContentDecoder, type ContentEncoding, contentEncoding, type DecodedTaker } from '../codec/content-decoder.ts';
 import { GatewayError } from '../core/errors.ts';
-
-export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+import type { AnswerHeaders } from '../core/http-client.ts';
 
 /** The attempt whose answer is decoded. What is passed on may come after the connection was given back. */
 export interface DecodedSource {

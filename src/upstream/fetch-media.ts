@@ -4,15 +4,16 @@ import type { MediaSettings } from '../config/server/media.ts';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { HttpAnswer } from '../core/http-client.ts';
-import { headerOf } from '../core/http-client.ts';
+import { AnswerTooLong, type HttpAnswer, headerOf } from '../core/http-client.ts';
 import { Connectors } from './connector.ts';
 import { oneRequest } from './one-request.ts';
-import { proxyFor } from './proxy-choice.ts';
+import { proxyFor, withoutBrackets } from './proxy-choice.ts';
 import { isPublicAddress } from './public-address.ts';
 
-interface FetchedFile {
+/** An image or a file from an address on the web. */
+export interface FetchedFile {
   readonly bytes: Uint8Array;
+  /** By its first bytes where these are known, else by the label of its server, else by the ending of its name. */
   readonly mediaType: string;
 }
 
@@ -107,8 +108,7 @@ export class MediaFetches {
       });
     } catch (cause) {
       if (performance.now() >= deadline) return late;
-      const reason = cause instanceof Error ? cause.message : '';
-      if (reason.includes('longer than')) {
+      if (cause instanceof AnswerTooLong) {
         return refused('The files of the request are too large.', `media.max_bytes: ${media.maxBytes}`);
       }
       return new GatewayError('media_not_fetched', { param: 'messages', detail: `${url.host} gave no answer.`, cause });
@@ -131,7 +131,7 @@ interface Asked extends MediaFetchSettings {
 
 /** The address to connect to. Of a name that leads to several, one that is public. */
 async function placeOf(url: URL, privateHosts: readonly string[]): Promise<OrError<string>> {
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = withoutBrackets(url.hostname);
   const mayBePrivate = privateHosts.includes(host.toLowerCase());
   let addresses: readonly string[];
   try {

@@ -1,4 +1,5 @@
 import type { HeadersOfInterest } from '../core/exchange.ts';
+import type { AnswerHeaders } from '../core/http-client.ts';
 import type { Framing, Mount } from '../providers/provider.ts';
 
 /** What is asked for where a stream is wanted. */
@@ -50,10 +51,7 @@ export function requestHeaders(
 }
 
 /** What of the provider's head reaches the client: its rate and retry headers and its request id, from the attempt that answered. */
-export function pushAnswerHeaders(
-  list: string[],
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): void {
+export function pushAnswerHeaders(list: string[], headers: AnswerHeaders): void {
   let upstreamId: string | undefined;
   for (const name in headers) {
     const value = headers[name];

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
-import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts';
+import { AnswerTooLong, type HttpAnswer, type HttpClient, type HttpRequest } from '../core/http-client.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors, mayReach } from './connector.ts';
+import { withoutBrackets } from './proxy-choice.ts';
 import { Client } from './undici-client.ts';
 
 export interface OneRequest extends Omit<HttpRequest, 'url' | 'proxy'> {
@@ -41,7 +42,7 @@ export function oneRequest(connectors: Connectors, request: OneRequest): Promise
         received += chunk.length;
         if (received <= maxBytes) chunks.push(chunk);
         else if (request.whenLonger !== 'cut') {
-          settle(() => reject(new Error(`the answer is longer than ${maxBytes} bytes`)));
+          settle(() => reject(new AnswerTooLong(maxBytes)));
         } else {
           chunks.push(chunk.subarray(0, chunk.length - (received - maxBytes)));
           whole();
@@ -69,7 +70,8 @@ export function httpClient(settings: () => UpstreamSettings): HttpClient {
     const { url, proxy, reach, ...rest } = request;
     const { origin, hostname, pathname, search } = new URL(url);
     // A literal address is not looked up, so the connector would not see it.
-    if (reach !== undefined && isIP(bare(hostname)) !== 0 && !mayReach(bare(hostname), reach)) {
+    const host = withoutBrackets(hostname);
+    if (reach !== undefined && isIP(host) !== 0 && !mayReach(host, reach)) {
       return Promise.reject(new Error('its address may not be asked'));
     }
     const connection = {
@@ -80,8 +82,4 @@ export function httpClient(settings: () => UpstreamSettings): HttpClient {
     };
     return oneRequest(known.connectors, { ...rest, connection, path: pathname + search });
   };
-}
-
-function bare(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
 }

@@ -8,6 +8,7 @@ import { readDirectly } from './direct-read.ts';
 import { HeadLines } from './head-lines.ts';
 import type { OriginAccess } from './origin-connection.ts';
 import { KEEP_ALIVE_MS, OriginPool } from './origin-pool.ts';
+import { withoutBrackets } from './proxy-choice.ts';
 import { RequestHeads } from './request-head.ts';
 import { servedBefore } from './served-before.ts';
 import type { UnaskedContinue } from './unasked-continue.ts';
@@ -106,7 +107,7 @@ export class OriginPools {
     const connect = this.#connectors.to(connection, connectMs === 0 ? 0 : connectMs + CONNECT_GRACE_MS);
     const origin = new URL(connection.origin);
     const { host, hostname, protocol, port } = origin;
-    const where = { host, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), protocol, port };
+    const where = { host, hostname: withoutBrackets(hostname), protocol, port };
     return {
       heads: new RequestHeads(host),
       lines: new HeadLines(),

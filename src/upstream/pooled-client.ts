@@ -1,4 +1,4 @@
-import type { HttpAnswer, HttpClient } from '../core/http-client.ts';
+import { AnswerTooLong, type HttpAnswer, type HttpClient } from '../core/http-client.ts';
 import type { AttemptHandler, Connection } from '../providers/provider.ts';
 import { UpstreamAttempt } from './attempt.ts';
 import type { OriginPools } from './origin-pools.ts';
@@ -30,9 +30,9 @@ export function pooledClient(pools: OriginPools): HttpClient {
         signal?.removeEventListener('abort', abandon);
         over();
       };
-      const giveUp = (message: string): void => {
+      const giveUp = (error: Error): void => {
         attempt.abort();
-        settle(() => reject(new Error(message)));
+        settle(() => reject(error));
       };
       const handler: AttemptHandler = {
         started: (status, heard) => {
@@ -40,7 +40,7 @@ export function pooledClient(pools: OriginPools): HttpClient {
         },
         chunk: (bytes) => {
           received += bytes.length;
-          if (received > maxBytes) giveUp(`the answer is longer than ${maxBytes} bytes`);
+          if (received > maxBytes) giveUp(new AnswerTooLong(maxBytes));
           else chunks.push(bytes);
         },
         ended: () =>
@@ -48,8 +48,8 @@ export function pooledClient(pools: OriginPools): HttpClient {
         failed: (error) => settle(() => reject(new Error(error.rule.message))),
       };
       const attempt = new UpstreamAttempt(pool, handler);
-      const abandon = (): void => giveUp('it was given up');
-      const timer = setTimeout(() => giveUp(`no whole answer within ${timeoutMs} ms`), timeoutMs);
+      const abandon = (): void => giveUp(new Error('it was given up'));
+      const timer = setTimeout(() => giveUp(new Error(`no whole answer within ${timeoutMs} ms`)), timeoutMs);
       if (signal?.aborted) {
         abandon();
         return;
@@ -62,7 +62,7 @@ export function pooledClient(pools: OriginPools): HttpClient {
         headers: [...headers],
         body: typeof body === 'string' ? Buffer.from(body) : body,
       });
-      if (!sent) giveUp('as many requests wait for it as may');
+      if (!sent) giveUp(new Error('as many requests wait for it as may'));
     });
   };
 }

@@ -36,7 +36,7 @@ function inRange(range: string, address: string): boolean {
   return list.check(address, type);
 }
 
-/** URLs write IPv6 addresses in brackets. */
-function withoutBrackets(host: string): string {
+/** The host of a URL as connections take it: URLs write IPv6 addresses in brackets. */
+export function withoutBrackets(host: string): string {
   return host.startsWith('[') ? host.slice(1, -1) : host;
 }

@@ -1,5 +1,6 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
+import { withoutBrackets } from './proxy-choice.ts';
 
 /** An error says in this property, for clients, what a proxy did. It names no address. */
 export const PROXY_FAULT = Symbol('what the proxy did');
@@ -76,7 +77,7 @@ export function openTunnel(options: TunnelOptions, callback: TunnelCallback): So
 }
 
 function connectTo(proxy: URL, { onread, secureContext }: TunnelOptions): Socket {
-  const host = proxy.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = withoutBrackets(proxy.hostname);
   const secure = proxy.protocol === 'https:';
   const port = Number(proxy.port) || (secure ? 443 : 80);
   if (!secure) return connectTcp({ host, port, ...(onread && { onread }) });

@@ -30,7 +30,7 @@ export const toolSelector = z
   .string({ error: selectorError })
   .regex(/^(@all|@read-only|@write|@destructive|[^@\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,255})$/, { error: selectorError });
 
-export const toolAccess = restricting(
+const toolAccess = restricting(
   optionalKey(
     z
       .array(

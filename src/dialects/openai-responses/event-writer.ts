@@ -28,7 +28,7 @@ type CallItem = FunctionCallItem | CustomCallItem;
  * Puts a response together from neutral events, and tells each step of it as an event. Only the last event, and the
  * answer that is no stream, hold all of it.
  */
-export class ResponseWriter implements EventWriter {
+class ResponseWriter implements EventWriter {
   readonly #context: AnswerContext;
   readonly #tools: ReadonlyMap<string, CalledTool>;
   readonly #idBase: string;

@@ -175,7 +175,7 @@ const PII: Readonly<Record<string, PiiRecogniser>> = {
   AzureServiceBusString: { pattern: '\\bEndpoint=sb://[^;\\s]{1,200};SharedAccessKey[^\\s]{1,300}', ignoreCase: true },
 };
 
-export const RECOGNISED_PII: readonly string[] = Object.keys(PII);
+const RECOGNISED_PII: readonly string[] = Object.keys(PII);
 
 /** Recognisers of categories; `*` and `all` mean every one that there is. Of a category that is not recognised there is none. */
 export function piiRecognisers(

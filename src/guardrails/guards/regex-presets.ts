@@ -294,8 +294,6 @@ const PRESETS = {
   ),
 } satisfies Record<RegexPreset, Preset>;
 
-export type PresetName = RegexPreset;
-
 const BY_NAME: ReadonlyMap<string, Preset> = new Map(Object.entries(PRESETS));
 
 export const PRESET_NAMES: readonly string[] = [...BY_NAME.keys()];

@@ -21,7 +21,7 @@ interface Unit {
  * nothing, and what takes its place is escaped again. A number or word that holds a find is found whole, since its place can
  * only be taken by a string. Text that is no JSON is read as it is.
  */
-export class JsonTextScan implements TextScan {
+class JsonTextScan implements TextScan {
   readonly #set: RecogniserSet;
   #plain: TokenScan | undefined;
   #begun = false;

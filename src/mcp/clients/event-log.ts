@@ -1,5 +1,5 @@
 /** Events of one stream that are kept so that a client can come back for them. */
-export const MAX_LOGGED_EVENTS = 256;
+const MAX_LOGGED_EVENTS = 256;
 
 /** One stream of a session, in the order of its events. Bounded in number and, over all streams of a session, in bytes. */
 export class EventLog {

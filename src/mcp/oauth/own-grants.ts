@@ -73,7 +73,7 @@ export async function signInsOf(
 }
 
 /** What a user has to bring: consent, or values. Undefined: nothing. */
-export function needsUser(server: McpServer): 'consent' | 'values' | undefined {
+function needsUser(server: McpServer): 'consent' | 'values' | undefined {
   if (asOAuthServer(server)) return 'consent';
   if (server.kind === 'stdio') return server.perUser ? 'values' : undefined;
   if (server.kind === 'virtual') return undefined;

@@ -335,7 +335,7 @@ function onceEach(entries: readonly JsonObject[], key: string): JsonObject[] {
 }
 
 /** The suffix: as many characters of the name as fit, and eight of a digest of both. */
-export function jointName(server: string, name: string): string {
+function jointName(server: string, name: string): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([server, name]))
     .digest('hex')

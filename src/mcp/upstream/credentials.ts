@@ -34,7 +34,7 @@ export interface CredentialsOptions {
 }
 
 /** The server wants a credential that the caller has not brought. */
-export class CredentialMissing extends RpcError {
+class CredentialMissing extends RpcError {
   /** Where the user can agree. */
   readonly url: string | undefined;
 

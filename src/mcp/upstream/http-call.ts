@@ -1,6 +1,7 @@
 import { parseObject } from '../../codec/json-value.ts';
 import type { GatewayError } from '../../core/errors.ts';
 import type { Method } from '../../core/exchange.ts';
+import type { AnswerHeaders } from '../../core/http-client.ts';
 import type { Sweeper, Swept } from '../../core/sweeper.ts';
 import type { AttemptHandler, Connection } from '../../providers/provider.ts';
 import { UpstreamAttempt } from '../../upstream/attempt.ts';
@@ -37,12 +38,12 @@ export class HttpFault extends Error {
   /** Undefined: there was no answer. */
   readonly status: number | undefined;
   readonly body: string;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   override readonly cause: GatewayError | undefined;
 
   constructor(
     message: string,
-    answer: { status?: number; body?: string; headers?: Headers; cause?: GatewayError } = {},
+    answer: { status?: number; body?: string; headers?: AnswerHeaders; cause?: GatewayError } = {},
   ) {
     super(message);
     this.status = answer.status;
@@ -51,8 +52,6 @@ export class HttpFault extends Error {
     this.cause = answer.cause;
   }
 }
-
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface HttpRequest {
   readonly method: Method;
@@ -66,7 +65,7 @@ export interface HttpRequest {
 /** Called in this order; `ended` or `failed` once. */
 export interface HttpHandler {
   /** A status below 300. */
-  started(status: number, headers: Headers): void;
+  started(status: number, headers: AnswerHeaders): void;
   /** One event of a stream, or a whole JSON body. `id`: of the event. */
   message(data: string, name: string | undefined, id: string | undefined): void;
   ended(): void;
@@ -89,7 +88,7 @@ export class HttpCall implements AttemptHandler, Swept {
   readonly #attempt: UpstreamAttempt;
   readonly #startedAt = performance.now();
   #status = 0;
-  #headers: Headers = {};
+  #headers: AnswerHeaders = {};
   #events: EventStream | undefined;
   #chunks: Buffer[] = [];
   /** Whether JSON comes as one message a line; undefined: no line has ended yet. */
@@ -129,7 +128,7 @@ export class HttpCall implements AttemptHandler, Swept {
     this.#fail(new HttpFault(`no connection within mcp.connect_ms: ${connectMs}`));
   }
 
-  started(status: number, headers: Headers): void {
+  started(status: number, headers: AnswerHeaders): void {
     if (this.#over) return;
     this.#status = status;
     this.#headers = headers;
@@ -223,9 +222,9 @@ export function wholeAnswer(
   place: HttpPlace,
   request: HttpRequest,
   timeoutMs: number,
-): Promise<{ status: number; headers: Headers; body: string }> {
+): Promise<{ status: number; headers: AnswerHeaders; body: string }> {
   return new Promise((resolve, reject) => {
-    let answer = { status: 0, headers: {} as Headers, body: '' };
+    let answer = { status: 0, headers: {} as AnswerHeaders, body: '' };
     const timer = setTimeout(() => {
       call.abort();
       reject(new HttpFault(`no whole answer within ${timeoutMs} ms`));

@@ -1,3 +1,4 @@
+import type { AnswerHeaders } from '../../core/http-client.ts';
 import { NumberMap } from '../../core/number-map.ts';
 import { type RpcMessage, readMessage } from '../protocol/json-rpc.ts';
 import { HttpCall, type HttpContext, type HttpFault, type HttpPlace } from './http-call.ts';
@@ -180,7 +181,7 @@ export class HttpLink implements Link {
     headers: readonly string[],
     body: string | undefined,
     handler: {
-      started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
+      started(status: number, headers: AnswerHeaders): void;
       message(message: RpcMessage): void;
       ended(): void;
       failed(fault: HttpFault): void;

@@ -9,7 +9,7 @@ import { strictToolCallId } from '../base/tool-call-id.ts';
 export type Block = { type: string } & Record<string, unknown>;
 
 /** Undefined: the part says nothing that Anthropic would take. */
-export function toBlock(part: Part): OrError<Block | undefined> {
+function toBlock(part: Part): OrError<Block | undefined> {
   const block = blockOf(part);
   if (block !== undefined && !(block instanceof GatewayError) && part.cacheControl) {
     block['cache_control'] = part.cacheControl;

@@ -24,7 +24,7 @@ export function refusal(message: string): AnswerParts {
   return whole(400, { error: { message, type: 'invalid_request_error', code: null, param: null } });
 }
 
-export function whole(status: number, value: object): AnswerParts {
+function whole(status: number, value: object): AnswerParts {
   const body = Buffer.from(JSON.stringify(value));
   return { status, contentType: 'application/json', pieces: [body].values(), paceMs: 0 };
 }

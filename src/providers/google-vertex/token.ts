@@ -19,7 +19,7 @@ const MAX_BYTES = 1024 * 1024;
 /** Where an answer does not say how long its token lives. */
 const USUAL_LIFE_MS = 3_600_000;
 
-export function vertexTokenSourceId({ name, auth_data: auth }: Pick<VertexAccount, 'name' | 'auth_data'>): string {
+function vertexTokenSourceId({ name, auth_data: auth }: Pick<VertexAccount, 'name' | 'auth_data'>): string {
   return tokenSourceId(name, ['google', JSON.stringify(auth ?? 'ambient')]);
 }
 

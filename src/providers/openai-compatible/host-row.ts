@@ -12,7 +12,7 @@ const headerName = z.string().regex(/^[a-z0-9-]+$/);
 const address = z.string().regex(/^(https:\/\/[\w.{}-]+|http:\/\/127\.0\.0\.1:\d+)(\/[\w.{}-]+)*$/);
 
 /** In what requests differ, by the host or by a family of models. */
-export const requestQuirks = z.strictObject({
+const requestQuirks = z.strictObject({
   /** Parameters that are refused, or read as nothing. What becomes of them is said once: chat-rules.ts. */
   refused: z.array(word).optional(),
   /** Parameters that have another name. */

@@ -15,16 +15,17 @@ interface Opened {
   readonly closed: { readonly code: number; readonly reason: string }[];
 }
 
-function open({ mock }: TestContext, renewed: (principal: object) => unknown = (principal) => principal): Opened {
+function open(
+  { mock }: TestContext,
+  renewed: (principal: object) => unknown = (principal) => principal,
+  counters = new SharedCounters(1, 0),
+): Opened {
   mock.timers.enable({ apis: ['setTimeout'] });
-  const limits = { maxBodyBytes: 1_000_000, maxBodyMemoryBytes: 8_000_000, maxInFlight: 8 };
-  const pipeline = { snapshot: () => ({ settings: { limits } }) };
-  const options = {
-    dialect: openAiResponses,
-    responses: { pipeline },
-    counters: new SharedCounters(1, 0),
-    renewed,
-  };
+  const limits = { maxBodyBytes: 1_000_000, maxBodyMemoryBytes: 1_000_000, maxInFlight: 8 };
+  const pipeline = { snapshot: () => ({ settings: { limits, responses: { keep: true } } }) };
+  // A turn that goes on from an answer is under way for ever.
+  const rows = { chain: () => new Promise(() => {}) };
+  const options = { dialect: openAiResponses, responses: { pipeline, rows }, counters, renewed };
   const sent: unknown[] = [];
   const closed: Opened['closed'] = [];
   const socket = {
@@ -81,4 +82,26 @@ test('a turn of a client whose key is good no more is refused, and ends the sock
   handler.message(message({ generate: false, input: 'And now?' }), false);
   assert.deepEqual([sent.at(-1).status, sent.at(-1).error.code], [401, 'invalid_api_key']);
   assert.equal(closed[0]?.code, 1008);
+});
+
+test('turns that wait on a socket count in the memory of all bodies, and give it back with the socket', (t) => {
+  const counters = new SharedCounters(1, 0);
+  const { handler, sent } = open(t, undefined, counters);
+  const turn = message({ input: 'x'.repeat(300_000), previous_response_id: 'resp_before' });
+  for (let each = 0; each < 3; each += 1) handler.message(turn, false);
+  assert.equal(sent.length, 0);
+  assert.ok(counters.bodyBytes > 800_000, `${counters.bodyBytes}`);
+  handler.message(turn, false);
+  assert.deepEqual([sent.at(-1).status, sent.at(-1).error.code], [503, 'body_memory_full']);
+  assert.match(sent.at(-1).error.message, /limits\.max_body_memory_bytes: 1000000/);
+  handler.closed(1000, '');
+  assert.equal(counters.bodyBytes, 0);
+});
+
+test('a turn that is over gives back the memory of its message', (t) => {
+  const counters = new SharedCounters(1, 0);
+  const { handler, sent } = open(t, undefined, counters);
+  handler.message(message({ model: 'x'.repeat(300_000), background: true }), false);
+  assert.equal(sent.at(-1).error.param, 'background');
+  assert.equal(counters.bodyBytes, 0);
 });
