@@ -5,6 +5,7 @@ import type { Method, UploadSource } from '../core/exchange.ts';
 import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
+import { connectWords, isConnectFault } from './connect-fault.ts';
 import {
   type AnswerHeaders,
   answerEncoding,
@@ -341,11 +342,10 @@ function isInvalid(error: Error): boolean {
 
 /** This machine or process has run out of something: the provider is not at fault. */
 const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
-const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
 function toGatewayError(error: Error, answered: boolean): GatewayError {
   const code: unknown = Reflect.get(error, 'code');
-  const detail = typeof code === 'string' ? `(${code})` : undefined;
+  const detail = connectWords(code) ?? (typeof code === 'string' ? `(${code})` : undefined);
   const proxyFault: unknown = Reflect.get(error, PROXY_FAULT);
   if (typeof proxyFault === 'string') {
     const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT';
@@ -355,8 +355,8 @@ function toGatewayError(error: Error, answered: boolean): GatewayError {
     });
   }
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return new GatewayError('connect_timeout', { cause: error });
-  if (typeof code === 'string' && (CONNECT_CODES.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))) {
-    return new GatewayError(answered ? 'upstream_cut' : 'connect_failed', { detail, cause: error });
+  if (typeof code === 'string' && !answered && isConnectFault(code)) {
+    return new GatewayError('connect_failed', { detail, cause: error });
   }
   if (typeof code === 'string' && OWN_CODES.has(code) && !answered) {
     return new GatewayError('out_of_sockets', { detail, retryAfterMs: 1000, cause: error });
@@ -369,5 +369,5 @@ function toGatewayError(error: Error, answered: boolean): GatewayError {
   // The provider is not at fault: our request cannot be sent, or undici's own checks failed on the answer.
   if (isInvalid(error)) return new GatewayError('internal_error', { cause: error });
   if (code === 'ERR_ASSERTION') return new GatewayError('upstream_protocol', { cause: error });
-  return new GatewayError('upstream_cut', { detail, cause: error });
+  return new GatewayError('upstream_cut', { detail: typeof code === 'string' ? `(${code})` : undefined, cause: error });
 }
