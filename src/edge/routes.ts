@@ -1,5 +1,6 @@
-import type { GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, HeadersOfInterest, Method, PathParams } from '../core/exchange.ts';
+import { nearNames } from '../core/near-names.ts';
 
 /** What the edge knows of an endpoint: enough to refuse or to read its body, nothing of what it means. */
 export interface Route {
@@ -81,6 +82,9 @@ interface Pattern {
 /** A literal, or the name of a parameter. */
 type Segment = { readonly literal: string } | { readonly name: string };
 
+/** A longer path is not compared with others: nobody mistypes one, and comparing costs. */
+const MAX_NEAR_CHARACTERS = 64;
+const PATH_NOT_FOUND = new GatewayError('path_not_found');
 const NO_PARAMS: PathParams = {};
 /** Among the patterns: those that begin with a parameter. */
 const ANY = '{}';
@@ -90,6 +94,8 @@ export class RouteTable {
   readonly #exact = new Map<string, PathMatch>();
   /** Patterns with parameters, by their first segment; among them those with more literals first. */
   readonly #patterns = new Map<string, Pattern[]>();
+  /** Served paths without parameters, without base path. */
+  readonly #plain: string[] = [];
 
   readonly #passing: PathMatch | undefined;
 
@@ -111,6 +117,15 @@ export class RouteTable {
     return this.#exact.get(url) ?? this.#matchPattern(url);
   }
 
+  /** No path is like this one; a near one is named. */
+  unknown(url: string): GatewayError {
+    const near = url.length > MAX_NEAR_CHARACTERS ? [] : nearNames(withoutBasePath(url), this.#plain, 2);
+    if (near.length === 0) return PATH_NOT_FOUND;
+    return new GatewayError('path_not_found', {
+      detail: `Did you mean ${near.map((path) => `\`${path}\``).join(' or ')}?`,
+    });
+  }
+
   /**
    * Who passes on a request that may be for a provider; undefined: what was found is the gateway's own. Of a path of ours
    * the methods that we do not have are the provider's (`DELETE /models/{id}`).
@@ -123,6 +138,7 @@ export class RouteTable {
   #add(path: string, routes: readonly Route[], atRootOnly: boolean): void {
     if (!path.includes('{')) {
       const match = { routes, path, params: NO_PARAMS };
+      if (routes.length > 0) this.#plain.push(path);
       for (const base of atRootOnly ? [''] : BASE_PATHS) this.#exact.set(base + path, match);
       return;
     }
