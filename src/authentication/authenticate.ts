@@ -25,6 +25,7 @@ import {
   type RefusedKey,
   refusedByTime,
   type Signer,
+  unknownKey,
   WRONG_AUDIENCE,
 } from './key-verdict.ts';
 import { OutsideTokens, type TokenHead, type TokenResources } from './outside-tokens.ts';
@@ -284,7 +285,7 @@ export class KeyRing {
 
     const signer = this.#verifier.signerOf(presented);
     const head = signer === undefined ? this.#outside.headOf(presented) : undefined;
-    if (signer === undefined && head === undefined) return INVALID.error;
+    if (signer === undefined && head === undefined) return unknownKey(presented).error;
     const rejected = this.#rejected.get(digest);
     if (rejected !== undefined && now < rejected.untilMs) return rejected.error;
     const proven = head && this.#judgeProven(presented, head, now);

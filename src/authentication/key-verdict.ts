@@ -52,6 +52,17 @@ export const INVALID: RefusedKey = {
   error: new GatewayError('invalid_api_key'),
   untilMs: Number.POSITIVE_INFINITY,
 };
+/** A client that was moved here often still has the key of before. The beginning of such a key tells no secret. */
+const PROVIDER_KEY = /^(?:sk-(?:proj|svcacct|admin|ant|or-v1)-|AIza|gsk_|xai-|pplx-|hf_|nvapi-|r8_)/;
+const OF_PROVIDER = refusedFor(
+  'It looks like the key of a provider, which belongs into the configuration of the gateway: a client sends a key of the gateway itself.',
+);
+
+/** A key that nobody here made. */
+export function unknownKey(presented: string): RefusedKey {
+  return PROVIDER_KEY.test(presented) ? OF_PROVIDER : INVALID;
+}
+
 export const EXPIRED = refusedFor('It has expired.');
 export const REVOKED = refusedFor('It was revoked.');
 export const RETIRED = refusedFor('The key that signed it was retired.');

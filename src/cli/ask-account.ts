@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { HttpAnswer } from '../core/http-client.ts';
 import { nearNames } from '../core/near-names.ts';
 import type { Mount, Probe, Target } from '../providers/provider.ts';
+import { connectWords } from '../upstream/connect-fault.ts';
 import type { Connectors } from '../upstream/connector.ts';
 import { oneRequest } from '../upstream/one-request.ts';
 import { plural } from './plural.ts';
@@ -156,10 +157,11 @@ async function get(
   }
 }
 
-/** The reason of a failure; where several addresses failed there is a code and no words. */
+/** The reason of a failure; where several addresses failed there is a code and no words. OpenSSL's words have lines. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error ? String(error.code) : error.name);
+  const code = 'code' in error ? error.code : undefined;
+  return connectWords(code) ?? (error.message.trim().replaceAll(/\s+/g, ' ') || String(code ?? error.name));
 }
 
 function shown({ mount }: Place, probe: Probe): string {

@@ -183,7 +183,7 @@ export class Edge implements EdgeContext {
       return;
     }
     if (!match || match.routes.length === 0) {
-      const error = match ? notYet(method, match.path) : new GatewayError('path_not_found');
+      const error = match ? notYet(method, match.path) : routes.unknown(head.url);
       const asked = { response, head, method, path: match?.path ?? '', startedAt };
       this.#answers.refuse(asked, error, 'behind-body-only');
       return;

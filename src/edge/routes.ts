@@ -1,5 +1,6 @@
-import type { GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, HeadersOfInterest, Method, PathParams } from '../core/exchange.ts';
+import { nearNames } from '../core/near-names.ts';
 
 /** What the edge knows of an endpoint: enough to refuse or to read its body, nothing of what it means. */
 export interface Route {
@@ -81,6 +82,11 @@ interface Pattern {
 /** A literal, or the name of a parameter. */
 type Segment = { readonly literal: string } | { readonly name: string };
 
+/** A longer path is not compared with others: nobody mistypes one, and comparing costs. */
+const MAX_NEAR_CHARACTERS = 64;
+/** Milliseconds between two comparisons: one takes up to a millisecond, and strangers may ask for any path. */
+const COMPARE_EVERY_MS = 100;
+const PATH_NOT_FOUND = new GatewayError('path_not_found');
 const NO_PARAMS: PathParams = {};
 /** Among the patterns: those that begin with a parameter. */
 const ANY = '{}';
@@ -90,8 +96,12 @@ export class RouteTable {
   readonly #exact = new Map<string, PathMatch>();
   /** Patterns with parameters, by their first segment; among them those with more literals first. */
   readonly #patterns = new Map<string, Pattern[]>();
+  /** Served paths without parameters, without base path. */
+  readonly #plain: string[] = [];
 
   readonly #passing: PathMatch | undefined;
+  /** performance.now() of the last comparison of an unknown path. */
+  #comparedAt = Number.NEGATIVE_INFINITY;
 
   constructor(routes: readonly Route[], planned: readonly PlannedPath[] = [], passing?: PassingRoutes) {
     this.#passing = passing && { routes: passing.routes, path: passing.pattern, params: NO_PARAMS };
@@ -111,6 +121,17 @@ export class RouteTable {
     return this.#exact.get(url) ?? this.#matchPattern(url);
   }
 
+  /** The refusal of a path that matches nothing. It names near paths, for at most ten requests a second. */
+  unknown(url: string, now = performance.now()): GatewayError {
+    if (url.length > MAX_NEAR_CHARACTERS || now - this.#comparedAt < COMPARE_EVERY_MS) return PATH_NOT_FOUND;
+    this.#comparedAt = now;
+    const near = nearNames(withoutBasePath(url), this.#plain, 2);
+    if (near.length === 0) return PATH_NOT_FOUND;
+    return new GatewayError('path_not_found', {
+      detail: `Did you mean ${near.map((path) => `\`${path}\``).join(' or ')}?`,
+    });
+  }
+
   /**
    * Who passes on a request that may be for a provider; undefined: what was found is the gateway's own. Of a path of ours
    * the methods that we do not have are the provider's (`DELETE /models/{id}`).
@@ -123,6 +144,7 @@ export class RouteTable {
   #add(path: string, routes: readonly Route[], atRootOnly: boolean): void {
     if (!path.includes('{')) {
       const match = { routes, path, params: NO_PARAMS };
+      if (routes.length > 0) this.#plain.push(path);
       for (const base of atRootOnly ? [''] : BASE_PATHS) this.#exact.set(base + path, match);
       return;
     }

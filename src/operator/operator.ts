@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ConsoleFiles } from '../console/console-files.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AdminApi, AdminOptions } from './admin/admin-api.ts';
 import type { StreamedAnswer } from './admin/admin-route.ts';
-import { type Answer, CLOSE, JSON_TYPE, refusal } from './answer.ts';
+import { type Answer, CLOSE, JSON_TYPE, refusal, refusalOf } from './answer.ts';
 import type { ConsoleDoor } from './sessions/console-door.ts';
 
 /** Read at every probe; the main thread keeps it true. */
@@ -132,13 +133,23 @@ async function answer(
     const route = routes.get(path);
     // Nothing is read beyond this answer of a body that comes.
     const headers = request.method === 'GET' || request.method === 'HEAD' ? {} : CLOSE;
-    if (route === undefined) return refusal('path_not_found', headers);
+    if (route === undefined) return unknownPath(path, options, headers);
     if (headers === CLOSE) return refusal('method_not_allowed', { ...headers, allow: 'GET, HEAD' });
     return await route(options);
   } catch (cause) {
     options.log?.error({ code: 'internal_error', path: path.slice(0, 200), cause }, 'operator port failed');
     return refusal('internal_error', CLOSE);
   }
+}
+
+/** A browser that was given the port alone goes on to the console. */
+function unknownPath(path: string, { console }: OperatorOptions, headers: Readonly<Record<string, string>>): Answer {
+  if (path === '/' && console !== undefined && headers !== CLOSE) {
+    return { status: 302, type: JSON_TYPE, body: '', headers: { location: '/console/' } };
+  }
+  const known = [...routes.keys(), ...(console === undefined ? [] : ['/console/'])].join(', ');
+  const detail = `This is the port of the operator: it has ${known}; clients are served on the other port.`;
+  return refusalOf(new GatewayError('path_not_found', { detail }), headers);
 }
 
 let consoleFiles: Promise<ConsoleFiles> | undefined;

@@ -92,9 +92,31 @@ export class ModelRoutes {
         : nearNames(name, candidates);
     const bare = candidates.filter((id) => id.slice(id.indexOf('/') + 1) === name).slice(0, 3);
     const names = [...new Set([...bare, ...near])].slice(0, 3);
-    const several = bare.length > 1 ? 'Several accounts serve it' : 'Did you mean';
-    const hint = names.length > 0 ? ` ${several}: ${names.map((each) => `\`${each}\``).join(', ')}?` : '';
-    return new GatewayError('model_not_found', { param: 'model', detail: `\`${name}\` is not known.${hint}` });
+    const quoted = names.map((each) => `\`${each}\``).join(', ');
+    const hint =
+      bare.length > 1
+        ? `Several accounts serve it: name one of ${quoted}.`
+        : names.length > 0
+          ? `Did you mean: ${quoted}?`
+          : this.#whyUnknown(name, candidates);
+    return new GatewayError('model_not_found', {
+      param: 'model',
+      detail: `\`${name}\` is not known. ${hint}`.trimEnd(),
+    });
+  }
+
+  /** What the configuration lacks for this name, where no other name is near; `candidates`: what the caller may use. */
+  #whyUnknown(name: string, candidates: readonly string[]): string {
+    const accounts = [...this.#accounts.values()];
+    if (accounts.length > 0 && this.#virtual.size === 0 && accounts.every(isLocal)) {
+      return 'No provider is configured, so only the demo answers: its operator must add an account, or start it with a variable as OPENAI_API_KEY.';
+    }
+    const slash = name.indexOf('/');
+    const prefix = name.slice(0, slash + 1);
+    if (slash > 0 && candidates.some((id) => id.startsWith(prefix))) {
+      return `The account \`${prefix.slice(0, -1)}\` serves the models that its \`integrations\` list, and this is none of them.`;
+    }
+    return '';
   }
 
   list(): readonly ListedModel[] {
@@ -161,6 +183,11 @@ export class ModelRoutes {
     }
     return only;
   }
+}
+
+/** Its models answer inside the gateway. */
+function isLocal({ listed }: ProviderAccount): boolean {
+  return listed.length > 0 && listed.every(({ local }) => local !== undefined);
 }
 
 /** What a client may write at all, before any rule or path is built from it. */

@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
+import { connectWords, isConnectFault } from './connect-fault.ts';
 import { PROXY_FAULT } from './tunnel.ts';
 
 export const UNASKED_SWITCH = 'It switched to another protocol, which nobody had asked for.';
@@ -7,7 +8,6 @@ const BAD_UPGRADE = 'bad upgrade';
 const CONNECT_TIMEOUT = 'UND_ERR_CONNECT_TIMEOUT';
 /** This machine or process has run out of something: the provider is not at fault. */
 const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
-const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
 /** undici's own checks refused the request before undici took it. */
 export function isRefusedByUndici(error: Error): boolean {
@@ -26,8 +26,8 @@ export function transportError(error: Error, answered: boolean): GatewayError {
     });
   }
   if (code === CONNECT_TIMEOUT) return new GatewayError('connect_timeout', { cause: error });
-  if (typeof code === 'string' && (CONNECT_CODES.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))) {
-    return new GatewayError(answered ? 'upstream_cut' : 'connect_failed', { detail, cause: error });
+  if (typeof code === 'string' && !answered && isConnectFault(code)) {
+    return new GatewayError('connect_failed', { detail: connectWords(code) ?? detail, cause: error });
   }
   if (typeof code === 'string' && OWN_CODES.has(code) && !answered) {
     return new GatewayError('out_of_sockets', { detail, retryAfterMs: 1000, cause: error });

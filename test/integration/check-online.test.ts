@@ -174,7 +174,11 @@ test('a refused credential and a missing model are faults with their place, and 
 });
 
 for (const [does, place, said] of [
-  ['is away', 'http://127.0.0.1:1/v1', /account `a`: its provider cannot be reached: connect ECONNREFUSED/],
+  [
+    'is away',
+    'http://127.0.0.1:1/v1',
+    /account `a`: its provider cannot be reached: Nothing listens at its address and port \(ECONNREFUSED\)/,
+  ],
   ['does not answer', '/slow/v1', /account `a`: its provider cannot be reached: no whole answer within 200 ms/],
   ['answers with a page', '/page/v1', /base_url: account `a`: .*GET \/page\/v1\/models with something that is no list/],
   ['sends on', '/moved/v1', /base_url: account `a`: its provider sends on to https:\/\/new\.example \(301\)/],

@@ -28,6 +28,7 @@ export function providerError(status: number | undefined, said: ProviderFault, t
     return new GatewayError('upstream_credential', {
       target: target.id,
       upstreamStatus: status,
+      detail: `\`${target.id}\` was asked.`,
       operatorDetail: operatorDetail(status, fault),
       providerWords: true,
       headers: NO_RETRY,

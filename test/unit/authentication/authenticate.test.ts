@@ -99,6 +99,16 @@ describe('a configured key', () => {
       assert.equal(code(ring.lookup(wrong)), 'invalid_api_key', wrong);
   });
 
+  it('a key of a provider is refused as such, unless it is a key of the gateway', () => {
+    const ring = ringOf({ configured: packKeys([configuredKey('sk-proj-ours')]) });
+    for (const theirs of ['sk-proj-abc', 'sk-ant-api03-abc', 'AIzaSyAbc', 'gsk_abc', 'sk-or-v1-abc']) {
+      assert.equal(code(ring.lookup(theirs)), 'invalid_api_key');
+      assert.match(detail(ring.lookup(theirs)) ?? '', /looks like the key of a provider.*a key of the gateway itself/);
+    }
+    assert.equal(code(ring.lookup('sk-proj-ours')), undefined);
+    assert.equal(detail(ring.lookup('sk-sluice-abc')), undefined);
+  });
+
   it('a configured key that a reload took away is refused from the next request on, while verified tokens stay known', () => {
     const ring = ringOf({ configured: packKeys([configuredKey('old')]), checksAtOnce: 1, checksPerSecond: 0 });
     const text = token(goodClaims);

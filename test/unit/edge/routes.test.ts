@@ -45,6 +45,21 @@ test('base paths do not stack, and no other path is a base path', () => {
   }
 });
 
+test('an unknown path names the path that was meant, and one that is long or near to none names nothing', () => {
+  for (const path of [
+    '/v1/chat/completion',
+    '/v1/v1/chat/completions',
+    '/chat/completions/',
+    '/api/llm/v1/Chat/Completions',
+  ]) {
+    assert.match(table.unknown(path).message, /Did you mean `\/chat\/completions`\?/, path);
+  }
+  for (const path of ['/v1/everything', `/chat/completions${'/'.repeat(100)}`]) {
+    assert.equal(table.unknown(path).context.detail, undefined);
+    assert.equal(table.unknown(path), table.unknown('/nothing'), 'one error for all of them');
+  }
+});
+
 test('an open parameter takes all that is left of the path, percent-decoded', () => {
   for (const base of bases) {
     const match = table.match(`${base}/models/openai-main%2Fgpt-4o%3Alatest`);

@@ -79,6 +79,25 @@ test('an unknown operator path is 404 and a wrong method 405 with allow, both as
   }
 });
 
+test('the root of the operator port leads to the console, and an unknown path is told what there is', async () => {
+  const door = () => Promise.reject(new Error('nobody signs in'));
+  const operator = await startOperator(operatorOptions({ console: { door } }));
+  const base = `http://127.0.0.1:${operator.port}`;
+  try {
+    const root = await fetch(`${base}/`, { redirect: 'manual' });
+    assert.deepEqual([root.status, root.headers.get('location')], [302, '/console/']);
+    const unknown = await fetch(`${base}/health`);
+    assert.equal(unknown.status, 404);
+    assert.match(
+      await unknown.text(),
+      /the port of the operator: it has \/livez, \/readyz, .*\/console\/; clients are served/,
+    );
+    assert.equal((await fetch(`${base}/`, { method: 'POST', redirect: 'manual' })).status, 404);
+  } finally {
+    await operator.close();
+  }
+});
+
 test('a metric that cannot be rendered is an internal error, is logged, and the port lives on', async () => {
   const lines: unknown[] = [];
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => lines.push(fields) };

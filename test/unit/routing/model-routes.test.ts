@@ -79,7 +79,10 @@ test('a bare id that several accounts list is refused, and they are named', () =
   const other = account('other', 'ollama', ['llama']);
   const routes = new ModelRoutes([local, other], catalogue);
   assert.equal(unknown(routes, 'llama').code, 'model_not_found');
-  assert.match(routes.notFound('llama', all).message, /Several accounts serve it: `local\/llama`, `other\/llama`/);
+  assert.match(
+    routes.notFound('llama', all).message,
+    /Several accounts serve it: name one of `local\/llama`, `other\/llama`/,
+  );
 });
 
 test('a bare id is looked up in the catalogue of accounts that list none: with one of each kind names work as they are', () => {
@@ -122,6 +125,21 @@ test('near names are told among those the key may use, and no others', () => {
   const limited = routes.notFound('oai/gpt-4o-mimi', (model) => model.startsWith('local/'));
   assert.doesNotMatch(limited.message, /gpt-4o-mini/);
   assert.doesNotMatch(routes.notFound('zzzzzzzzz', all).message, /Did you mean/);
+});
+
+test('an unknown name without a near one says what the configuration lacks: a provider, or a line of its account', () => {
+  const answers = { ...target('demo', 'chat'), local: () => ({ abort() {}, pause() {}, resume() {} }) };
+  const demo = { ...account('demo', 'demo', ['chat']), listed: [answers] };
+  const alone = new ModelRoutes([demo], catalogue).notFound('claude-sonnet', all);
+  assert.match(alone.message, /No provider is configured, so only the demo answers: its operator must add an account/);
+  const both = new ModelRoutes([demo, local], catalogue);
+  assert.doesNotMatch(both.notFound('claude-sonnet', all).message, /No provider|integrations/);
+  const unlisted = both.notFound('local/claude-sonnet', all).message;
+  assert.match(
+    unlisted,
+    /The account `local` serves the models that its `integrations` list, and this is none of them\./,
+  );
+  assert.doesNotMatch(both.notFound('local/claude-sonnet', (model) => model === 'demo/chat').message, /integrations/);
 });
 
 test('a bare id of an account that the key may not use is not told', () => {

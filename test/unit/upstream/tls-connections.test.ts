@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
@@ -56,4 +57,34 @@ test('connections over TLS are used again, a second one resumes the first one’
 
   const stranger = await new HeardAttempt(pools, origin).over();
   assert.equal(stranger.error?.code, 'connect_failed');
+});
+
+test('a handshake of TLS that fails is connect_failed, with what to do about its cause', {
+  skip: noOpenssl,
+}, async (t) => {
+  const { key, cert } = await selfSigned(t, 'DNS:elsewhere.test');
+  const pools = new OriginPools(limits, timeouts);
+  const plain = createPlainServer((_incoming, response) => response.end('plain'));
+  const named = createServer({ key, cert });
+  const modern = createServer({ key, cert, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' });
+  t.after(() => {
+    pools.destroy();
+    for (const server of [plain, named, modern]) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+  for (const [server, ca, said] of [
+    [plain, cert, /does not speak TLS at this port: write http:\/\/ .*\(ERR_SSL_WRONG_VERSION_NUMBER\)/],
+    [named, undefined, /an authority that is not trusted here; upstream\.ca_file can name it \(\w+\)/],
+    [named, cert, /certificate is for another host name \(ERR_TLS_CERT_ALTNAME_INVALID\)/],
+    [modern, cert, /share no version or cipher of TLS/],
+  ] as const) {
+    if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening');
+    const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const tls = { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+    const { error } = await new HeardAttempt(pools, origin, {}, tls).over();
+    assert.equal(error?.code, 'connect_failed', error?.message);
+    assert.match(error.message, said);
+  }
 });
