@@ -244,7 +244,7 @@ export interface Wire {
   readonly media?: 'any';
   /** Its requests have to be translated, but its answers are of this form: they pass to a client that speaks it. */
   readonly answersAs?: string;
-  /** Of reranking in the form of its clients: its documents are texts, and requests with others are translated. */
+  /** Documents must be texts where reranking is in the form of its clients: requests with others are translated. */
   readonly textDocuments?: true;
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];

@@ -46,18 +46,29 @@ test('base paths do not stack, and no other path is a base path', () => {
 });
 
 test('an unknown path names the path that was meant, and one that is long or near to none names nothing', () => {
+  let now = 0;
+  const unknown = (path: string) => {
+    now += 100;
+    return table.unknown(path, now);
+  };
   for (const path of [
     '/v1/chat/completion',
     '/v1/v1/chat/completions',
     '/chat/completions/',
     '/api/llm/v1/Chat/Completions',
   ]) {
-    assert.match(table.unknown(path).message, /Did you mean `\/chat\/completions`\?/, path);
+    assert.match(unknown(path).message, /Did you mean `\/chat\/completions`\?/, path);
   }
   for (const path of ['/v1/everything', `/chat/completions${'/'.repeat(100)}`]) {
-    assert.equal(table.unknown(path).context.detail, undefined);
-    assert.equal(table.unknown(path), table.unknown('/nothing'), 'one error for all of them');
+    assert.equal(unknown(path).context.detail, undefined);
+    assert.equal(table.unknown(path, now), table.unknown('/nothing', now), 'one error for all of them');
   }
+});
+
+test('a flood of unknown paths is compared with known ones ten times a second at the most', () => {
+  const table = new RouteTable([route('/chat/completions')]);
+  const named = Array.from({ length: 100 }, (_, at) => table.unknown('/chat/completion', at * 10).context.detail);
+  assert.equal(named.filter((detail) => detail !== undefined).length, 10);
 });
 
 test('an open parameter takes all that is left of the path, percent-decoded', () => {
