@@ -67,7 +67,7 @@ export const tlsSettings = restricting(
   }),
 );
 
-/** Who may use or manage an account, and one model of it; policy/access.ts says what follows. */
+/** The users and managers of an account, and of one model of it; policy/access.ts says what follows. */
 export const collaborators = restricting(
   optionalKey(
     z.array(

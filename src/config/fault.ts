@@ -20,7 +20,7 @@ export type FaultCode =
   | 'suspicious-value'
   | 'restart-needed';
 
-/** What is wrong in a configuration, so that a person can mend it without asking. Never holds a secret's value. */
+/** A fault of a configuration, told so that a person can mend it without asking. Never holds a secret's value. */
 export interface Fault extends Position {
   code: FaultCode;
   /** YAML path inside the document, as `integrations[0].model_id`; empty for the document itself. */

@@ -6,7 +6,7 @@ import type { LoadedData, Refused } from './load.ts';
 export type Reloaded = { configuration: Configuration; warnings: Fault[] } | { faults: Fault[] };
 
 /**
- * What is in force after a reload: the new configuration with the old values where only a restart can change them, each
+ * The configuration in force after a reload: the new one with the old values where only a restart can change them, each
  * such change with a warning. A faulty one gives its faults, and the caller keeps the old one in force. Neither is changed.
  */
 export function applyReload(previous: Configuration, loaded: LoadedData | Refused): Reloaded {

@@ -7,7 +7,7 @@ export interface Flushed {
   close(): void;
 }
 
-/** Who was written to in this turn of the loop: one tick serves all of them. Its places are used again. */
+/** The sinks that were written to in this turn of the loop: one tick serves all of them. Its places are used again. */
 const queue: (Flushed | undefined)[] = [];
 let queued = 0;
 
@@ -19,7 +19,7 @@ export function flushAtEndOfTurn(sink: Flushed): void {
 }
 
 function flushAll(): void {
-  // What is written meanwhile joins the queue and is flushed in the same turn.
+  // A sink that is written to meanwhile joins the queue and is flushed in the same turn.
   for (let i = 0; i < queued; i += 1) {
     const sink = queue[i]!;
     queue[i] = undefined;

@@ -39,7 +39,7 @@ export class RequestHead implements HeadersOfInterest {
   /** Undefined where none was sent; NaN where it is not a number. */
   contentLength: number | undefined;
   contentEncoding: string | undefined;
-  /** What is wrong with the head itself: the framing could be read in two ways. */
+  /** The fault of the head itself: the framing could be read in two ways. */
   fault: string | undefined;
   readonly #forwardableNames: NamesByLength;
   #hasTransferEncoding = false;

@@ -36,7 +36,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   tap: SinkTap | undefined;
   #bodyBytes = 0;
   /**
-   * Who closes the connection behind the answer: nobody; the addon, or the client, since it was told; or whoever owns it,
+   * The side that closes the connection behind the answer: none; the addon, or the client, since it was told; or its owner,
    * at once, because the kernel has all of it.
    */
   closing: 'no' | 'left' | 'now' = 'no';

@@ -133,7 +133,7 @@ export class RouteTable {
   }
 
   /**
-   * Who passes on a request that may be for a provider; undefined: what was found is the gateway's own. Of a path of ours
+   * The routes that pass a request on to a provider; undefined: the path found is the gateway's own. Of a path of ours
    * the methods that we do not have are the provider's (`DELETE /models/{id}`).
    */
   passing(found: PathMatch | undefined, method: string): PathMatch | undefined {

@@ -9,7 +9,7 @@ export interface OcrRequest {
   extra: Record<string, unknown>;
 }
 
-/** What is known of the pages that a request will be billed for, before its answer counts them. */
+/** The pages that a request will be billed for, as far as they are known before its answer counts them. */
 export interface ExpectedPages {
   /** No more than these; undefined: nobody said. */
   readonly most: number | undefined;

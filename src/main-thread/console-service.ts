@@ -17,7 +17,7 @@ import type { MainService } from './main-service.ts';
 export interface ConsoleServiceOptions {
   readonly configuration: () => Configuration;
   readonly startToken: StartToken | undefined;
-  /** What is known of keys now; what is told afterwards follows it in `heard`. */
+  /** The keys that are known now; later changes follow in `heard`. */
   readonly identity: () => Promise<IdentityState>;
   /** A token of this provider names a key that is not known. */
   readonly onUnknownIssuerKey: (provider: string) => void;
@@ -27,7 +27,7 @@ export interface ConsoleServiceOptions {
   readonly log: Log;
 }
 
-/** Who is in the console, judged in the light of the configuration in force. All of it is loaded when somebody first asks. */
+/** The people in the console, judged in the light of the configuration in force. All of it is loaded when somebody first asks. */
 export class ConsoleService implements MainService {
   readonly #options: ConsoleServiceOptions;
   #door: Promise<ConsoleDoor> | undefined;

@@ -19,7 +19,7 @@ interface Group {
 }
 
 /**
- * What is refused may be tried without end, and costs strangers nothing. Of each who is refused (an address, or whoever is
+ * A refused request may be tried without end, and costs strangers nothing. Of each refused caller (an address, or whoever is
  * signed in) the first refusal is an entry at once; of those that follow, one entry a minute tells how many they were.
  */
 export class RefusalTally {
@@ -59,7 +59,7 @@ export class RefusalTally {
     return this.#options.hasRoom() && this.#entries.take(performance.now());
   }
 
-  /** Who goes on keeps a group; of who does not, nothing is kept. */
+  /** A caller that goes on keeps its group; nothing is kept of others. */
   #endRound(): void {
     this.#round = undefined;
     for (const [name, group] of this.#groups) {

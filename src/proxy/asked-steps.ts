@@ -31,7 +31,7 @@ export interface ProxyStep {
   readonly fallbackStatuses: ReadonlySet<number>;
 }
 
-/** What is known of a request whose places are found. */
+/** A request whose places are found. */
 export interface Placed {
   readonly steps: readonly ProxyStep[];
   /** Canonical name of what is asked. */

@@ -83,7 +83,7 @@ export function namedModel(
   }
   const inBody = body === undefined || body.length === 0 ? undefined : modelInBody(body);
   if (inBody instanceof GatewayError) {
-    // What is no JSON object names no model that a provider would read.
+    // A body that is no JSON object names no model that a provider would read.
     if (!maySendAll || inBody.code === 'ambiguous_parameter') return inBody;
   } else if (inBody !== undefined && body !== undefined) {
     const found = permitted(of, inBody.name);

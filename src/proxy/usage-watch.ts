@@ -19,7 +19,7 @@ export interface UsageWatch {
 
 export interface WatchOptions {
   readonly wire: Wire;
-  /** What is known of the form that the wire speaks; undefined: only its translation is. */
+  /** The form that the wire speaks; undefined: only its translation is known. */
   readonly form: ApiForm | undefined;
   readonly meter: UsageMeter;
   readonly choices: number;

@@ -14,7 +14,7 @@ import type { PlanContext, Route, Step } from '../routing/route-plan.ts';
 import { openProviderSocket } from './provider-socket.ts';
 import { RealtimeTurns, type RealtimeTurnsOptions, sessionAdmission, turnExchange } from './realtime-turns.ts';
 
-/** Who asks for a session, and how. */
+/** The caller of a session, and its request. */
 export interface SessionRequest {
   readonly pipeline: PipelineOptions;
   readonly form: RealtimeForm;
@@ -185,7 +185,7 @@ function permittedRoute(about: About, model: string): OrError<Route> {
   const guard = guardrails?.open({ caller, metadata, model: { id: route.model, slug: route.slug } }, exchange);
   if (guard === undefined) return route;
   if (guard instanceof GatewayError) return guard;
-  // What is said in a session is read by no guard yet: one that must be asked lets nobody in.
+  // No guard reads sessions yet: one that must be asked lets nobody in.
   const detail = `Guardrails apply to \`${route.model}\`, and they do not read what is said in realtime sessions.`;
   return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
 }

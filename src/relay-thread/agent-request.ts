@@ -129,7 +129,7 @@ function agentRequest(
   const found: AgentServer[] = [];
   for (const [index, each] of servers.entries()) {
     const param = `mcp_servers.${index}`;
-    // Whoever may choose an address would have the gateway ask anything it can reach.
+    // A caller that may choose an address could have the gateway ask anything it can reach.
     if (each.url !== undefined) {
       const detail = 'A server by `url` is not called; put it into a manifest and name it by `integration_fqn`.';
       return new GatewayError('invalid_parameter', { param: `${param}.url`, detail });

@@ -40,7 +40,7 @@ export class AgentTools {
       known.push(own);
       if (isEnabled?.(own, entry) === false) continue;
       const shown = this.#freeName(name);
-      // Whoever reads the events knows it by the name that the model has.
+      // A reader of the events knows it by the name that the model has.
       const names = [...own, shown];
       known.push(names);
       this.#known.set(shown, { from, name, needsApproval: wantsApproval(names, entry) });

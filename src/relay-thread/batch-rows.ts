@@ -20,7 +20,7 @@ export interface BatchRowsOptions {
   send(message: BatchQuestionMessage, transfer: readonly ArrayBuffer[]): void;
 }
 
-/** What is known of batches, asked of the thread that has the database. */
+/** Batches, asked of the thread that has the database. */
 export class BatchRows implements BatchDesk {
   readonly #questions: DatabaseQuestions<BatchQuestion, BatchAnswer>;
 

@@ -14,7 +14,7 @@ import { RETRY_AFTER_MS } from './file-rows.ts';
 
 type Ask = (question: ConversationQuestion) => Promise<ResponseAnswer>;
 
-/** What is known of conversations, asked of the thread that has the database. */
+/** Conversations, asked of the thread that has the database. */
 export class ConversationRows {
   readonly #ask: Ask;
 

@@ -20,7 +20,7 @@ export interface TurnParts {
   readonly memory?: ConversationMemory;
 }
 
-/** What is kept of a conversation beside the database: on one connection, whether or not its answers are to be kept. */
+/** The memory of a conversation beside the database: on one connection, whether or not its answers are to be kept. */
 export interface ConversationMemory {
   /** Undefined: it is not here. */
   recall(previousId: string): KeptChain | undefined;

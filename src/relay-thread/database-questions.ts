@@ -5,7 +5,7 @@ const ANSWER_MS = 5_000;
 
 export interface DatabaseQuestionsOptions<Question, Answer> {
   send(number: number, question: Question): void;
-  /** What is answered for a database that does not. */
+  /** The answer in place of a database that gives none. */
   readonly away: Answer;
 }
 

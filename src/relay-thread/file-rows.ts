@@ -11,7 +11,7 @@ export interface FileRowsOptions {
   send(message: FileQuestionMessage): void;
 }
 
-/** What is known of files, asked of the thread that has the database. */
+/** Files, asked of the thread that has the database. */
 export class FileRows {
   readonly #questions: DatabaseQuestions<FileQuestion, FileAnswer>;
 

@@ -223,7 +223,7 @@ function fileObject(file: StoredFile) {
     purpose: file.purpose,
     status: 'processed',
     sha256: file.sha256,
-    // What is undefined is left out.
+    // Undefined fields are left out.
     expires_at: file.expiresAt === undefined ? undefined : Math.floor(file.expiresAt / 1000),
   };
 }

@@ -113,7 +113,7 @@ export class McpGuarding {
     return guardrails && openToolGuards(guardrails, open, { server: server ?? 'all', name: tool, isJoint });
   }
 
-  /** What is refused becomes an error for the same request; undefined: it answered none, and nobody gets it. */
+  /** A refused message becomes an error for the same request; undefined: it answered none, and nobody gets it. */
   async #told(session: GuardSession, body: string, request: JsonObject): Promise<string | undefined> {
     const message = parseObject(body);
     const isOwn = message?.['method'] !== undefined;

@@ -56,7 +56,7 @@ export function showModel(
 const CREATED = 0;
 
 function modelObject(model: ListedModel): object {
-  // What is undefined is left out.
+  // Undefined fields are left out.
   return { id: model.id, object: 'model', created: CREATED, owned_by: model.ownedBy, model_types: model.modelTypes };
 }
 

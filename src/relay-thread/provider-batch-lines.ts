@@ -147,7 +147,7 @@ function unfit(param: string, detail: string): GatewayError {
   return new GatewayError('invalid_parameter', { param, detail });
 }
 
-/** Whoever asks has many lines. */
+/** The caller has many lines. */
 function inLine(number: number, error: GatewayError): GatewayError {
   const { detail = error.message } = error.context;
   return new GatewayError(error.code, { ...error.context, detail: `Line ${number}: ${detail}` });

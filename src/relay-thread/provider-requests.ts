@@ -8,7 +8,7 @@ import type { BatchResults, ReadBatches } from '../providers/provider-batches.ts
 import { runProxy } from '../proxy/proxy.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 
-/** What is asked of a provider beside the client's own request. */
+/** Requests to a provider beside the client's own. */
 export interface ProviderRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;

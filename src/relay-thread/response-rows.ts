@@ -18,7 +18,7 @@ export interface ResponseRowsOptions {
   send(message: ResponseQuestionMessage): void;
 }
 
-/** What is known of kept answers, asked of the thread that has the database. */
+/** Kept answers, asked of the thread that has the database. */
 export class ResponseRows {
   readonly conversations: ConversationRows;
   readonly #questions: DatabaseQuestions<ResponseQuestion, ResponseAnswer>;

@@ -19,7 +19,7 @@ export interface ResponseEndpoints {
   readonly background: BackgroundResponses;
 }
 
-/** What is asked of answers that are kept. https://platform.openai.com/docs/api-reference/responses */
+/** Requests about kept answers. https://platform.openai.com/docs/api-reference/responses */
 export function responseRoutes(
   responses: ResponseEndpoints,
   form: DialectBackground,

@@ -6,7 +6,7 @@ import type { Dialect, RequestScan } from '../dialects/dialect.ts';
 import { runInference } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 
-/** Who asks for copies that nobody pays for: limits, budgets and access may name it as anybody else. */
+/** The caller of copies that nobody pays for: limits, budgets and access may name it as anybody else. */
 const SHADOW: Principal = {
   subject: 'virtualaccount:sluice-shadow',
   keyId: 'shadow',

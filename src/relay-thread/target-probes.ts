@@ -10,7 +10,7 @@ import type { BalancedRoute } from '../routing/balanced-route.ts';
 import { credentialKey, type Place } from '../routing/place.ts';
 import { fixedPlan, type Route, type StepObserver, stepAt } from '../routing/route-plan.ts';
 
-/** Who asks: limits, budgets and the ledger may name it as anybody else. */
+/** The caller of probes: limits, budgets and the ledger may name it as anybody else. */
 const PROBE: Principal = {
   subject: 'virtualaccount:sluice-probe',
   keyId: 'probe',

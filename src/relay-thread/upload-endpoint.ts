@@ -121,7 +121,7 @@ class UploadEndpoint implements BodyReceiver {
     this.fail(new GatewayError('body_memory_full', { setting: this.#memory.setting, retryAfterMs: 1000 }));
   }
 
-  /** What is asked for may still become more, by fields behind the file. */
+  /** The request may still ask for more, by fields behind the file. */
   #begin(): void {
     const peeked = this.#scan.result();
     if (peeked instanceof GatewayError) {

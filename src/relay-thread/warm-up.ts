@@ -301,6 +301,6 @@ class Rehearsal {
   }
 }
 
-/** What is said of these exchanges is about nobody's. */
+/** Nothing is told of these exchanges. */
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const NO_IDENTITIES = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };

@@ -54,7 +54,7 @@ class CutShort extends AnswerFilter {
 
   override finish(last?: Buffer): void {
     if (last) this.write(last);
-    // What is behind the last whole event is the provider's to send; it is no content that could be cut.
+    // Bytes behind the last whole event are no content that could be cut.
     if (!this.#long && this.#held.length > 0 && !this.#over) this.host.write(this.#held.take(this.#held.length));
     if (!this.#over) this.host.finish();
   }

@@ -30,7 +30,7 @@ class KeptAnswer extends AnswerFilter {
   /** The pieces of an answer that is no stream, up to `#maxBytes`. */
   #pieces: Buffer[] = [];
   #bytes = 0;
-  /** What is done when the answer is kept; undefined: nothing waits. */
+  /** The callback for when the answer is kept; undefined: nothing waits. */
   #release: (() => void) | undefined;
   #until = 0;
 

@@ -57,7 +57,7 @@ export interface Outcome {
   readonly endedAt: number;
   /** Whether anything was sent to a provider, by any attempt. */
   readonly dispatched: boolean;
-  /** What is left of a large request body that was let go at the commit point. */
+  /** A sample of a large request body that was let go at the commit point. */
   readonly prompt: Prompt | undefined;
   /** Milliseconds that providers were asked, by all attempts one after another. */
   readonly upstreamMs: number;

@@ -2,7 +2,7 @@
 export interface SharedAnswer {
   /** Somebody does. */
   readonly isJoined: boolean;
-  /** Who asks for it: set when it begins. */
+  /** The relay that asks for it: set when it begins. */
   leader: SharedAnswerLeader | undefined;
 }
 

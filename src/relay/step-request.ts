@@ -42,7 +42,7 @@ export class StepRequest {
     return this.#overridden(params ?? {});
   }
 
-  /** Who cannot be sent stretches of a body needs it whole, and its bound is that of any other. */
+  /** A target that cannot be sent stretches of a body needs it whole, and its bound is that of any other. */
   async #inMemory(spooled: SpooledBody): Promise<OrError<Outbound>> {
     const { exchange, settings } = this.#c;
     const body = await spooled.read(settings.limits.maxBodyBytes);

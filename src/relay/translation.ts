@@ -82,7 +82,7 @@ export class StreamTranslation implements RelayMode {
   }
 
   #onEvent = (event: string | undefined, data: string): void => {
-    // What is behind the end belongs to nobody, however it came.
+    // Bytes behind the end belong to nobody, however they came.
     if (this.#over || this.#reader.complete) return;
     this.#events.length = 0;
     this.#reader.fromEvent(event, data, this.#events);

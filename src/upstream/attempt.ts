@@ -297,7 +297,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
 
   #end(): void {
     this.#done = true;
-    // What is paused from now on, its decoder, is no matter of a connection that others use.
+    // From now on its decoder is paused, and not a connection that others use.
     this.#controller = undefined;
     lingering.remove(this);
   }

@@ -12,7 +12,7 @@ const ARRIVED = Symbol('what came in this read and was not taken yet');
 
 const HEADS = Symbol('what is looked at before undici sees it');
 
-/** Who reads a socket instead of undici. */
+/** The reader of a socket instead of undici. */
 export interface SocketReader {
   /** The first `length` bytes of `bytes` came; they are the socket's again afterwards. False pauses the connection. */
   read(bytes: Buffer, length: number): boolean;

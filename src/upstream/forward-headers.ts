@@ -2,7 +2,7 @@ import type { HeadersOfInterest } from '../core/exchange.ts';
 import type { AnswerHeaders } from '../core/http-client.ts';
 import type { Framing, Mount } from '../providers/provider.ts';
 
-/** What is asked for where a stream is wanted. */
+/** The `accept` of a request for a stream. */
 const STREAM_TYPES: Readonly<Record<Framing, string | undefined>> = {
   sse: 'text/event-stream',
   ndjson: 'application/x-ndjson',

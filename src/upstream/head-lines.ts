@@ -40,7 +40,7 @@ export class HeadLines {
     this.#view = new DataView(buffer);
   }
 
-  /** What is known of the line in this place; undefined: nothing. */
+  /** The line that was seen in this place; undefined: none. */
   at(index: number): HeadLine | undefined {
     return this.#lines[index];
   }

@@ -6,13 +6,13 @@ import type { HeadLines } from './head-lines.ts';
 import { servedBefore } from './served-before.ts';
 import { errors } from './undici-client.ts';
 
-/** Who sends on a connection and is answered on it. It controls the transfer by the connection. */
+/** The sender on a connection, which is answered on it. It controls the transfer by the connection. */
 export interface Sender extends AnswerTaker {
   onRequestStart(connection: HttpConnection): void;
   onResponseError(connection: HttpConnection | null, error: Error): void;
 }
 
-/** Who keeps it. */
+/** Its keeper. */
 export interface HttpConnectionKeeper {
   /** It can carry no more requests. Before its `closed`. */
   spent(connection: HttpConnection): void;
@@ -52,7 +52,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
   #sender: Sender | undefined;
   #error: Error | undefined;
   #spent = false;
-  /** What is written may be read when the call has returned. */
+  /** The socket may still read written bytes after the call has returned. */
   #keepsWritten: boolean;
   /** The thread lives on for its sake. */
   #isAwaited = true;

@@ -1,4 +1,4 @@
-/** Who takes pieces of an answer out of a read. */
+/** The receiver of pieces of an answer out of a read. */
 export interface PieceTaker {
   /** All that was taken for it, as one; `pieces`: of how many it was made. */
   deliver(bytes: Buffer, pieces: number): void;
@@ -60,7 +60,7 @@ class OneRead {
     this.#taker = undefined;
     this.#pieces = 0;
     const bytes = memory!.subarray(this.#start, this.#end);
-    // Who keeps it keeps all of the read: of one that was mostly framing only the bytes.
+    // Keeping a piece keeps all of the read: of a read that was mostly framing only the bytes are kept.
     taker.deliver(bytes.length * 2 < memory!.length ? Buffer.from(bytes) : bytes, pieces);
   }
 }

@@ -7,7 +7,7 @@ import { UnaskedContinue } from './unasked-continue.ts';
 import { errors } from './undici-client.ts';
 import type { Waiting } from './waiting-line.ts';
 
-/** Who keeps connections and hears what becomes of them. */
+/** The keeper of connections, which hears what becomes of them. */
 export interface ConnectionKeeper {
   connected(): void;
   disconnected(connection: OriginConnection): void;

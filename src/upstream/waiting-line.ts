@@ -1,11 +1,11 @@
-/** Whoever waits carries its own place, so that leaving from the middle costs nothing. */
+/** A waiter carries its own place, so that leaving from the middle costs nothing. */
 export interface Waiting {
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   inLine: boolean;
 }
 
-/** Whoever gives up leaves nothing behind. */
+/** A waiter that gives up leaves nothing behind. */
 export class WaitingLine<T extends Waiting> {
   length = 0;
   #first: Waiting | undefined;
@@ -34,7 +34,7 @@ export class WaitingLine<T extends Waiting> {
     return last as T | undefined;
   }
 
-  /** Who waits now, the first first. */
+  /** The waiters now, the first first. */
   items(): T[] {
     const items: T[] = [];
     for (let item = this.#first; item; item = item.behind) items.push(item as T);

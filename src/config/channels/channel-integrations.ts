@@ -23,7 +23,7 @@ function isWebhook(value: string): boolean {
 
 const common = {
   name: integrationName,
-  /** Who may use the channel in the reference product's editor; here whoever writes manifests may. */
+  /** The users of the channel in the reference product's editor; here each author of manifests is one. */
   authorized_subjects: optionalKey(z.array(text(320))).describe('Has no effect: whoever writes manifests may use it.'),
 };
 

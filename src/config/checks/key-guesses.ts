@@ -27,7 +27,7 @@ export function guessesOf(
     return mark?.otherNames.includes(key.toLowerCase()) || (mark?.reach === 'within' && shareWord(key, name));
   });
   const byLetters = restricts ? near : near.filter((name) => marks.get(name) !== undefined);
-  // What is there already is hardly meant a second time; but two restrictions of one name are a slip of the hand.
+  // A key that is there already is hardly meant a second time; but two restrictions of one name are a typing error.
   const likely = byLetters.filter((name) => marks.get(name) !== undefined || absent(name));
   if (likely.length > 0) return { restrictions: likely, others: [] };
   if (meant.length > 0) return { restrictions: fewestMore(key, [...new Set([...meant, ...byWords])]), others: [] };

@@ -32,7 +32,7 @@ export function plainYaml(source: string): unknown {
   try {
     return yaml().parse(source, { maxAliasCount, logLevel: 'error' });
   } catch {
-    // Whoever asked says so, in words of the place that it came from.
+    // The caller tells it, and names the place that the text came from.
     return undefined;
   }
 }

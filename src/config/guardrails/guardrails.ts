@@ -21,7 +21,7 @@ export interface GuardConfig {
   readonly target?: 'request' | 'response';
   /** Answers that are kept for what is asked again; absent: none is. */
   readonly remember?: { readonly ttlMs: number; readonly maxAnswers: number };
-  /** Who may name it in a request; absent: everybody. */
+  /** Subjects that may name it in a request; absent: everybody. */
   readonly subjects?: readonly string[];
 }
 

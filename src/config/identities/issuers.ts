@@ -35,7 +35,7 @@ const ALGORITHMS = [
 ] as const satisfies readonly JwtAlgorithm[];
 
 const addressError = 'an https:// address (http:// only on this machine) without user name and fragment';
-/** Whoever can answer for it decides who gets in: never over a line that others can write to. */
+/** A server that answers for it decides who gets in: never over a line that others can write to. */
 const jwksUri = z
   .string({ error: addressError })
   .max(2048)

@@ -48,7 +48,7 @@ export interface UniqueKey {
   readonly what: string;
   /** Unique over all manifests whose kinds use the same word here; absent: within one manifest. */
   readonly over?: string;
-  /** What is compared of the value; undefined: nothing. It is never shown. */
+  /** The part of the value that is compared; undefined: none. It is never shown. */
   compared?(value: unknown): string | undefined;
 }
 

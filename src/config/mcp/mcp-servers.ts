@@ -5,7 +5,7 @@ export interface McpServerBase {
   /** Unique over all kinds; `group/name` in a group. */
   name: string;
   description: string;
-  /** Who may use it (`user:…`, `team:…`, `virtualaccount:…`, `*`); empty: nobody. */
+  /** Its users (`user:…`, `team:…`, `virtualaccount:…`, `*`); empty: nobody. */
   subjects: string[];
   tags: Record<string, string>;
   /** Absent: whoever may use the server may use all of its tools. */
@@ -84,7 +84,7 @@ export interface McpAnnotations {
   destructiveHint?: boolean;
 }
 
-/** Who is named may use tools that are named; with a list of grants everything else is closed. */
+/** Grants the named subjects the named tools; with a list of grants everything else is closed. */
 export interface McpToolGrant {
   subjects: string[];
   /** Names with `*`, or `@all`, `@read-only`, `@write`, `@destructive`. */

@@ -34,7 +34,7 @@ export interface CacheRule {
 }
 
 export interface RuledCache extends CacheSettings {
-  /** Who gets the answers of one principal beside it; `team`: those whose first team is the same. */
+  /** The others who get the answers of one principal; `team`: those whose first team is the same. */
   sharedWith: 'nobody' | 'team' | 'everyone';
   /** Streams come as fast as they are taken, or at the pace of the original. */
   replay: 'at-once' | 'paced';

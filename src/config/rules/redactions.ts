@@ -4,7 +4,7 @@ import { patternFault } from './linear-pattern.ts';
 import type { Redaction } from './request-log-rules.ts';
 
 /**
- * What is blacked out of kept bodies. Patterns are of RE2, which takes time in proportion to the text whatever they are:
+ * The patterns that are blacked out of kept bodies. RE2 takes time in proportion to the text, whatever they are:
  * no look-around and no back-references. `hint`: of a text without it nothing is found; a regular expression of the machine's
  * own that looks at each place once, which is a hundred times as fast.
  */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Whoever can answer for it decides what things cost: over a line that others can write to the list must be signed. */
+/** A server that answers for it decides what things cost: over a line that others can write to the list must be signed. */
 export function isListUrl(value: string, signed: boolean): boolean {
   if (value.length > 2048 || !URL.canParse(value)) return false;
   const { protocol, hostname, username, password, hash } = new URL(value);

@@ -6,7 +6,7 @@ import { createContext, h } from './lib/preact.js';
 /** Text that is put into it becomes a text node or an attribute, never markup. */
 export const html = htm.bind(h);
 
-/** Who is signed in, as `GET /console/session` says. */
+/** The person who is signed in, as `GET /console/session` says. */
 export const SessionContext = createContext(undefined);
 
 const RANKS = ['viewer', 'operator', 'admin'];

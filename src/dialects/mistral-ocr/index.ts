@@ -25,7 +25,7 @@ export const mistralOcr = jsonDialect({
   translation: {
     to: ['ocr'],
     toInference,
-    // Whoever serves it answers in this form, which passes.
+    // Each provider of it answers in this form, which passes.
     fromInference: () => new GatewayError('upstream_protocol', { detail: 'Its answer is not of the form of OCR.' }),
   },
 });

@@ -12,7 +12,7 @@ export function modernResult(method: string, result: JsonObject, serverInfo: Jso
   if (resultType !== 'complete' || !CACHEABLE.has(method)) return whole;
   const { ttlMs } = result;
   whole['ttlMs'] = typeof ttlMs === 'number' && ttlMs >= 0 ? ttlMs : 0;
-  // What is shown depends on the caller, whatever the server says of its own list.
+  // The list depends on the caller, whatever the server says of its own.
   whole['cacheScope'] = 'private';
   return whole;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { McpPageAnswer } from '../../threads/mcp-messages.ts';
 
-/** What is safe to write into a page as it is. Everything else goes through `html`. */
+/** HTML that is safe to write into a page as it is. Everything else goes through `html`. */
 class Html {
   readonly text: string;
 

@@ -73,7 +73,7 @@ export class McpRows {
     return this.#text({ kind: 'client', id });
   }
 
-  /** What is there afterwards: the first stays. */
+  /** The row that is there afterwards: the first stays. */
   async putClient(id: string, secret: string): Promise<string> {
     return (await this.#text({ kind: 'put-client', id, secret })) ?? secret;
   }

@@ -32,7 +32,7 @@ export class Vault {
       const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
       return parseObject(text.toString());
     } catch {
-      // Whoever asks knows what it means that it cannot be opened.
+      // The caller decides what a value that cannot be opened means.
       return undefined;
     }
   }

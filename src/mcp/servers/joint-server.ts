@@ -14,7 +14,7 @@ export interface JointOptions {
   readonly description: string;
   readonly kind: string;
   mayUse(subjects: ReadonlySet<string>): boolean;
-  /** Who may use which tool, besides what each server says; it knows tools by both names. Absent: everybody all. */
+  /** The rules of access to tools, besides those of each server; it knows tools by both names. Absent: everybody may use all. */
   readonly policy?: ToolPolicy;
   /** The servers that the caller may use, in their order. */
   parts(context: Asker): readonly Part[];

@@ -102,7 +102,7 @@ export class LeafTasks {
     };
   }
 
-  /** What is asked about a task. */
+  /** A request about a task. */
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
     return lateCall(async (cancelled) => {
       if (method === 'tasks/list') return callOf(this.#list(context, params, cancelled));
@@ -171,7 +171,7 @@ export class LeafTasks {
 
   async #list(context: CallContext, params: JsonObject, cancelled: () => boolean): Promise<JsonObject> {
     const given = this.#given.get(context.subject);
-    // Whoever was given none has none, whatever the server says.
+    // A caller that was given no task has none, whatever the server says.
     if (!given) return { tasks: [] };
     const allowed = new Map<string, Promise<boolean>>();
     let asked = params;

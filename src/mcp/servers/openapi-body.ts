@@ -71,7 +71,7 @@ export function operationBody(
   return { body: { ...about, fields, isFile: false }, schema: formSchema(written, encodings, fields) };
 }
 
-/** What is sent for the argument; undefined: nothing. Throws an RpcError where the argument makes no such body. */
+/** The body that is sent for the argument; undefined: none. Throws an RpcError where the argument makes no such body. */
 export function sentBody(
   { contentType, required, fields, isFile }: OperationBody,
   value: unknown,

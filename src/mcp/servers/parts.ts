@@ -5,7 +5,7 @@ import type { Call } from '../upstream/peer.ts';
 import { type CallContext, NO_HOOKS, type Served } from './served.ts';
 import { listIn } from './tool-policy.ts';
 
-/** Who asks which parts there are. */
+/** The caller that asks which parts there are. */
 export type Asker = Pick<CallContext, 'subjects' | 'scope'>;
 
 /** One of the servers that stand under one name. */

@@ -55,7 +55,7 @@ export class ToolPins {
     }
   }
 
-  /** What is to be kept. */
+  /** The pins to keep. */
   text(): string {
     const servers = [...this.#servers].map(([name, { identity, tools }]) => {
       return [name, { identity, tools: Object.fromEntries(tools) }] as const;

@@ -14,7 +14,7 @@ interface Grant {
   readonly selectors: ReadonlySet<string>;
 }
 
-/** Who may use a server and which of its tools, and what is told of each. Held on list and on call alike. */
+/** The rules of access to a server and its tools, and what is told of each. Held on list and on call alike. */
 export class ToolPolicy {
   readonly #mayUse: SubjectMatcher;
   readonly #settings: ReadonlyMap<string, McpToolSetting>;

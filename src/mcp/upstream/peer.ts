@@ -23,12 +23,12 @@ export interface ServerInfo {
   readonly instructions: string | undefined;
 }
 
-/** Whoever waits for the result of a call hears what comes before it. */
+/** The waiter for the result of a call hears what comes before it. */
 export interface CallHooks {
   notify(method: string, params: JsonObject): void;
   /** An old server asks the client. Rejects with an RpcError. */
   ask(method: string, params: JsonObject): Promise<JsonObject>;
-  /** Whoever waits takes a task of the modern era, whatever the client said. */
+  /** The waiter takes a task of the modern era, whatever the client said. */
   readonly takesTasks?: true;
 }
 
@@ -55,7 +55,7 @@ export interface Listening {
   close(): void;
 }
 
-/** Who the client is, as servers are told. */
+/** The client, as servers are told. */
 export interface ClientFacts {
   readonly capabilities: JsonObject;
   readonly clientInfo: JsonObject;
@@ -158,7 +158,7 @@ export abstract class Peer implements LinkOwner {
       this.pending.set(id, pending);
       this.#wait(id, pending);
     });
-    // Whoever cancels does not wait for it.
+    // The caller that cancels does not wait for it.
     result.catch(() => undefined);
     const withToken =
       progressToken === undefined ? params : { ...params, _meta: { ...objectOf(params['_meta']), progressToken: id } };

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../../support/pages.ts';
 
-/** `Of the request.` leans on the name below it, and says less than `The headers of the request.` */
-const LEANING_COMMENT = /^[ \t]*(?:\/\/|\/\*\*|\/\*\*\n[ \t]*\*) (?:Of|For) .*/gm;
+/** `Of the request.` and `Who asks.` lean on the name below them, and say less than `The headers of the request.` */
+const LEANING_COMMENT = /^[ \t]*(?:\/\/|\/\*\*|\/\*\*\n[ \t]*\*) (?:Of|For|Who|Whoever|What is|By what) .*/gm;
 
-test('a comment begins with its subject, and not with what that is of or for', () => {
+test('a comment begins with its subject, and not with Of, For, Who or What is', () => {
   const files = globSync('{src,bench,load,scripts,test}/**/*.{ts,js}', { cwd: root }).filter(
     (file) => !/node_modules|fixtures|results/.test(file),
   );
