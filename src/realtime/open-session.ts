@@ -104,13 +104,19 @@ async function firstOf(
   let error = new GatewayError('connect_failed');
   let step: Step | undefined = plan.first;
   for (let index = 0; step !== undefined; ) {
-    const { target, observer } = step;
+    const { target, observer, overrides } = step;
     const mount = mountOf(target, asked.form)!;
+    const refused = overrides?.params && asked.form.refusedParam(overrides.params);
+    if (refused !== undefined) {
+      observer?.left();
+      return { error: notOfSessions(refused, target) };
+    }
     const beganAt = performance.now();
     observer?.asked();
     const socket = await openProviderSocket({
       target,
       mount,
+      overrides: overrides?.headers,
       pools: pipeline.pools,
       protocols,
       forwardable: headers.forwardable,
@@ -131,6 +137,11 @@ async function firstOf(
     step = plan.step(index, blamed(error, error.context.upstreamStatus));
   }
   return { error };
+}
+
+function notOfSessions(param: string, { id }: Target): GatewayError {
+  const detail = `\`override_params.${param}\` of \`${id}\` is no parameter of realtime sessions of this form: take it out of the route.`;
+  return new GatewayError('unsupported_operation', { param: 'model', detail, target: id });
 }
 
 function sessionAt(
@@ -186,7 +197,12 @@ function sessionAt(
     exchange,
   );
   const atProvider = mount.sessionModel?.(target) ?? target.modelId;
-  return { socket, turns, guards, model: { asked: model, target: target.id, atProvider } };
+  const params = step.overrides?.params;
+  const isBeta = asked.headers.forwardable?.['openai-beta']?.includes('realtime=v1') ?? false;
+  const names: SessionModel = { asked: model, target: target.id, atProvider, params, isBeta };
+  const first = asked.form.opening(names, undefined);
+  if (first !== undefined) socket.send(first);
+  return { socket, turns, guards, model: names };
 }
 
 /** Known, allowed, and able to do what is asked. */
