@@ -7,6 +7,7 @@ import type { AccountKind, WellKnownAccount } from './config/load.ts';
 import { codeLoader } from './core/code-loader.ts';
 import { madeOnce } from './core/made-once.ts';
 import type { Dialect } from './dialects/dialect.ts';
+import type { RealtimeWords } from './dialects/realtime-words.ts';
 import { MODEL_TYPES_OF, type Operation } from './inference/operation.ts';
 import type { Credential, TokenSource, Tokens } from './providers/credential.ts';
 import type { GuardCredentials, Probe, ProviderAccount, ProviderPlug, WellKnown, Wire } from './providers/provider.ts';
@@ -133,6 +134,13 @@ export function realtimeForm(path: string): RealtimeForm {
   return path.includes('BidiGenerateContent')
     ? load('./providers/gemini-generate-content/live').geminiLive
     : load('./providers/openai-compatible/realtime').openAiRealtime;
+}
+
+/** Where words stand in that form, for guards. */
+export function realtimeWords(path: string): RealtimeWords {
+  return path.includes('BidiGenerateContent')
+    ? load('./dialects/gemini-live/words').geminiLiveWords
+    : load('./dialects/openai-realtime/words').openAiRealtimeWords;
 }
 
 /** What has to be known of a dialect where nobody speaks it. A test holds each row against it. */

@@ -30,6 +30,8 @@ export interface GuardedEvent {
 }
 
 export interface GuardedStream {
+  /** Whether an event certainly has no words, told without parsing it; absent: each is parsed. */
+  skips?(event: Buffer): boolean;
   /** Reads one parsed event. */
   read(event: JsonObject): GuardedEvent;
 }

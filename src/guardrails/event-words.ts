@@ -66,16 +66,23 @@ export class EventWords {
     if (this.#partial.length > 0 || this.#familiarChannel === undefined) return 0;
     const { local } = this.#familiarChannel;
     const familiar = this.#familiar;
+    const isMessage = this.#o.guarding.framing === 'message';
     let behind = 0;
     while (behind < read.length) {
       const end = familiar.match(read, behind);
-      if (end < 0 || !local.skims(read, familiar.textStart, familiar.textEnd)) break;
+      if (end < 0 || (isMessage && end < read.length)) break;
+      if (!local.skims(read, familiar.textStart, familiar.textEnd)) break;
       behind = end;
     }
     return behind;
   }
 
   write(read: Buffer): void {
+    if (this.#o.guarding.framing === 'message') {
+      if (this.#familiar.match(read, 0) === read.length) this.#familiarEvent(read, 0, read.length);
+      else this.#event(read);
+      return;
+    }
     let bytes = read;
     if (this.#partial.length > 0) {
       this.#partial.append(read);
@@ -135,7 +142,18 @@ export class EventWords {
   }
 
   #event(bytes: Buffer): void {
-    const { name, data } = readEvent(bytes, 0, bytes.length);
+    if (this.#o.reader.skips?.(bytes)) {
+      this.#taker.take({
+        bytes,
+        name: undefined,
+        data: undefined,
+        pieces: NO_PIECES,
+        wholes: NO_WHOLES,
+        isChanged: false,
+      });
+      return;
+    }
+    const { name, data } = this.#read(bytes);
     const parsed = data === undefined || data === '[DONE]' ? undefined : parseObject(data);
     if (parsed === undefined) {
       this.#taker.take({ bytes, name, data: undefined, pieces: NO_PIECES, wholes: NO_WHOLES, isChanged: false });
@@ -195,6 +213,11 @@ export class EventWords {
     this.#taker.take({ bytes: event, pieces: [piece], ...plain });
   }
 
+  #read(bytes: Buffer): { readonly name: string | undefined; readonly data: string | undefined } {
+    if (this.#o.guarding.framing === 'message') return { name: undefined, data: bytes.toString() };
+    return readEvent(bytes, 0, bytes.length);
+  }
+
   #set(event: HeldEvent, piece: Piece, text: string): void {
     const slot = this.#slotOf(event, piece);
     if (slot !== undefined && setText(slot, text)) event.isChanged = true;
@@ -203,7 +226,7 @@ export class EventWords {
   /** The place of the words of an event that was recognised. */
   #slotOf(event: HeldEvent, piece: Piece): TextSlot | undefined {
     if (piece.slot !== undefined) return piece.slot;
-    const { name, data = '' } = readEvent(event.bytes, 0, event.bytes.length);
+    const { name, data = '' } = this.#read(event.bytes);
     event.name = name;
     event.data = parseObject(data);
     piece.slot = event.data && this.#o.reader.read(event.data).slots.find(({ channel }) => channel !== undefined);

@@ -1,7 +1,7 @@
 import { codeLoader } from '../core/code-loader.ts';
 import { madeOnce } from '../core/made-once.ts';
 
-type GuardCode = Pick<typeof import('./guardrails.ts'), 'createGuardrails' | 'outputGuard'> &
+type GuardCode = Pick<typeof import('./guardrails.ts'), 'createGuardrails' | 'outputGuard' | 'messageGuard'> &
   Pick<typeof import('./guarded-input.ts'), 'guardInput' | 'guardParsed'> &
   Pick<typeof import('./guarded-answer.ts'), 'guardBody'> &
   Pick<typeof import('./scan-elsewhere.ts'), 'scanTexts' | 'checkTexts'>;

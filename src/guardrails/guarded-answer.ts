@@ -6,6 +6,7 @@ import type { GuardedForm, TextSlot } from '../dialects/guarded-form.ts';
 import { AnswerFilter, type FilterHost, type Shortened } from '../relay/answer-filter.ts';
 import type { HeldMemory } from '../relay/held-memory.ts';
 import type { GuardQuestion, GuardSubject } from './guard.ts';
+import type { Framing } from './held-event.ts';
 import { guardLocally, type LocalOutcome, setText, textOf } from './local-guarding.ts';
 import type { HookPlan } from './plan.ts';
 import type { GuardSession } from './session.ts';
@@ -20,6 +21,7 @@ export interface OutputGuarding {
   readonly request: () => JsonObject;
   readonly memory: HeldMemory;
   readonly maxHeldBytes: number;
+  readonly framing: Framing;
 }
 
 /** Why an answer cannot be held as long as its guards need. */

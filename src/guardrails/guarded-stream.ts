@@ -153,7 +153,7 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
     const held = this.#held;
     for (let at = 0; at < count; at += 1) {
       this.#heldBytes -= held[at]!.bytes.length;
-      this.#out.push(bytesOf(held[at]!));
+      this.#out.push(bytesOf(held[at]!, this.#o.framing));
     }
     if (count === held.length) held.length = 0;
     else held.splice(0, count);
@@ -161,11 +161,15 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
 
   #flush(): void {
     if (this.#out.length === 0) return;
-    const out = this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out);
-    this.#out.length = 0;
     if (!this.#committed) this.host.commit(this.#contentType);
     this.#committed = true;
-    this.host.write(out);
+    for (const out of this.#taken()) this.host.write(out);
+  }
+
+  /** What may leave, as it is handed on: a message stays one. */
+  #taken(): readonly Buffer[] {
+    const out = this.#out.splice(0);
+    return this.#o.framing === 'message' || out.length < 2 ? out : [Buffer.concat(out)];
   }
 
   // ── windows ───────────────────────────────────────────────────────────────
@@ -262,11 +266,11 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
   }
 
   #deliver(done: Done): void {
-    const rest = this.#out.length > 0 ? Buffer.concat(this.#out) : undefined;
-    this.#out.length = 0;
+    const out = this.#taken();
     this.#over = true;
     this.host.commit(this.#contentType);
-    done(rest);
+    for (const each of out.slice(0, -1)) this.host.write(each);
+    done(out.at(-1));
   }
 
   /** Its texts as one answer: each of what is told in a choice of its own. */

@@ -3,11 +3,11 @@ import type { Configuration } from '../config/configuration.ts';
 import { type GuardrailSettings, HOOKS } from '../config/guardrails/guardrails.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { GuardedForm } from '../dialects/guarded-form.ts';
+import type { GuardedStream as FormStream, GuardedForm } from '../dialects/guarded-form.ts';
 import type { Caller } from '../policy/caller.ts';
 import { type AskedGuardrails, unknownGuardrail } from '../policy/client-settings.ts';
 import { compileSubjects } from '../policy/subject-match.ts';
-import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
+import type { AnswerFilter, AnswerFilterMaker, FilterHost } from '../relay/answer-filter.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { Elsewhere } from './elsewhere.ts';
 import type { GuardedExchange } from './guard.ts';
@@ -20,8 +20,13 @@ import { GuardSession } from './session.ts';
 
 /** The guards and rules of one configuration. */
 export interface Guardrails {
-  /** Undefined: nothing guards this. */
-  open(guarded: Guarded, exchange: GuardedExchange, asked?: AskedGuardrails): OrError<GuardSession | undefined>;
+  /** Undefined: nothing guards this. `before`: the guards of the turn before, in a session of many. */
+  open(
+    guarded: Guarded,
+    exchange: GuardedExchange,
+    asked?: AskedGuardrails,
+    before?: GuardSession,
+  ): OrError<GuardSession | undefined>;
 }
 
 export function createGuardrails(
@@ -36,7 +41,7 @@ export function createGuardrails(
   const guards = makeGuards(configs, means);
   const plans = new GuardrailPlans(guardrailRules, guards);
   return {
-    open(guarded, exchange, asked) {
+    open(guarded, exchange, asked, before) {
       if (asked !== undefined) {
         const refused = refusedNames(asked, guarded.caller, guards);
         if (refused) return refused;
@@ -45,7 +50,8 @@ export function createGuardrails(
       if (plan === undefined) return undefined;
       const settings: GuardrailSettings =
         asked?.parallel === undefined ? guardrailSettings : { ...guardrailSettings, parallel: asked.parallel };
-      return new GuardSession({ plan, exchange, settings, runner, elsewhere: means.elsewhere });
+      const { elsewhere } = means;
+      return new GuardSession({ plan, exchange, settings, runner, elsewhere, pseudonyms: before?.pseudonyms });
     },
   };
 }
@@ -79,9 +85,21 @@ export function outputGuard(options: OutputOptions): AnswerFilterMaker | undefin
   if (form.answer === undefined || (plan === undefined && session.pseudonyms.isEmpty)) return undefined;
   return (host, { contentType, isStream }) => {
     const memory = new HeldMemory(sharedMemory, maxBodyMemoryBytes);
-    const guarding = { session, plan, form, request, memory, maxHeldBytes };
+    const guarding = { session, plan, form, request, memory, maxHeldBytes, framing: 'sse' as const };
     if (!isStream) return form.isPlain || contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
     const reader = form.stream?.();
     return reader && new GuardedStream(host, guarding, reader);
   };
+}
+
+/** The same of messages of a session, each of which is written as one. */
+export function messageGuard(
+  { session, form, request, sharedMemory, maxBodyMemoryBytes, maxHeldBytes }: OutputOptions,
+  reader: FormStream,
+  host: FilterHost,
+): AnswerFilter {
+  const plan = session.hook('llm-output');
+  const memory = new HeldMemory(sharedMemory, maxBodyMemoryBytes);
+  const framing = 'message';
+  return new GuardedStream(host, { session, plan, form, request, memory, maxHeldBytes, framing }, reader);
 }

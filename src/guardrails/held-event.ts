@@ -2,6 +2,9 @@ import type { JsonObject } from '../codec/json-value.ts';
 import type { TextSlot } from '../dialects/guarded-form.ts';
 import type { Channel } from './channel.ts';
 
+/** How events come: as server-sent events in bytes that are cut anywhere, or each as a message that is JSON. */
+export type Framing = 'sse' | 'message';
+
 /** One text of a stream, as its events go on with it. */
 export interface StreamChannel {
   readonly name: string;
@@ -55,8 +58,9 @@ export function isDecided({ pieces }: HeldEvent): boolean {
   return true;
 }
 
-export function bytesOf({ name, data, bytes, isChanged }: HeldEvent): Buffer {
+export function bytesOf({ name, data, bytes, isChanged }: HeldEvent, framing: Framing): Buffer {
   if (!isChanged) return bytes;
+  if (framing === 'message') return Buffer.from(JSON.stringify(data));
   const field = name === undefined ? '' : `event: ${name}\n`;
   return Buffer.from(`${field}data: ${JSON.stringify(data)}\n\n`);
 }

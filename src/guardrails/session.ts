@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly runner: GuardRunner;
   /** Other threads, for long texts; absent: all is done here. */
   readonly elsewhere?: Elsewhere | undefined;
+  /** Values of the turns before, which may be spoken of again; absent: there were none. */
+  readonly pseudonyms?: PseudonymBook | undefined;
 }
 
 /** The guards of one exchange: what they found so far, and what has to be put back. */
@@ -54,7 +56,7 @@ export class GuardSession {
   readonly exchange: GuardedExchange;
   readonly settings: GuardrailSettings;
   readonly results: GuardResult[] = [];
-  readonly pseudonyms = new PseudonymBook();
+  readonly pseudonyms: PseudonymBook;
   readonly elsewhere: Elsewhere | undefined;
   readonly #runner: GuardRunner;
   /** Made where somebody is asked. */
@@ -64,12 +66,13 @@ export class GuardSession {
   #settled: (() => void) | undefined;
   readonly #closing: (() => void)[] = [];
 
-  constructor({ plan, exchange, settings, runner, elsewhere }: SessionOptions) {
+  constructor({ plan, exchange, settings, runner, elsewhere, pseudonyms }: SessionOptions) {
     this.plan = plan;
     this.exchange = exchange;
     this.settings = settings;
     this.#runner = runner;
     this.elsewhere = elsewhere;
+    this.pseudonyms = pseudonyms ?? new PseudonymBook();
   }
 
   hook(name: Hook): HookPlan | undefined {
@@ -79,6 +82,13 @@ export class GuardSession {
   /** What the record says of the guards; undefined: no guard was asked. */
   get json(): string | undefined {
     return this.results.length > 0 ? JSON.stringify(this.results) : undefined;
+  }
+
+  /** As `json`, for a record of its own: what comes later is told in another one. */
+  takeJson(): string | undefined {
+    const { json } = this;
+    this.results.length = 0;
+    return json;
   }
 
   /** Nobody waits for guards any more. */

@@ -30,6 +30,10 @@ export interface SessionModel {
   readonly target: string;
   /** As its provider names it. */
   readonly atProvider: string;
+  /** Parameters that its target sets over those of the client; undefined: none. */
+  readonly params?: JsonObject | undefined;
+  /** The client speaks the form as it was before it was generally available. */
+  readonly isBeta?: boolean;
 }
 
 /**
@@ -43,6 +47,10 @@ export interface RealtimeForm {
   modelOf?(first: Buffer): OrError<string>;
   said(bytes: Buffer, model: SessionModel): OrError<Said>;
   heard(bytes: Buffer): Heard;
+  /** What is said before the client says anything; undefined: nothing. `config`: of the session, as its client wishes. */
+  opening(model: SessionModel, config: JsonObject | undefined): Buffer | undefined;
+  /** One of the parameters that sessions of this form do not have; undefined: they have them all. */
+  refusedParam(params: JsonObject): string | undefined;
   /** A failure as a message; undefined: this form has none, and the end of the session says it. `told`: in OpenAI's words. */
   errorMessage(told: JsonObject): string | undefined;
 }

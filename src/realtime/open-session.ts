@@ -1,11 +1,13 @@
 import type { WebSocket } from 'ws';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
+import type { RealtimeWords } from '../dialects/realtime-words.ts';
+import type { GuardSession } from '../guardrails/session.ts';
 import { MODEL_TYPES_OF } from '../inference/operation.ts';
 import { type Admission, giveBack, Refused } from '../limits/admission.ts';
 import type { PipelineOptions, Snapshot } from '../pipeline/pipeline-options.ts';
 import { authorize, type Caller } from '../policy/caller.ts';
-import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
+import { type ClientSettings, clientSettings, unknownGuardrail } from '../policy/client-settings.ts';
 import { type Metadata, recordedMetadata, requestMetadata } from '../policy/metadata.ts';
 import type { Mount, Target } from '../providers/provider.ts';
 import type { RealtimeForm, SessionModel } from '../providers/realtime-form.ts';
@@ -13,11 +15,13 @@ import { blamed } from '../routing/blame.ts';
 import type { PlanContext, Route, Step } from '../routing/route-plan.ts';
 import { openProviderSocket } from './provider-socket.ts';
 import { RealtimeTurns, type RealtimeTurnsOptions, sessionAdmission, turnExchange } from './realtime-turns.ts';
+import { SessionGuards } from './session-guards.ts';
 
 /** The caller of a session, and its request. */
 export interface SessionRequest {
   readonly pipeline: PipelineOptions;
   readonly form: RealtimeForm;
+  readonly words: RealtimeWords;
   readonly dialect: RealtimeTurnsOptions['form'];
   /** The pattern of the route. */
   readonly path: string;
@@ -35,6 +39,7 @@ export interface ProviderSession {
   readonly socket: WebSocket;
   readonly model: SessionModel;
   readonly turns: RealtimeTurns;
+  readonly guards: SessionGuards;
 }
 
 /** Opens a session for a model, at the first of its targets that takes it. */
@@ -51,7 +56,7 @@ export async function openSession(asked: SessionRequest, model: string): Promise
   if (client instanceof GatewayError) return refuse(client);
   const metadata = requestMetadata(client.metadata, caller);
   const about = { asked, snapshot, caller, client, metadata };
-  const route = guardsUnread(client) ?? permittedRoute(about, model);
+  const route = permittedRoute(about, model);
   if (route instanceof GatewayError) return refuse(route, metadata);
   const plan = route.plan(planContext(about));
   if (plan instanceof GatewayError) return refuse(plan, metadata);
@@ -93,13 +98,19 @@ async function firstOf(
   let error = new GatewayError('connect_failed');
   let step: Step | undefined = plan.first;
   for (let index = 0; step !== undefined; ) {
-    const { target, observer } = step;
+    const { target, observer, overrides } = step;
     const mount = mountOf(target, asked.form)!;
+    const refused = overrides?.params && asked.form.refusedParam(overrides.params);
+    if (refused !== undefined) {
+      observer?.left();
+      return { error: notOfSessions(refused, target) };
+    }
     const beganAt = performance.now();
     observer?.asked();
     const socket = await openProviderSocket({
       target,
       mount,
+      overrides: overrides?.headers,
       pools: pipeline.pools,
       protocols,
       forwardable: headers.forwardable,
@@ -122,6 +133,11 @@ async function firstOf(
   return { error };
 }
 
+function notOfSessions(param: string, { id }: Target): GatewayError {
+  const detail = `\`override_params.${param}\` of \`${id}\` is no parameter of realtime sessions of this form: take it out of the route.`;
+  return new GatewayError('unsupported_operation', { param: 'model', detail, target: id });
+}
+
 function sessionAt(
   { socket, step, mount, attempts, failed }: Opened,
   {
@@ -141,6 +157,23 @@ function sessionAt(
   const { asked, metadata } = about;
   const { pipeline, principal, renewed } = asked;
   const { target } = step;
+  const callerNow = (): OrError<Caller> => {
+    const now = renewed(principal);
+    if (now instanceof GatewayError) return now;
+    const caller = pipeline.snapshot().callers.of(now);
+    return authorize(caller, route.model, route.slug) ?? caller;
+  };
+  const guards = new SessionGuards({
+    words: asked.words,
+    open(before) {
+      const caller = callerNow();
+      return caller instanceof GatewayError ? caller : openGuards(about, route, { id: exchange.id, caller, before });
+    },
+    bounds() {
+      const { maxBodyMemoryBytes, maxTranslateBytes: maxHeldBytes } = pipeline.snapshot().settings.limits;
+      return { sharedMemory: pipeline.sharedMemory, maxBodyMemoryBytes, maxHeldBytes };
+    },
+  });
   const turns = new RealtimeTurns(
     {
       ...asked,
@@ -151,24 +184,25 @@ function sessionAt(
       wireName: mount.wire.name,
       attempts,
       attemptsJson: failed.length === 0 ? undefined : JSON.stringify(failed),
-      caller: () => {
-        const now = renewed(principal);
-        if (now instanceof GatewayError) return now;
-        const caller = pipeline.snapshot().callers.of(now);
-        return authorize(caller, route.model, route.slug) ?? caller;
-      },
+      caller: callerNow,
+      guards,
     },
     admission,
     exchange,
   );
   const atProvider = mount.sessionModel?.(target) ?? target.modelId;
-  return { socket, turns, model: { asked: model, target: target.id, atProvider } };
+  const params = step.overrides?.params;
+  const isBeta = asked.headers.forwardable?.['openai-beta']?.includes('realtime=v1') ?? false;
+  const names: SessionModel = { asked: model, target: target.id, atProvider, params, isBeta };
+  const first = asked.form.opening(names, undefined);
+  if (first !== undefined) socket.send(first);
+  return { socket, turns, guards, model: names };
 }
 
 /** Known, allowed, and able to do what is asked. */
 function permittedRoute(about: About, model: string): OrError<Route> {
   const { snapshot, caller, metadata } = about;
-  const { routes, routeRules, guardrails } = snapshot;
+  const { routes, routeRules } = snapshot;
   const found = routes.resolve(model);
   if (found instanceof GatewayError) {
     return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
@@ -181,13 +215,22 @@ function permittedRoute(about: About, model: string): OrError<Route> {
     const detail = types === '' ? undefined : `\`${route.model}\` is for: ${types}.`;
     return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
   }
-  const exchange = { id: '', caller, metadata, model: route.model, form: about.asked.form.wire };
-  const guard = guardrails?.open({ caller, metadata, model: { id: route.model, slug: route.slug } }, exchange);
-  if (guard === undefined) return route;
-  if (guard instanceof GatewayError) return guard;
-  // No guard reads sessions yet: one that must be asked lets nobody in.
-  const detail = `Guardrails apply to \`${route.model}\`, and they do not read what is said in realtime sessions.`;
-  return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
+  const guards = openGuards(about, route, { id: '', caller, before: undefined });
+  return guards instanceof GatewayError ? guards : route;
+}
+
+/** The guards that apply to a turn of the session, as the configuration has them now. */
+function openGuards(
+  { asked, client, metadata }: About,
+  route: Route,
+  { id, caller, before }: { readonly id: string; readonly caller: Caller; readonly before: GuardSession | undefined },
+): OrError<GuardSession | undefined> {
+  const { guardrails } = asked.pipeline.snapshot();
+  const named = client.guardrails && Object.values(client.guardrails.guards).flat()[0];
+  if (guardrails === undefined) return named === undefined ? undefined : unknownGuardrail(named);
+  const exchange = { id, caller, metadata, model: route.model, form: asked.form.wire };
+  const guarded = { caller, metadata, model: { id: route.model, slug: route.slug } };
+  return guardrails.open(guarded, exchange, client.guardrails, before);
 }
 
 function planContext({ asked, caller, client, metadata }: About): PlanContext {

@@ -4,12 +4,16 @@ import type { WebSocket } from 'ws';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Mount, Target } from '../providers/provider.ts';
+import { overriddenHeaders } from '../relay/step-overrides.ts';
+import type { StepOverrides } from '../routing/route-plan.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { transportError } from '../upstream/transport-error.ts';
 
 export interface ProviderSocketRequest {
   readonly target: Target;
   readonly mount: Mount;
+  /** What its route changes of the headers; undefined: nothing. */
+  readonly overrides: StepOverrides['headers'];
   readonly pools: Pick<OriginPools, 'connector'>;
   /** The subprotocols that the client offered. */
   readonly protocols: readonly string[];
@@ -29,17 +33,19 @@ const MAX_ERROR_BYTES = 65_536;
  * Loads the library, for whoever has sessions at all.
  */
 export async function openProviderSocket(asked: ProviderSocketRequest): Promise<OrError<WebSocket>> {
-  const { target, mount, pools, protocols, connectMs, maxMessageBytes } = asked;
+  const { target, mount, pools, protocols, connectMs, maxMessageBytes, overrides } = asked;
   const { origin } = mount.connection;
   const path = mount.path(target, { stream: true });
-  const headers = [...mount.headers, ...forwarded(asked)];
+  const own = [...mount.headers, ...forwarded(asked)];
+  const headers = overrides === undefined ? own : overriddenHeaders(own, overrides);
   const signed = mount.credential.sign({ method: 'GET', origin, path, headers, body: undefined });
   if (signed instanceof GatewayError) return signed;
   const connect = pools.connector(mount.connection);
   const { WebSocket } = await import('ws');
   const { hostname, port, protocol } = new URL(origin);
   const socket = new WebSocket(origin.replace(/^http/, 'ws') + path, [...protocols], {
-    headers: pairsOf([...headers, ...signed]),
+    // A credential among the overrides takes the place of the target's.
+    headers: { ...pairsOf([...headers, ...signed]), ...overrides?.set },
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: maxMessageBytes,

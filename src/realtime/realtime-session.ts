@@ -38,6 +38,13 @@ export class RealtimeSession implements SocketHandler {
   /** Messages of the client that wait: for the provider, or for limits; undefined: none has to. */
   #held: { bytes: Buffer; isBinary: boolean }[] | undefined;
   #heldBytes = 0;
+  /** What the messages that are held wait for. */
+  #waits = 0;
+  /** Messages of the provider that wait until guards have judged the answer before them. */
+  readonly #behind: { bytes: Buffer; isBinary: boolean }[] = [];
+  /** Who wants nothing of the provider for now: guards, or the client's socket. */
+  #pauses = 0;
+  #isClientFull = false;
   /** A message or a pong came from the provider since the last ping. */
   #isAlive = true;
   #ends = false;
@@ -71,7 +78,9 @@ export class RealtimeSession implements SocketHandler {
   }
 
   drained(): void {
-    this.#provider?.socket.resume();
+    if (!this.#isClientFull) return;
+    this.#isClientFull = false;
+    this.#resume();
   }
 
   closed(code: number, reason: string): void {
@@ -82,7 +91,12 @@ export class RealtimeSession implements SocketHandler {
 
   drain(): void {
     this.#ends = true;
-    if (!this.#provider?.turns.isBusy) this.#end(GOING_AWAY, 'the gateway stops');
+    this.#endAtRest(this.#provider);
+  }
+
+  #endAtRest(provider: ProviderSession | undefined): void {
+    if (!this.#ends || provider?.turns.isBusy || provider?.guards.isAsking) return;
+    this.#end(GOING_AWAY, 'the gateway stops');
   }
 
   cut(): void {
@@ -111,24 +125,41 @@ export class RealtimeSession implements SocketHandler {
   }
 
   #say(provider: ProviderSession, bytes: Buffer, isBinary: boolean): void {
-    const said = this.#o.form.said(bytes, provider.model);
+    const guarded = provider.guards.said(bytes);
+    if (guarded instanceof Promise) this.#wait(guarded, (each) => this.#ask(provider, each, isBinary));
+    else this.#ask(provider, guarded, isBinary);
+  }
+
+  #ask(provider: ProviderSession, guarded: OrError<Buffer>, isBinary: boolean): void {
+    if (guarded instanceof GatewayError) {
+      provider.turns.refused(guarded, provider.guards.takeJson());
+      this.#tell(guarded);
+      return;
+    }
+    const said = this.#o.form.said(guarded, provider.model);
     if (said instanceof GatewayError) {
       this.#tell(said);
       return;
     }
+    const taken = (error: GatewayError | undefined): void => {
+      if (error) this.#tell(error);
+      else this.#pass(provider, said.bytes, isBinary);
+    };
     const verdict = said.asks ? provider.turns.begin() : undefined;
-    if (verdict === undefined) this.#pass(provider, said.bytes, isBinary);
-    else if (verdict instanceof GatewayError) this.#tell(verdict);
-    else {
-      // What comes behind it must not overtake it.
-      this.#held = [];
-      void verdict.then((error) => {
-        if (this.#isOver) return;
-        if (error) this.#tell(error);
-        else this.#pass(provider, said.bytes, isBinary);
-        this.#release();
-      });
-    }
+    if (verdict instanceof Promise) this.#wait(verdict, taken);
+    else taken(verdict);
+  }
+
+  /** What comes behind a message must not overtake it. */
+  #wait<T>(answer: Promise<T>, taken: (answer: T) => void): void {
+    this.#held ??= [];
+    this.#waits += 1;
+    void answer.then((each) => {
+      if (this.#isOver) return;
+      taken(each);
+      this.#waits -= 1;
+      if (this.#waits === 0) this.#release();
+    });
   }
 
   #pass({ socket }: ProviderSession, bytes: Buffer, isBinary: boolean): void {
@@ -159,8 +190,18 @@ export class RealtimeSession implements SocketHandler {
 
   #begin(provider: ProviderSession): void {
     this.#provider = provider;
-    const { socket } = provider;
-    socket.on('message', (data: Buffer, isBinary: boolean) => this.#heard(provider, data, isBinary));
+    const { socket, guards } = provider;
+    guards.bind({
+      deliver: (bytes, isBinary) => this.#deliver(bytes, isBinary),
+      refused: (error, cancels) => this.#refused(provider, error, cancels),
+      pause: () => this.#pause(),
+      resume: () => this.#resume(),
+    });
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      this.#isAlive = true;
+      if (guards.isAsking) this.#behind.push({ bytes: data, isBinary });
+      else this.#heard(provider, data, isBinary);
+    });
     socket.on('pong', () => {
       this.#isAlive = true;
     });
@@ -174,6 +215,8 @@ export class RealtimeSession implements SocketHandler {
     });
     const { silenceMs } = this.#o.settings;
     const beat = setInterval(() => {
+      // A provider that is not listened to answers no ping.
+      if (this.#pauses > 0) return;
       if (!this.#isAlive) this.#fail(this.#setting('idle_timeout', 'silence_ms'), FAULT_CLOSE);
       this.#isAlive = false;
       if (socket.readyState === socket.OPEN) socket.ping();
@@ -185,12 +228,46 @@ export class RealtimeSession implements SocketHandler {
 
   #heard(provider: ProviderSession, bytes: Buffer, isBinary: boolean): void {
     if (this.#isOver) return;
-    this.#isAlive = true;
     const heard = this.#o.form.heard(bytes);
     if (!provider.turns.heard(heard, bytes)) this.#turnOfItsOwn(provider, heard, bytes);
     if (this.#isOver) return;
-    if (!this.#client.send(bytes, isBinary)) provider.socket.pause();
-    if (this.#ends && !provider.turns.isBusy) this.#end(GOING_AWAY, 'the gateway stops');
+    provider.guards.heard(bytes, isBinary);
+    this.#endAtRest(provider);
+  }
+
+  #deliver(bytes: Buffer, isBinary: boolean): void {
+    if (this.#isOver || this.#client.send(bytes, isBinary) || this.#isClientFull) return;
+    this.#isClientFull = true;
+    this.#pause();
+  }
+
+  /** Guards refuse an answer: the session stays where the provider can be told so. */
+  #refused(provider: ProviderSession, error: GatewayError, cancels: readonly string[] | undefined): void {
+    if (cancels === undefined) {
+      this.#fail(error, POLICY_CLOSE);
+      return;
+    }
+    this.#tell(error);
+    for (const each of cancels) this.#pass(provider, Buffer.from(each), false);
+  }
+
+  #pause(): void {
+    this.#pauses += 1;
+    this.#provider?.socket.pause();
+  }
+
+  #resume(): void {
+    this.#pauses -= 1;
+    const provider = this.#provider;
+    if (provider === undefined || this.#isOver) return;
+    while (this.#behind.length > 0 && !provider.guards.isAsking) {
+      const { bytes, isBinary } = this.#behind.shift()!;
+      this.#heard(provider, bytes, isBinary);
+    }
+    if (this.#pauses > 0) return;
+    this.#isAlive = true;
+    provider.socket.resume();
+    this.#endAtRest(provider);
   }
 
   /** It heard the end of what the client said. Where limits do not allow its answer, the session ends. */
@@ -231,9 +308,16 @@ export class RealtimeSession implements SocketHandler {
     this.#isOver = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#held = undefined;
-    this.#provider?.turns.close(error);
-    this.#provider?.socket.resume();
-    this.#o.onClosed();
+    this.#behind.length = 0;
+    const provider = this.#provider;
+    if (provider === undefined) {
+      this.#o.onClosed();
+      return;
+    }
+    provider.turns.close(error);
+    provider.guards.close();
+    provider.socket.resume();
+    provider.turns.whenSettled(() => this.#o.onClosed());
   }
 
   #told(error: GatewayError): string | undefined {
@@ -253,8 +337,9 @@ export class RealtimeSession implements SocketHandler {
 }
 
 /** Nobody is there any more for whom it was opened. */
-export function abandon({ socket, turns }: ProviderSession): void {
+export function abandon({ socket, turns, guards }: ProviderSession): void {
   turns.close(new GatewayError('client_closed'));
+  guards.close();
   socket.resume();
   socket.close(GOING_AWAY);
 }

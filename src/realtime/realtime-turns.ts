@@ -2,6 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, Principal } from '../core/exchange.ts';
 import { LocalExchange } from '../core/local-exchange.ts';
 import { type Admission, giveBack, Refused } from '../limits/admission.ts';
+import { asciiJson, joinedRules } from '../limits/applied-rules.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { Caller } from '../policy/caller.ts';
 import { recordedMetadata } from '../policy/metadata.ts';
@@ -10,6 +11,7 @@ import type { Heard } from '../providers/realtime-form.ts';
 import { ContentTimes } from '../relay/content-times.ts';
 import { settle } from '../settlement/settlement.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
+import { type GuardedTurn, type SessionGuards, UNGUARDED } from './session-guards.ts';
 
 export interface RealtimeTurnsOptions {
   readonly pipeline: PipelineOptions;
@@ -30,6 +32,8 @@ export interface RealtimeTurnsOptions {
   readonly attemptsJson: string | undefined;
   /** The caller as he is now, or why he is one no more. */
   caller(): Caller | GatewayError;
+  /** What reads the words of turns; undefined: nothing does. */
+  readonly guards: Pick<SessionGuards, 'onTurnEnds'> | undefined;
 }
 
 /** A turn that was let in: from what asked for it to its end. */
@@ -55,6 +59,9 @@ export class RealtimeTurns {
   readonly #o: RealtimeTurnsOptions;
   #turn: Turn | undefined;
   #isClosed = false;
+  /** Turns that are over, and whose records wait for guards. */
+  #settling = 0;
+  #onSettled: (() => void) | undefined;
 
   constructor(options: RealtimeTurnsOptions, first: Admission, exchange: LocalExchange) {
     this.#o = options;
@@ -64,6 +71,21 @@ export class RealtimeTurns {
   /** A turn is under way: its answer was asked for. */
   get isBusy(): boolean {
     return this.#turn?.asked === true && !this.#turn.isOver;
+  }
+
+  /** Guards refuse what the client said: it did not pass, and has a record. */
+  refused(error: GatewayError, guardrailsJson: string | undefined): void {
+    const { pipeline, model, principal, metadata } = this.#o;
+    const { callers, settings } = pipeline.snapshot();
+    const metadataJson = recordedMetadata(metadata, settings);
+    const known = { model, teamsJson: callers.of(principal).teamsJson, metadataJson, guardrailsJson };
+    pipeline.refused(turnExchange(this.#o), error, known);
+  }
+
+  /** Calls back when the records of all turns are made; the guards that they wait for have deadlines. */
+  whenSettled(call: () => void): void {
+    if (this.#settling === 0) call();
+    else this.#onSettled = call;
   }
 
   /** Asks for a turn, unless one is there. An error: limits or budgets do not allow it. */
@@ -135,18 +157,33 @@ export class RealtimeTurns {
   #end(error: GatewayError | undefined): void {
     const turn = this.#turn!;
     this.#turn = undefined;
+    const endedAt = performance.now();
+    turn.content.date(endedAt);
+    this.#settling += 1;
+    const settled = (guarded: GuardedTurn): void => {
+      this.#settle(turn, endedAt, error, guarded);
+      this.#settling -= 1;
+      if (this.#settling === 0) this.#onSettled?.();
+    };
+    const { guards } = this.#o;
+    if (guards === undefined) settled(UNGUARDED);
+    else guards.onTurnEnds(settled);
+  }
+
+  #settle(turn: Turn, endedAt: number, left: GatewayError | undefined, guarded: GuardedTurn): void {
+    const error = left ?? guarded.error;
     const { pipeline, form, model, target, metadata, principal, wireName, attempts, attemptsJson } = this.#o;
     const { settings, price, callers } = pipeline.snapshot();
     const { exchange, admission, meter, content, asked } = turn;
-    const endedAt = performance.now();
-    content.date(endedAt);
+    const { json: guardrailsJson, ruleIds } = guarded;
+    const guardRules = ruleIds.length === 0 ? undefined : asciiJson({ guardrails: ruleIds });
     settle(
       {
         error,
         status: error?.status ?? 200,
         cut: error !== undefined,
         shortened: undefined,
-        rulesJson: admission.rulesJson,
+        rulesJson: joinedRules(admission.rulesJson, guardRules),
         target,
         wireName,
         meter,
@@ -179,6 +216,7 @@ export class RealtimeTurns {
         admission,
         teamsJson: callers.of(principal).teamsJson,
         metadataJson: recordedMetadata(metadata, settings),
+        guardrailsJson,
         providerWords: settings.log.providerWords,
       },
     );

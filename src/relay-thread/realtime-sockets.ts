@@ -4,7 +4,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
 import type { AcceptedSocket, SocketRequest, SocketRoute } from '../edge/web-sockets.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import { realtimeForm } from '../plugs.ts';
+import { realtimeForm, realtimeWords } from '../plugs.ts';
 import { queryParameter } from '../proxy/proxy-path.ts';
 import { openSession, type SessionRequest } from '../realtime/open-session.ts';
 import { abandon, RealtimeSession } from '../realtime/realtime-session.ts';
@@ -70,8 +70,9 @@ async function accept(
   };
   const { account, path = '' } = request.params;
   const form = realtimeForm(path);
+  const words = realtimeWords(path);
   const { principal, headers, protocols, requestId } = request;
-  const asked = { pipeline, form, dialect, path: pattern, principal, headers, protocols, requestId, renewed };
+  const asked = { pipeline, form, words, dialect, path: pattern, principal, headers, protocols, requestId, renewed };
   const open = (model: string) => openSession(asked, nameOf(model, account));
   const session = { form, settings: settings.realtime, open, errorBody: dialect.errorBody, onClosed: leave };
   if (form.modelOf !== undefined) {

@@ -326,45 +326,6 @@ test('a session is over after realtime.max_session_ms, and says so', async (t) =
   assert.match(error.message, /realtime\.max_session_ms: 1000/);
 });
 
-test('a model that guardrails apply to has no sessions, since nobody would read what is said', async (t) => {
-  const own = await startGateway({
-    keys: [{ name: 'test', key: PLAIN_KEY, subject: 'virtualaccount:test' }],
-    manifests: [
-      account('main', provider.url),
-      {
-        type: 'provider-account/guardrail-config-group',
-        name: 'guards',
-        integrations: [
-          {
-            type: 'integration/guardrail-config/regex',
-            name: 'mail',
-            operation: 'validate',
-            config: { preset_patterns: { presets: ['us_ssn'] } },
-          },
-        ],
-      },
-      {
-        type: 'gateway-guardrails-config',
-        name: 'rules',
-        rules: [
-          {
-            id: 'all',
-            when: {},
-            llm_input_guardrails: ['guards/mail'],
-            llm_output_guardrails: [],
-            mcp_tool_pre_invoke_guardrails: [],
-            mcp_tool_post_invoke_guardrails: [],
-          },
-        ],
-      },
-    ],
-  });
-  t.after(() => own[Symbol.asyncDispose]());
-  const { status, error } = await refused('/v1/realtime?model=main/voice', PLAIN_KEY, 'guarded', own);
-  assert.deepEqual([status, error.code], [400, 'unsupported_operation']);
-  assert.match(error.message, /[Gg]uardrails/);
-});
-
 describe('clients of OpenAI', () => {
   test('the official SDK holds a session', { skip: noOpenssl }, async (t) => {
     provider.onMessage = answering;

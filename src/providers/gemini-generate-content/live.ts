@@ -9,6 +9,12 @@ const TURN_COMPLETE = Buffer.from('"turnComplete"');
 const ANSWERS = ['"serverContent"', '"toolCall"'].map((key) => Buffer.from(key));
 const SETUP = Buffer.from('"setup"');
 
+/** https://ai.google.dev/api/live#BidiGenerateContentSetup */
+const SETUP_PARAMS = new Set([
+  ...['generationConfig', 'systemInstruction', 'tools', 'realtimeInputConfig', 'sessionResumption'],
+  ...['contextWindowCompression', 'inputAudioTranscription', 'outputAudioTranscription', 'proactivity'],
+]);
+
 const ANSWER: Heard = { begins: true, content: true };
 
 /** https://ai.google.dev/api/live */
@@ -27,8 +33,13 @@ export const geminiLive: RealtimeForm = {
     const message = parseObject(bytes.toString());
     const setup = objectOf(message?.['setup']);
     if (message === undefined || setup === undefined) return { bytes };
-    return { bytes: Buffer.from(JSON.stringify({ ...message, setup: { ...setup, model: model.atProvider } })) };
+    const made = { ...setup, ...model.params, model: model.atProvider };
+    return { bytes: Buffer.from(JSON.stringify({ ...message, setup: made })) };
   },
+
+  // The client's first message is the one that sets up.
+  opening: () => undefined,
+  refusedParam: (params) => Object.keys(params).find((key) => !SETUP_PARAMS.has(key)),
 
   heard(bytes) {
     if (bytes.includes(USAGE) || bytes.includes(TURN_COMPLETE)) return read(bytes);

@@ -35,6 +35,48 @@ describe('OpenAI’s form', () => {
     }
   });
 
+  test('no second key of a message says something that was not read', () => {
+    const session = '"session":{"model":"gpt-dear"}';
+    for (const text of [
+      `{"type":"input_audio_buffer.append","type":"session.update",${session}}`,
+      `{"type":"input_audio_buffer.append","t\\u0079pe":"session.update",${session}}`,
+      `{"type":"session.update","type":"response.create",${session}}`,
+    ]) {
+      const said = openAiRealtime.said(Buffer.from(text), MODEL);
+      assert.ok(said instanceof GatewayError && /`type`|type/.test(said.message), text);
+    }
+    const twice = openAiRealtime.said(
+      Buffer.from(`{"type":"session.update",${session},"session":{"speed":1.50}}`),
+      MODEL,
+    );
+    assert.ok(!(twice instanceof GatewayError));
+    assert.equal(twice.bytes.toString(), '{"type":"session.update","session":{"speed":1.50}}');
+  });
+
+  test('parameters of a target stand over those of its client, in a session and in the answers that name them', () => {
+    const model = { ...MODEL, params: { max_output_tokens: 50, instructions: 'Be brief.' } };
+    const said = (event: object): unknown => {
+      const made = openAiRealtime.said(Buffer.from(JSON.stringify(event)), model);
+      assert.ok(!(made instanceof GatewayError));
+      return JSON.parse(made.bytes.toString());
+    };
+    const session = { type: 'realtime', instructions: 'Talk on.', voice: 'alloy' };
+    assert.deepEqual(said({ type: 'session.update', session }), {
+      type: 'session.update',
+      session: { ...session, ...model.params },
+    });
+    assert.deepEqual(said({ type: 'response.create', response: { max_output_tokens: 'inf', tools: [] } }), {
+      type: 'response.create',
+      response: { max_output_tokens: 50, tools: [] },
+    });
+    assert.deepEqual(said({ type: 'response.create' }), { type: 'response.create' });
+    assert.deepEqual(JSON.parse(String(openAiRealtime.opening(model, undefined))), {
+      type: 'session.update',
+      session: { type: 'realtime', ...model.params },
+    });
+    assert.equal(openAiRealtime.refusedParam({ voice: 'x', max_tokens: 5 }), 'max_tokens');
+  });
+
   test('the name of another model is refused, also where its key is not the first', () => {
     const other = Buffer.from('{"session":{"model":"gpt-dear"},"type":"session.update"}');
     assert.ok(openAiRealtime.said(other, MODEL) instanceof GatewayError);

@@ -1,0 +1,127 @@
+/** Guarded realtime sessions whose provider fails or does not end, and those of Gemini. */
+import assert from 'node:assert/strict';
+import { before, beforeEach, describe, test } from 'node:test';
+import { disposeAfter } from '../support/dispose-after.ts';
+import { eventually, KEY } from '../support/gateway.ts';
+import {
+  at,
+  type GuardedRealtime,
+  MAIL,
+  SECRET,
+  SSN,
+  startGuardedRealtime,
+  USAGE,
+} from '../support/guarded-realtime.ts';
+import { openRealtime } from '../support/realtime-client.ts';
+
+const LIVE = '/live/google/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent';
+
+let realtime: GuardedRealtime;
+const open = (...asked: Parameters<GuardedRealtime['open']>) => realtime.open(...asked);
+const latest = () => realtime.latest();
+
+before(async () => {
+  realtime = await startGuardedRealtime();
+});
+disposeAfter(() => [realtime]);
+beforeEach(() => {
+  realtime.provider.onMessage = () => {};
+});
+
+describe('a provider that fails', () => {
+  test('an answer that is larger than guards may hold ends with an error that names the bound, and the session goes on', async () => {
+    const client = await open('held');
+    latest().socket.send('{"type":"response.created","response":{"id":"r1"}}');
+    const piece = `{"type":"response.output_audio.delta","response_id":"r1","delta":"${'A'.repeat(20_000)}"}`;
+    for (let sent = 0; sent < 8; sent += 1) latest().socket.send(piece);
+    await eventually('the cancellation', () => latest().messages.length === 1);
+    latest().socket.send('{"type":"response.done","response":{"id":"r1","output":[]}}');
+    await eventually('the end', () => client.events('response.done').length === 1);
+    assert.deepEqual(
+      client.events().map(({ type }) => type),
+      ['error', 'response.done'],
+    );
+    assert.match(client.events('error')[0].error.message, /limits\.max_translate_bytes: 65536/);
+    assert.equal(client.end.code, undefined);
+    client.socket.close();
+  });
+
+  test('more transcripts at once than are read beside each other end the session, which says why', async () => {
+    const client = await open('main');
+    const type = 'conversation.item.input_audio_transcription.delta';
+    for (let item = 0; item < 40; item += 1) {
+      latest().socket.send(JSON.stringify({ type, item_id: `u${item}`, content_index: 0, delta: 'AKIA' }));
+    }
+    await eventually('the end', () => client.end.code !== undefined);
+    assert.match(client.end.reason!, /32 transcripts/);
+    assert.doesNotMatch(client.received.map(({ text }) => text).join(), /AKIA/);
+  });
+
+  test('a provider that goes on after its answer was refused and cancelled is heard no more of it', async () => {
+    const client = await open('main');
+    const send = (event: object): void => latest().socket.send(JSON.stringify(event));
+    send({ type: 'response.created', response: { id: 'r1' } });
+    send({ type: 'response.output_text.delta', ...at, delta: `${SSN} and` });
+    send({ type: 'response.output_text.delta', ...at, delta: ' more.' });
+    await eventually('the refusal', () => client.events('error').length === 1);
+    for (let count = 0; count < 50; count += 1)
+      send({ type: 'response.output_text.delta', ...at, delta: 'still talking' });
+    send({ type: 'response.created', response: { id: 'r2' } });
+    send({ type: 'response.output_text.delta', ...at, response_id: 'r2', delta: 'Beside it.' });
+    send({ type: 'response.done', response: { id: 'r2', output: [], usage: USAGE } });
+    await eventually('the other answer', () => client.events('response.done').length === 1);
+    const told = client.events('response.output_text.delta').map(({ delta }) => delta);
+    assert.equal(told.join(''), 'Beside it.');
+    client.socket.close();
+  });
+});
+
+describe('a guarded session of Gemini', () => {
+  async function live(id: string) {
+    realtime.provider.onMessage = (side, text) => {
+      if (text.includes('"setup"')) side.socket.send(Buffer.from('{"setupComplete":{}}'));
+    };
+    const client = await openRealtime(realtime.gateway.url, LIVE, { key: KEY, headers: { 'x-request-id': id } });
+    client.say({ setup: { model: 'models/live' } });
+    await eventually('the setup', () => client.received.length === 1);
+    return client;
+  }
+
+  test('texts of both sides are read, whichever spelling their keys have', async () => {
+    const client = await live('gemini-read');
+    const turns = [{ role: 'user', parts: [{ text: `Write to ${MAIL}.` }] }];
+    client.say({ clientContent: { turns, turnComplete: true } });
+    client.say({ client_content: { turns, turn_complete: true } });
+    client.say({ realtimeInput: { text: `Or to ${MAIL}.` } });
+    client.say({ toolResponse: { functionResponses: [{ id: 'f', name: 'n', response: { mail: MAIL } }] } });
+    client.socket.send('{"realtimeInput": {"audio": {"mimeType":"audio/pcm","data":"AAAA"}}}');
+    await eventually('all', () => latest().messages.length === 6);
+    for (const { text } of latest().messages) assert.doesNotMatch(text, /ada@/);
+    assert.equal(
+      latest().messages.at(-1)!.text,
+      '{"realtimeInput": {"audio": {"mimeType":"audio/pcm","data":"AAAA"}}}',
+    );
+    const send = (message: object): void => latest().socket.send(Buffer.from(JSON.stringify(message)));
+    send({ serverContent: { modelTurn: { parts: [{ inlineData: { mimeType: 'audio/pcm', data: 'AAAA' } }] } } });
+    for (const text of `Key ${SECRET} ok`.match(/.{1,5}/g) ?? [])
+      send({ serverContent: { outputTranscription: { text } } });
+    send({ serverContent: { turnComplete: true } });
+    send({ toolCall: { functionCalls: [{ id: 'f', name: 'n', args: { key: SECRET } }] } });
+    await eventually('all of it', () => client.received.some(({ text }) => text.includes('toolCall')));
+    const told = client.received.map(({ text }) => text).join('\n');
+    assert.doesNotMatch(told, /AKIA|7EXAMPLE/);
+    assert.ok(client.received.every(({ isBinary }) => isBinary));
+    client.socket.close();
+  });
+
+  test('a refusal ends it with 1008 and the name of the guard, since the form has no errors', async () => {
+    const client = await live('gemini-refused');
+    latest().socket.send(
+      Buffer.from(JSON.stringify({ serverContent: { modelTurn: { parts: [{ text: `It is ${SSN}.` }] } } })),
+    );
+    await eventually('the end', () => client.end.code !== undefined);
+    assert.equal(client.end.code, 1008);
+    assert.match(client.end.reason!, /g\/ssn/);
+    assert.doesNotMatch(client.received.map(({ text }) => text).join(), /536/);
+  });
+});
