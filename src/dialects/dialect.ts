@@ -293,6 +293,8 @@ export interface PeekedRequest {
   counted?: Readonly<RareCounts> | undefined;
   /** It is billed by pages, which its answer counts: what it says of them itself. Absent: it is not. */
   pages?: ExpectedPages | undefined;
+  /** Its documents may be objects: who takes texts alone gets it translated. */
+  objectDocuments?: boolean | undefined;
   /** Nothing is billed for it, whatever its answer tells. */
   free?: true | undefined;
   /** Bytes of the request that are text for a model; absent: all of them. */

@@ -243,6 +243,8 @@ export interface Wire {
   readonly media?: 'any';
   /** Its requests have to be translated, but its answers are of this form: they pass to a client that speaks it. */
   readonly answersAs?: string;
+  /** Documents of a rerank are texts here: a request with others is translated, although the form is its client’s. */
+  readonly textDocuments?: true;
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
   /** As much of such a header as they understand; undefined: nothing. Absent: all of it, byte for byte. */

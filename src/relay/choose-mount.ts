@@ -1,4 +1,4 @@
-import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
+import type { Dialect, DialectTranslation, PeekedRequest } from '../dialects/dialect.ts';
 import type { Mount, Mounts, Target, Wire } from '../providers/provider.ts';
 
 /** What of a dialect decides which wire is spoken for it. */
@@ -9,6 +9,11 @@ export type Spoken = { readonly name: string } & Pick<Dialect, 'operation'> & {
 /** The form in which bytes are on the line of a wire, wrapped or not: a dialect of that name passes. */
 export function formOf({ name, envelope }: Pick<Wire, 'name' | 'envelope'>): string {
   return envelope === undefined ? name : envelope.form;
+}
+
+/** Whether a request passes in the form of its client, but for a few edits. */
+export function passesRequest(wire: Wire, { name }: Pick<Dialect, 'name'>, peeked: PeekedRequest): boolean {
+  return formOf(wire) === name && !(wire.textDocuments && peeked.objectDocuments);
 }
 
 /** The form that whole bodies and streams of a wire are of as they stand on the line, without anything to wrap or unpack. */

@@ -8,7 +8,7 @@ import type { Step, StepOverrides } from '../routing/route-plan.ts';
 import type { OutboundRequest } from '../upstream/attempt.ts';
 import { requestHeaders } from '../upstream/forward-headers.ts';
 import { asksUsage } from './asks-usage.ts';
-import { formOf, mountFor } from './choose-mount.ts';
+import { mountFor, passesRequest } from './choose-mount.ts';
 import type { FetchedMedia, MediaFetcher } from './media-by-address.ts';
 import { type HeavyTranslator, type TranslatedRequest, toProvider, translateRequest } from './request-translation.ts';
 import { overriddenHeaders } from './step-overrides.ts';
@@ -58,7 +58,7 @@ export function outbound(
   const mount = mountFor(target, dialect);
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
-  if (formOf(wire) === dialect.name) {
+  if (passesRequest(wire, dialect, peeked)) {
     const { modelId, abilities, rules } = target;
     const askUsage = asksUsage(dialect, peeked, target);
     const envelope = wire.envelope?.requests && wrapping(wire.envelope.requests, asked.headers);

@@ -5,7 +5,7 @@ import OpenAI, { APIError } from 'openai';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, selfHosted, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
-import { openAccount, startEvents } from '../support/scripted-provider.ts';
+import { openAccount, startEvents, vendorAccount } from '../support/scripted-provider.ts';
 
 const done = 'data: [DONE]\n\n';
 const event = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
@@ -151,6 +151,7 @@ before(async () => {
       house('infinity', 'infinity', ['rerank', 'embedding']),
       house('nemo', 'nemo-retriever', ['rerank', 'embedding']),
       house('cohere', 'cohere-rerank-v2', ['rerank']),
+      vendorAccount('cohere', provider.origin, { name: 'co' }),
       {
         type: 'provider-account/anthropic',
         name: 'claude',
@@ -300,6 +301,27 @@ describe('rerank', () => {
       assert.equal(await answer.text(), JSON.stringify(RANKED));
       assert.deepEqual(lastSent(), { path, body: { model: 'm', query: 'q', documents } });
     }
+  });
+});
+
+describe('rerank of servers that take texts alone', () => {
+  test('a document that is an object goes as its text, and one without a text is refused by its place', async () => {
+    const objects = ['a', { text: 'b', title: 't' }, { text: '{c}' }];
+    for (const model of ['infinity/m', 'cohere/m', 'co/rerank-v3.5']) {
+      const answer = await post('/rerank', { model, query: 'q', documents: objects, top_n: 2, max_tokens_per_doc: 9 });
+      assert.equal(await answer.text(), JSON.stringify(RANKED), model);
+      const sent = { query: 'q', documents: ['a', 'b', '{c}'], top_n: 2, max_tokens_per_doc: 9 };
+      assert.deepEqual(lastSent().body, { model: model.split('/')[1], ...sent }, model);
+      const refused = await post('/rerank', { model, query: 'q', documents: ['a', { title: 't' }] });
+      assert.equal(refused.status, 400);
+      assert.equal((await jsonOf(refused)).error.param, 'documents[1].text');
+    }
+  });
+
+  test('objects pass to a server that reads them', async () => {
+    const objects = [{ text: 'a', title: 't' }];
+    await (await post('/rerank', { model: 'priced/ranks', query: 'q', documents: objects })).text();
+    assert.deepEqual(lastSent().body.documents, objects);
   });
 });
 

@@ -5,6 +5,10 @@ import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { fromInference } from './from-inference.ts';
 import { toInference } from './to-inference.ts';
 
+/** Behind `model` and `query`. */
+const DOCUMENTS = 2;
+const OPEN_BRACE = 0x7b;
+
 /**
  * Rerank as Cohere, Jina, Together and those who serve open models speak it; Cohere's versions differ in nothing that is
  * read here. https://docs.cohere.com/reference/rerank
@@ -19,7 +23,10 @@ export const cohereRerank = jsonDialect({
     keys: ['top_n'],
     read(scan, body, first) {
       const maxResults = scan.count(body, first);
-      return maxResults instanceof GatewayError ? maxResults : { maxResults };
+      if (maxResults instanceof GatewayError) return maxResults;
+      // A text may hold a brace as well: then nothing is lost by translating it.
+      const brace = body.indexOf(OPEN_BRACE, scan.starts[DOCUMENTS]);
+      return { maxResults, objectDocuments: brace >= 0 && brace < scan.ends[DOCUMENTS]! };
     },
   },
   // Cohere counts its search units there.

@@ -17,6 +17,7 @@ import {
   openAiCompletionsWire,
   openAiEmbeddingsWire,
   openAiResponsesWire,
+  textRerankWire,
 } from '../openai-compatible/wire.ts';
 import type { Target, Wire, WireRequest } from '../provider.ts';
 
@@ -135,7 +136,7 @@ export function azurePlaces(
         ),
         ...openAi([openAiRealtimeWire], () => '/openai/v1'),
         // https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/models-sold-directly-by-azure#cohere
-        { wire: cohereRerankWire, url: base, path: () => `${prefix}/providers/cohere/v2/rerank` },
+        { wire: textRerankWire, url: base, path: () => `${prefix}/providers/cohere/v2/rerank` },
         { wire: hostedOcrWire, url: base, path: () => `${prefix}/providers/mistral/azure/ocr` },
       ];
   }
@@ -158,6 +159,7 @@ export const AZURE_WIRES: readonly Wire[] = [
   ...DEPLOYED,
   openAiResponsesWire,
   cohereRerankWire,
+  textRerankWire,
   hostedOcrWire,
   openAiRealtimeWire,
 ];

@@ -6,7 +6,7 @@ import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { noBatches } from '../base/openai-batches.ts';
-import { cohereRerankWire } from '../openai-compatible/wire.ts';
+import { textRerankWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { cohereEmbeddingsWire } from './embeddings.ts';
 import { cohereTranscripts } from './transcripts.ts';
@@ -22,7 +22,7 @@ const schema = accountBase(type).extend({
 });
 
 /** Its rerank is the client's own form, but for the version in its path. */
-const WIRES = [cohereChatWire, cohereEmbeddingsWire, cohereRerankWire, cohereTranscripts];
+const WIRES = [cohereChatWire, cohereEmbeddingsWire, textRerankWire, cohereTranscripts];
 
 /**
  * Cohere's own form, v2, is spoken, and not its compatibility endpoint of OpenAI's form: that one refuses
@@ -62,7 +62,7 @@ export const plug: ProviderPlug = {
           // The wires' paths begin with their version: an address that was written with one means the same.
           url: manifest.base_url.replace(/\/v[12]$/, ''),
           credential: headerCredential(['authorization', `Bearer ${manifest.auth_data.api_key}`]),
-          ...(wire === cohereRerankWire && { path: () => `${prefix}/v2/rerank` }),
+          ...(wire === textRerankWire && { path: () => `${prefix}/v2/rerank` }),
         }),
       ),
       listed: listedModels(manifest.integrations),

@@ -1,4 +1,3 @@
-import { GatewayError } from '../../core/errors.ts';
 import type { Wire } from '../provider.ts';
 import { toError } from './to-error.ts';
 import { toImageUsage, toSpeechUsage, toTranscriptUsage } from './to-media-usage.ts';
@@ -89,8 +88,3 @@ export const openAiMediaWires: readonly Wire[] = [
   openAiImageEditsWire,
   openAiImageVariationsWire,
 ];
-
-/** The error of a wire whose answers pass (`answersAs`): nobody makes events of them. */
-export function notTranslated(): GatewayError {
-  return new GatewayError('upstream_protocol', { detail: 'Its answer is not of the form that it promised.' });
-}

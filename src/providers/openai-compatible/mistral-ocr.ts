@@ -5,7 +5,7 @@ import type { OcrRequest } from '../../inference/ocr.ts';
 import type { Usage } from '../../inference/usage.ts';
 import { jsonBody } from '../base/json-body.ts';
 import type { MadeRequest, Wire } from '../provider.ts';
-import { notTranslated } from './media-wires.ts';
+import { notTranslated } from './not-translated.ts';
 import { openAiEmbeddingsWire } from './wire.ts';
 
 /** Documents read as text: https://docs.mistral.ai/api/endpoint/ocr */

@@ -1,6 +1,9 @@
-import type { Wire } from '../provider.ts';
+import type { RerankRequest } from '../../inference/rerank.ts';
+import { jsonBody } from '../base/json-body.ts';
+import type { MadeRequest, Wire } from '../provider.ts';
 import { adapted } from './adapted.ts';
 import { eventReader, fromResponse } from './from-chunk.ts';
+import { notTranslated } from './not-translated.ts';
 import { toError } from './to-error.ts';
 import { toRequest } from './to-request.ts';
 import { toRerankUsage } from './to-rerank-usage.ts';
@@ -93,3 +96,20 @@ export const cohereRerankWire: Wire = {
   path: () => '/rerank',
   toUsage: toRerankUsage,
 };
+
+/**
+ * The same of those who take texts alone: https://docs.cohere.com/reference/rerank and
+ * https://github.com/michaelfeil/infinity. Documents that are objects go as their `text`.
+ */
+export const textRerankWire: Wire = {
+  ...cohereRerankWire,
+  name: 'cohere-rerank-texts',
+  envelope: { form: cohereRerankWire.name },
+  textDocuments: true,
+  translation: { toRequest: toTextRerank, fromResponse: notTranslated },
+};
+
+function toTextRerank({ model, query, documents, maxResults, returnDocuments, extra }: RerankRequest): MadeRequest {
+  const body = { model, query, documents, top_n: maxResults, return_documents: returnDocuments || undefined, ...extra };
+  return { body: jsonBody(body), headers: [] };
+}

@@ -5,6 +5,7 @@ import {
   openAiCompletionsWire,
   openAiEmbeddingsWire,
   openAiModerationsWire,
+  textRerankWire,
 } from '../openai-compatible/wire.ts';
 import type { Wire } from '../provider.ts';
 import type { ModelServer } from './manifest.ts';
@@ -36,12 +37,12 @@ export const SERVERS: Readonly<Record<ModelServer, readonly ServedWire[]>> = {
     { wire: openAiEmbeddingsWire, under: '/v1' },
     { wire: teiRerankWire, under: '' },
   ],
-  infinity: [openAiEmbeddingsWire, cohereRerankWire].map(asWritten),
+  infinity: [openAiEmbeddingsWire, textRerankWire].map(asWritten),
   'nemo-retriever': [
     { wire: nemoEmbeddingsWire, under: '/v1' },
     { wire: nemoRankingWire, under: '/v1' },
   ],
-  'cohere-rerank-v2': [{ wire: cohereRerankWire, under: '/v2' }],
+  'cohere-rerank-v2': [{ wire: textRerankWire, under: '/v2' }],
 };
 
 const VERSION = /\/v[12]$/;

@@ -7,7 +7,8 @@ import { ratioOf, sizeOf } from '../../base/image-size.ts';
 import { InlineBody } from '../../base/inline-data.ts';
 import { nothingFor } from '../../base/speech.ts';
 import type { MadeRequest, Wire } from '../../provider.ts';
-import { notTranslated, openAiImageEditsWire, openAiImagesWire } from '../media-wires.ts';
+import { openAiImageEditsWire, openAiImagesWire } from '../media-wires.ts';
+import { notTranslated } from '../not-translated.ts';
 import { dataUrl } from './data-url.ts';
 
 /** Answers are OpenAI's and pass; requests call some things otherwise. */

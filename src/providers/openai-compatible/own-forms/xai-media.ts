@@ -7,7 +7,8 @@ import { jsonBody } from '../../base/json-body.ts';
 import { noSuchFormat, nothingFor, speechWire } from '../../base/speech.ts';
 import { recordingForm, spokenParts, transcriptionWire, wantsSpeakers } from '../../base/transcription.ts';
 import type { MadeRequest, Wire } from '../../provider.ts';
-import { notTranslated, openAiImageEditsWire } from '../media-wires.ts';
+import { openAiImageEditsWire } from '../media-wires.ts';
+import { notTranslated } from '../not-translated.ts';
 import { dataUrl } from './data-url.ts';
 
 const PROVIDER = 'xAI';
