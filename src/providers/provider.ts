@@ -39,6 +39,11 @@ export interface ProviderPlug {
    * `{account}` names it; where a path has none, the request or the only account of the kind does.
    */
   readonly passedAt?: readonly string[];
+  /**
+   * Names that tell which model it is, where owners of accounts name models as they like and a manifest may say so
+   * (`foundation_model`). Absent: an id is the model's own.
+   */
+  readonly tellingNames?: RegExp;
   /** How an account is asked whether its credential works; absent: there is nothing cheap to ask for. */
   readonly probe?: Probe;
   /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
@@ -136,6 +141,8 @@ export interface Target {
   readonly provider: string;
   /** The provider's own model id, put into the body. */
   readonly modelId: string;
+  /** Which model it is, where `modelId` is a name that the account's owner chose; undefined: the id tells. */
+  readonly knownAs?: string | undefined;
   /** Where it runs, of a service whose requests name it. */
   readonly region?: string;
   readonly modelTypes: readonly ModelType[] | undefined;
@@ -290,7 +297,7 @@ export interface WireRequest {
 }
 
 /** What of a target a translation may know: plain, since a large request is translated in another thread. */
-export type TranslationTarget = Pick<Target, 'id' | 'modelId' | 'region'>;
+export type TranslationTarget = Pick<Target, 'id' | 'modelId' | 'knownAs' | 'region'>;
 
 export interface MadeRequest {
   /** Pieces one behind another: bytes of ours, and stretches of the client's body. */
