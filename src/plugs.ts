@@ -235,6 +235,9 @@ export function accountKinds(): AccountKind[] {
     get servedModelTypes() {
       return servedModelTypes(plug());
     },
+    get tellingNames() {
+      return plug().tellingNames;
+    },
   }));
 }
 

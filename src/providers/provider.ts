@@ -40,6 +40,11 @@ export interface ProviderPlug {
    * `{account}` names it; where a path has none, the request or the only account of the kind does.
    */
   readonly passedAt?: readonly string[];
+  /**
+   * Names that tell which model it is, where owners of accounts name models as they like and a manifest may say so
+   * (`foundation_model`). Absent: an id is the model's own.
+   */
+  readonly tellingNames?: RegExp;
   /** How an account is asked whether its credential works; absent: there is nothing cheap to ask for. */
   readonly probe?: Probe;
   /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
@@ -137,6 +142,8 @@ export interface Target {
   readonly provider: string;
   /** The provider's own model id, put into the body. */
   readonly modelId: string;
+  /** Which model it is, where `modelId` is a name that the account's owner chose; undefined: the id tells. */
+  readonly knownAs?: string | undefined;
   /** Where it runs, of a service whose requests name it. */
   readonly region?: string;
   readonly modelTypes: readonly ModelType[] | undefined;
@@ -244,7 +251,7 @@ export interface Wire {
   readonly media?: 'any';
   /** Its requests have to be translated, but its answers are of this form: they pass to a client that speaks it. */
   readonly answersAs?: string;
-  /** Documents must be texts where reranking is in the form of its clients: requests with others are translated. */
+  /** Documents of a rerank are texts here: a request with others is translated, although the form is its client’s. */
   readonly textDocuments?: true;
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
@@ -291,7 +298,7 @@ export interface WireRequest {
 }
 
 /** What of a target a translation may know: plain, since a large request is translated in another thread. */
-export type TranslationTarget = Pick<Target, 'id' | 'modelId' | 'region'>;
+export type TranslationTarget = Pick<Target, 'id' | 'modelId' | 'knownAs' | 'region'>;
 
 export interface MadeRequest {
   /** Pieces one behind another: bytes of ours, and stretches of the client's body. */

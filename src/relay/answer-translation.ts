@@ -102,6 +102,13 @@ function joinedEvents(answer: Buffer, { inputs, bytes }: AnswerParts, wire: Wire
   return joined;
 }
 
+/** What the answer to one part told of its usage; undefined: nothing. An error: it is no answer. */
+export function usageOfPart(answer: Buffer, wire: Wire): OrError<Usage | undefined> {
+  const events = eventsOf(answer, wire);
+  if (events instanceof GatewayError) return events;
+  return isEvents(events) ? usageOf(events) : new GatewayError('upstream_protocol');
+}
+
 function isEvents(made: Events | ToldFailure | GatewayError): made is Events {
   return Array.isArray(made);
 }

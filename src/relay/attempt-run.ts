@@ -14,6 +14,7 @@ import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { HeldMemory } from './held-memory.ts';
 import { type Outbound, queueFull, wholeBody } from './outbound.ts';
+import { usageOfParts } from './part-usage.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { RunContext } from './run-context.ts';
 import { SplitAttempt } from './split-attempt.ts';
@@ -58,6 +59,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** Whether it asks for usage although the client did not. */
   asksUsage = false;
   shortened: Shortened | undefined;
+  /** It failed, or was given up, and its meter holds what parts of it used that were answered; undefined: none was. */
+  partsTold: 'provider' | 'estimate' | undefined;
   readonly #c: RunContext;
   readonly #owner: RunOwner;
   readonly #request: StepRequest;
@@ -151,6 +154,12 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** The run is over: the provider is told, and nobody is called back. */
   abort(): void {
     if (this.#over) return;
+    // Its provider bills the parts that it answered.
+    const told = this.#upstream instanceof SplitAttempt && usageOfParts(this.#upstream, this.#mount!, this.#request);
+    if (told) {
+      this.partsTold = told.source;
+      this.meter.add(told.usage);
+    }
     if (this.endedAt === 0) this.#control?.abort();
     this.#close();
   }

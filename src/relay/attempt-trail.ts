@@ -18,21 +18,21 @@ interface Hop {
   readonly why?: string;
 }
 
-/** An attempt whose answer came second: its provider bills what it did until it was stopped. */
-export interface HedgeLoser {
+/** An attempt that did not answer the client and is billed: it came second, or parts of it were answered. */
+export interface BilledLoser {
   readonly target: Target;
   readonly meter: UsageMeter;
   /** Its place in `json`. */
   readonly hop: number;
 }
 
-const NO_LOSERS: readonly HedgeLoser[] = [];
+const NO_LOSERS: readonly BilledLoser[] = [];
 
 /** What became of the attempts before the one that the exchange is about: for its receipt and headers. */
 export class AttemptTrail {
   /** Whether one of them sent anything to a provider. */
   dispatched = false;
-  #losers: HedgeLoser[] | undefined;
+  #losers: BilledLoser[] | undefined;
   readonly #plan: RoutePlan;
   #hops: Hop[] | undefined;
   /** performance.now() when the first of them began. */
@@ -42,7 +42,7 @@ export class AttemptTrail {
     this.#plan = plan;
   }
 
-  get losers(): readonly HedgeLoser[] {
+  get losers(): readonly BilledLoser[] {
     return this.#losers ?? NO_LOSERS;
   }
 
@@ -81,7 +81,9 @@ export class AttemptTrail {
   note(run: AttemptRun, error: GatewayError): number {
     this.dispatched ||= run.dispatched;
     const status = run.step.reason === undefined ? undefined : providerStatus(run.status, error);
-    return this.#add(run.step, error.code, run.upstreamMs, status);
+    const hop = this.#add(run.step, error.code, run.upstreamMs, status);
+    if (run.partsTold !== undefined) this.#bill(run, hop);
+    return hop;
   }
 
   /** A rule did not let it in. */
@@ -92,14 +94,20 @@ export class AttemptTrail {
   noteLoser(run: AttemptRun): void {
     this.dispatched ||= run.dispatched;
     const hop = this.#add(run.step, 'hedge_lost', run.upstreamMs);
-    if (!run.dispatched) return;
+    if (run.dispatched) this.#bill(run, hop);
+  }
+
+  #bill({ target, meter }: AttemptRun, hop: number): void {
     this.#losers ??= [];
-    this.#losers.push({ target: run.target, meter: run.meter, hop });
+    this.#losers.push({ target, meter, hop });
   }
 
   /** No other followed it, so it is what the exchange is about. */
   forget(hop: number): void {
     this.#hops?.splice(hop, 1);
+    this.#losers = this.#losers?.flatMap((loser) =>
+      loser.hop === hop ? [] : [loser.hop < hop ? loser : { ...loser, hop: loser.hop - 1 }],
+    );
     if (this.#hops?.length === 0) this.#hops = undefined;
   }
 

@@ -96,8 +96,8 @@ export function outbound(
     if (body.length + bytesOf(media) <= INLINE_BYTES) {
       return translateRequest(dialect.translation!, translation, target, request);
     }
-    const { id, modelId, region } = target;
-    const to = { id, modelId, ...(region !== undefined && { region }) };
+    const { id, modelId, knownAs, region } = target;
+    const to = { id, modelId, knownAs, ...(region !== undefined && { region }) };
     return translateHeavy(dialect, wire, to, request, abandoned.signal);
   };
   const made = translate();

@@ -9,7 +9,7 @@ import { type Prompt, promptSample } from '../usage/prompt.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { Shortened } from './answer-filter.ts';
 import type { AttemptRun } from './attempt-run.ts';
-import type { HedgeLoser } from './attempt-trail.ts';
+import type { BilledLoser } from './attempt-trail.ts';
 import { Attempts, type AttemptsOptions, type AttemptsOwner } from './attempts.ts';
 import { EVENT_STREAM } from './choose-mode.ts';
 import type { ContentTimes } from './content-times.ts';
@@ -51,6 +51,8 @@ export interface Outcome {
   /** The form in which that provider speaks. */
   readonly wireName: string | undefined;
   readonly meter: UsageMeter;
+  /** It failed, and its meter holds what parts of it used that were answered, as the provider told it or not; absent: none. */
+  readonly partsTold?: 'provider' | 'estimate' | undefined;
   readonly content: ContentTimes;
   /** performance.now() values; 0: the exchange did not get so far. */
   readonly sentAt: number;
@@ -64,8 +66,8 @@ export interface Outcome {
   readonly attempts: number;
   /** JSON array of `{target, error, ms, status, why}`: those before the last one. */
   readonly attemptsJson: string | undefined;
-  /** Attempts that were stopped because another one answered first: they are billed as well. */
-  readonly losers: readonly HedgeLoser[];
+  /** Attempts that are billed besides: another one answered first, or parts of them were answered. */
+  readonly losers: readonly BilledLoser[];
 }
 
 export interface RelayResult extends Outcome {
@@ -252,6 +254,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
       target: run.target,
       wireName: run.wireName,
       meter: run.meter,
+      partsTold: run.partsTold,
       content: run.contentTimes,
       sentAt: run.startedAt,
       endedAt: run.endedAt,

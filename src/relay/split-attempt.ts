@@ -8,6 +8,7 @@ import { type AnswerParts, inPart, partOf } from './answer-translation.ts';
 import { MAX_ERROR_BYTES } from './error-answer.ts';
 import type { HeldMemory } from './held-memory.ts';
 import { queueFull } from './outbound.ts';
+import type { AnsweredPart } from './part-usage.ts';
 
 /** Parts of one request that are asked beside each other: enough to be quick, few enough to leave others a connection. */
 const MAX_LIVE_PARTS = 4;
@@ -60,6 +61,13 @@ export class SplitAttempt implements AttemptControl {
     return { inputs: this.#o.partInputs, bytes: this.#parts.map(({ kept }) => kept.length) };
   }
 
+  /** The parts whose answers are whole, whatever became of the others. */
+  get answered(): AnsweredPart[] {
+    return this.#parts
+      .filter(({ isWhole }) => isWhole)
+      .map(({ index, kept, request }) => ({ index, answer: kept.whole(), requestBytes: bytesOf(request.body) }));
+  }
+
   /** False: no connection is to be had, and nothing was begun. */
   send(): boolean {
     while (this.#live < MAX_LIVE_PARTS && this.#next < this.#parts.length) {
@@ -110,7 +118,7 @@ export class SplitAttempt implements AttemptControl {
 
   ended(part: Part): void {
     if (this.#over) return;
-    if (part.status < 200 || part.status > 299) {
+    if (!part.isWhole) {
       this.failed(part, this.#o.toError(part.status, part.kept.whole()));
       return;
     }
@@ -166,6 +174,8 @@ class Part implements AttemptHandler {
   status = 0;
   headers: AnswerHeaders = {};
   retried = false;
+  /** It was answered, and well. */
+  isWhole = false;
   /** Its attempt calls back no more. */
   #over = false;
   readonly #whole: SplitAttempt;
@@ -198,6 +208,7 @@ class Part implements AttemptHandler {
 
   ended(): void {
     this.#over = true;
+    this.isWhole = this.status >= 200 && this.status <= 299;
     this.#whole.ended(this);
   }
 
@@ -205,4 +216,9 @@ class Part implements AttemptHandler {
     this.#over = true;
     this.#whole.failed(this, error);
   }
+}
+
+function bytesOf(body: OutboundRequest['body']): number {
+  if (Buffer.isBuffer(body)) return body.length;
+  return Array.isArray(body) ? body.reduce((sum, piece) => sum + piece.length, 0) : 0;
 }

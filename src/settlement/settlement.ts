@@ -68,6 +68,7 @@ function settleByUse(result: Outcome, options: SettlementOptions): void {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
   } else if (options.free) record.costNanoUsd = 0;
+  else if (result.partsTold !== undefined) use(record, result.meter.usage ?? {}, result.partsTold, price);
   else if (!isFailureOfProvider(result)) {
     const told = withCounted(result, options);
     if (told) use(record, generated(told, told.outputTokens, options), 'provider', price);
@@ -94,7 +95,7 @@ function close(record: ExchangeRecord, result: Outcome, options: SettlementOptio
 
 /**
  * A second attempt is billed although its answer was not wanted, and whatever became of the other: for what its provider
- * told until it was stopped, else for the prompt, as the other one counted it. The receipt says for which attempt how much.
+ * told until it was stopped, else for the prompt, as the other one counted it. So are the answered parts of one that failed. The receipt says for which attempt how much.
  */
 function chargeLosers(record: ExchangeRecord, { losers }: Outcome, { price, free }: SettlementOptions): void {
   if (losers.length === 0 || free || record.attemptsJson === undefined) return;

@@ -26,7 +26,9 @@ const PASSED = `{\n  "object": "list",\n  "data": [{"object": "embedding", "inde
 
 /** Answers that wait for others. */
 const reversed: (() => void)[] = [];
+let hangingAsked = 0;
 let hangingClosed = 0;
+let refusal: (() => void) | undefined;
 
 let provider: FakeProvider;
 let gemini: FakeProvider;
@@ -88,17 +90,24 @@ before(async () => {
       (each: { content: { parts: { text: string }[] } }) => each.content.parts[0]?.text,
     );
     if (request.path.includes('limited') || texts.includes('refused')) {
-      sendJson(response, 429, { error: { code: 429, message: 'quota', status: 'RESOURCE_EXHAUSTED' } });
+      const refuse = () =>
+        sendJson(response, 429, { error: { code: 429, message: 'quota', status: 'RESOURCE_EXHAUSTED' } });
+      // What is aborted must have come before.
+      if (request.path.includes('hanging') && hangingAsked < 2) refusal = refuse;
+      else refuse();
       return;
     }
     if (texts.length > 100) {
       sendJson(response, 400, { error: { code: 400, message: 'at most 100', status: 'INVALID_ARGUMENT' } });
       return;
     }
+    if (request.path.includes('first-parts') && !texts.includes('0') && !texts.includes('100')) return;
     if (request.path.includes('hanging') && !texts.includes('0')) {
+      hangingAsked += 1;
       response.on('close', () => {
         hangingClosed += 1;
       });
+      if (hangingAsked === 2) refusal?.();
       return;
     }
     const told = request.path.includes('silent') ? {} : { usageMetadata: { promptTokenCount: 4 * texts.length } };
@@ -134,6 +143,39 @@ before(async () => {
         name: 'g',
         base_url: `${gemini.origin}/v1beta`,
         auth_data: { type: 'api-key', apiKey: 'sk-of-gemini' },
+      },
+      {
+        type: 'provider-account/google-gemini',
+        name: 'sold',
+        base_url: `${gemini.origin}/v1beta`,
+        auth_data: { type: 'api-key', apiKey: 'sk-of-gemini' },
+        integrations: [
+          {
+            name: 'first-parts',
+            type: 'integration/model/gemini',
+            model_id: 'first-parts',
+            model_types: ['embedding'],
+            cost,
+          },
+        ],
+      },
+      {
+        type: 'provider-account/virtual-model',
+        name: 'v',
+        integrations: [
+          {
+            name: 'either',
+            type: 'integration/model/virtual',
+            model_types: ['embedding'],
+            routing_config: {
+              type: 'priority-based-routing',
+              load_balance_targets: [
+                { target: 'sold/first-parts', priority: 0 },
+                { target: 'priced/m', priority: 1 },
+              ],
+            },
+          },
+        ],
       },
     ],
   });
@@ -367,6 +409,21 @@ describe('more inputs than a provider takes at once', () => {
     assert.match((await errorOf(answer)).message, /Inputs from 101 to 200: quota/);
   });
 
+  test('parts that were answered are billed where another one fails, and where another target answers then', async () => {
+    // Four parts are asked at once: the last of six when two were answered, and the others hang.
+    const input = numbered(600).with(599, 'refused');
+    const failed = await post({ model: 'sold/first-parts', input }, { 'x-request-id': 'parts-alone' });
+    assert.equal(failed.status, 429);
+    const alone = await recordOf(gateway, 'parts-alone');
+    assert.equal(alone['gen_ai.usage.input_tokens'], 800);
+    assert.equal(alone['sluice.cost.usd'], 1.6);
+    const fallen = await post({ model: 'v/either', input }, { 'x-request-id': 'parts-then' });
+    assert.equal(fallen.status, 200, await fallen.clone().text());
+    const then = await recordOf(gateway, 'parts-then');
+    assert.equal(then['gen_ai.usage.input_tokens'], 1_800);
+    assert.equal(then['sluice.cost.usd'], 3.6 + 1.6);
+  });
+
   test('the other parts are aborted where one fails, and where the client leaves', async () => {
     const answer = await post({ model: 'g/hanging', input: numbered(250).with(0, 'refused') });
     assert.equal(answer.status, 429);
@@ -388,7 +445,7 @@ describe('more inputs than a provider takes at once', () => {
   test('a part that does not come in time is a timeout of the whole', async () => {
     const answer = await post({ model: 'g/hanging', input: numbered(250) }, { 'x-tfy-request-timeout': '200' });
     assert.equal(answer.status, 504);
-    await eventually('the parts that hang are aborted', () => hangingClosed === 6);
+    await eventually('the parts that hang are aborted', () => hangingClosed === hangingAsked);
   });
 
   test('more than OpenAI takes is refused by name', async () => {

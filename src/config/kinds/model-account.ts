@@ -14,6 +14,8 @@ export interface AccountKind {
   readonly schema: z.ZodType<AccountManifest>;
   /** What models of it can be asked for; absent: anything. */
   readonly servedModelTypes?: ReadonlySet<string>;
+  /** Names that tell which model it is, where owners name models as they like; absent: an id is the model's own. */
+  readonly tellingNames?: RegExp | undefined;
 }
 
 /** Accounts whose models are asked. Two of them may not have one name, whatever their kinds. */
@@ -36,6 +38,7 @@ export function modelAccount(kind: AccountKind): ManifestKind<AccountManifest> {
         if (!read.success) continue;
         checkAccess(read.data, manifest, report);
         checkServed(read.data, kind.servedModelTypes, manifest, report);
+        checkTelling(read.data, kind.tellingNames, manifest, report);
         if (wantsKey(kind.schema)) checkCredential(read.data, manifest, report);
       }
     },
@@ -52,6 +55,9 @@ const asWritten = z.object({
       z.object({
         authorized_subjects: z.array(z.string()).nullish(),
         model_types: z.array(z.string()).nullish(),
+        name: z.string().optional(),
+        model_id: z.string().nullish(),
+        foundation_model: z.string().nullish(),
       }),
     )
     .nullish(),
@@ -97,6 +103,27 @@ function checkServed(
       const message = 'an empty list says nothing of what the model is for';
       warn(report, manifest, ['integrations', index, 'model_types'], { message, remedy: 'Write `[chat]`, say' });
     }
+  }
+}
+
+/** Models refuse different things, and a name of one's own tells nobody which of them it is. */
+function checkTelling(
+  { integrations }: AsWritten,
+  telling: RegExp | undefined,
+  manifest: Manifest,
+  report: Report,
+): void {
+  if (telling === undefined) return;
+  for (const [index, { name, model_id: id, foundation_model: told, model_types: types }] of (
+    integrations ?? []
+  ).entries()) {
+    if (told || id === undefined || id === null || !types?.some((type) => type === 'chat' || type === 'responses'))
+      continue;
+    if (telling.test(id) || (name !== undefined && telling.test(name))) continue;
+    warn(report, manifest, ['integrations', index, 'model_id'], {
+      message: 'nothing says which model is deployed here, so it has no list price and is asked as any model may be',
+      remedy: 'Add `foundation_model: gpt-5.4`, say',
+    });
   }
 }
 

@@ -10,6 +10,7 @@ import { hostedOcrWire } from '../openai-compatible/mistral-ocr.ts';
 import { openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Abilities, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
+import { deployedModel, TELLING_NAME } from './deployment.ts';
 import { AZURE_WIRES, type AzureForm, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 
@@ -29,7 +30,7 @@ const integration = integrationBase('integration/model/azure-foundry', [
   ).describe('Of the paths that have versions: `/models` and `/openai/deployments`.'),
   // Ours, not of the reference manifests: as those of azure-openai have it.
   foundation_model: optionalKey(text(256)).describe(
-    'What is deployed, for its list price and its form; absent: named as `model_id`.',
+    'What is deployed, for its list price and its form; absent: as `model_id` or else `name` tells.',
   ),
 });
 
@@ -43,6 +44,7 @@ export const plug: ProviderPlug = {
   type,
   schema,
   wires: [...AZURE_WIRES, anthropicHostedWire],
+  tellingNames: TELLING_NAME,
   probe: azureProbe,
   tokenSources(checked) {
     const account = schema.parse(checked);
@@ -58,7 +60,8 @@ export const plug: ProviderPlug = {
       const places = azurePlaces(endpoint, form, model.api_version ?? endpoint.apiVersion);
       const { foundation_model: pricedAs } = model;
       const common = listedModel(model, model.model_id);
-      const isOpenAi = OPENAI.test(pricedAs ?? model.model_id);
+      const knownAs = deployedModel(model);
+      const isOpenAi = OPENAI.test(knownAs ?? model.model_id);
       const developerRole = form === 'v1' ? isOpenAi : ABILITIES[form].developerRole;
       const abilities = { ...ABILITIES[form], developerRole, ...common.abilities };
       // Models of other publishers are asked for a response by a chat.
@@ -68,7 +71,7 @@ export const plug: ProviderPlug = {
         served.map((at) => mountAt({ ...at, credential: at.wire === hostedOcrWire ? ofMistral : credential, account })),
       );
       const rulesOf = (modelId: string) => chatRules(quirksOf(form, modelId), modelId);
-      return targetOf({ ...setup, rulesOf }, mounts, { ...common, abilities, ...(pricedAs && { pricedAs }) });
+      return targetOf({ ...setup, rulesOf }, mounts, { ...common, abilities, knownAs, ...(pricedAs && { pricedAs }) });
     });
     return listedAccount(setup, listed);
   },
@@ -77,7 +80,7 @@ export const plug: ProviderPlug = {
 /** The address says it, or the model's name does: Claude has a path of its own, all others share OpenAI's. */
 function placed(model: Model, { name, proxy }: Account) {
   const endpoint = readEndpoint(model.azure_endpoint);
-  const isClaude = /claude/i.test(model.foundation_model ?? model.model_id);
+  const isClaude = /claude/i.test(deployedModel(model) ?? model.model_id);
   const form: AzureForm = endpoint.form ?? (isClaude ? 'claude' : 'v1');
   const service = form === 'claude' ? 'foundry' : 'cognitive-services';
   const access = { account: name, auth: model.auth_data, host: endpoint.host, service, proxy } as const;

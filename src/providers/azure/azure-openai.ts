@@ -8,6 +8,7 @@ import { openAiBatches } from '../base/openai-batches.ts';
 import { chatRules, OPENAI_MODELS } from '../openai-compatible/chat-rules.ts';
 import type { Mounts, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
+import { deployedModel, TELLING_NAME } from './deployment.ts';
 import { AZURE_WIRES, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 import { azureGuards } from './guards.ts';
@@ -25,7 +26,7 @@ const integration = integrationBase('integration/model/azure-openai', ['integrat
     'Of a day: the path of the deployment is asked with it. `v1`, `preview` or absent: the path `/openai/v1`.',
   ),
   foundation_model: optionalKey(text(256)).describe(
-    'What is deployed, for its list price; absent: named as `model_id`.',
+    'What is deployed, for its list price and for what it refuses; absent: as `model_id` or else `name` tells.',
   ),
   deployment_type: optionalKey(z.enum(['standard', 'datazone_us', 'datazone_eu', 'global', 'data-zone'])).describe(
     'Says nothing here: list prices are those of global deployments.',
@@ -48,6 +49,7 @@ export const plug: ProviderPlug = {
   wires: AZURE_WIRES,
   probe: azureProbe,
   guards: azureGuards,
+  tellingNames: TELLING_NAME,
   tokenSources: (checked) => azureTokenSources(accessOf(schema.parse(checked))),
   open(checked, tokens) {
     const account = schema.parse(checked);
@@ -80,7 +82,12 @@ export const plug: ProviderPlug = {
     }
     const listed = account.integrations.map((each) => {
       const { foundation_model: pricedAs } = each;
-      return targetAt({ ...listedModel(each, each.model_id), ...(pricedAs && { pricedAs }) }, each.api_version);
+      const model = {
+        ...listedModel(each, each.model_id),
+        knownAs: deployedModel(each),
+        ...(pricedAs && { pricedAs }),
+      };
+      return targetAt(model, each.api_version);
     });
     return listedAccount(setup, listed);
   },

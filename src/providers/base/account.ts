@@ -25,6 +25,8 @@ export interface ListedModel {
   abilities?: Partial<Abilities>;
   /** What the price library calls it, where `modelId` is a name that the account's owner chose. */
   pricedAs?: string;
+  /** Which model it is, where neither that nor `modelId` tells. */
+  knownAs?: string | undefined;
 }
 
 /** What all models of an account have in common. */
@@ -38,7 +40,7 @@ export interface AccountSetup {
   abilities: Abilities;
   /** The provider that answers, where the kind of account does not say it: a host of the table. */
   provider?: string | undefined;
-  /** The rules of a model, by its public name (`pricedAs`) or the provider's own id; called once for each. */
+  /** The rules of a model, by the name that it is known by or the provider's own id; called once for each. */
   rulesOf?(modelId: string): ChatRules | undefined;
   faultStatuses?: FaultStatuses | undefined;
   batches?: ProviderBatches | undefined;
@@ -76,6 +78,7 @@ export function listedAccount(setup: AccountSetup, listed: readonly Target[]): P
 
 export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel): Target {
   const { manifest, catalogueId } = setup;
+  const knownAs = model.pricedAs ?? model.knownAs;
   const price: PriceSource = {
     catalogueId,
     modelId: model.pricedAs ?? model.modelId,
@@ -88,10 +91,11 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
     account: manifest.name,
     provider: setup.provider ?? kind(manifest.type),
     modelId: model.modelId,
+    ...(knownAs !== undefined && { knownAs }),
     modelTypes: model.modelTypes.length > 0 ? model.modelTypes : undefined,
     mounts,
     abilities: model.abilities ? { ...setup.abilities, ...model.abilities } : setup.abilities,
-    rules: setup.rulesOf?.(model.pricedAs ?? model.modelId),
+    rules: setup.rulesOf?.(knownAs ?? model.modelId),
     faultStatuses: setup.faultStatuses,
     price,
   };

@@ -4,7 +4,7 @@ import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, NativeTool, Tool, ToolChoice } from '../../inference/request.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { boundOf, type WebSearch, webSearchOf } from '../base/web-search.ts';
-import type { MadeRequest } from '../provider.ts';
+import type { MadeRequest, TranslationTarget } from '../provider.ts';
 import {
   effort,
   maxOutputTokens,
@@ -19,9 +19,15 @@ import { bridged, toMessages } from './to-messages.ts';
  * A chat completion for a client of another form. What the host of a model takes otherwise is changed afterwards
  * (`adapted`). https://platform.openai.com/docs/api-reference/chat/create
  */
-export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
+export function toRequest(
+  request: InferenceRequest,
+  { knownAs }: Pick<TranslationTarget, 'knownAs'> = {},
+): OrError<MadeRequest> {
   const { tools = [], nativeTools = [], stream, toolChoice } = request;
-  const searches = SEARCH_MODEL.test(request.model) ? nativeTools.flatMap((tool) => webSearchOf(tool) ?? []) : [];
+  // What it refuses goes by the model that it is, not by what the owner of an account calls it.
+  const known = knownAs === undefined ? request : { ...request, model: knownAs };
+  const { model } = known;
+  const searches = SEARCH_MODEL.test(model) ? nativeTools.flatMap((tool) => webSearchOf(tool) ?? []) : [];
   const foreign = nativeTools.find((tool) => searches.length === 0 || webSearchOf(tool) === undefined);
   if (foreign) return foreignTool(foreign);
   const [search] = searches;
@@ -35,7 +41,7 @@ export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
   const body = {
     ...chatParameters(request.extra),
     model: request.model,
-    messages: wantsAnswerBehindResults(request.model) ? bridged(messages) : messages,
+    messages: wantsAnswerBehindResults(model) ? bridged(messages) : messages,
     stream: stream ? true : undefined,
     stream_options: stream ? { include_usage: true } : undefined,
     tools: tools.length > 0 ? tools.map(toTool) : undefined,
@@ -43,10 +49,10 @@ export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
     tool_choice: tools.length > 0 && toolChoice ? toToolChoice(toolChoice) : undefined,
     parallel_tool_calls: tools.length > 0 ? request.parallelToolCalls : undefined,
     // The name that servers of every age know; families that want the newer one rename it.
-    max_tokens: maxOutputTokens(request),
-    ...sampling(request),
+    max_tokens: maxOutputTokens(known),
+    ...sampling(known),
     user: user(request),
-    reasoning_effort: tools.length > 0 && refusesFunctionsInChat(request.model) ? 'none' : effort(request),
+    reasoning_effort: tools.length > 0 && refusesFunctionsInChat(model) ? 'none' : effort(known),
     response_format: toResponseFormat(request.responseFormat),
     web_search_options: search && searchOptions(search),
   };

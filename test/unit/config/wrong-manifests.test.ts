@@ -20,7 +20,12 @@ const PLUGS = allPlugs();
 const all = [...documents, ...server, ...keys, ...accounts, ...models, ...hosts, ...clouds, ...limits, ...identities];
 const environment = { KEY: 'k', EMPTY: '', KEY_WITH_SPACE: 'k\n', PORT: '80' };
 /** As if chats alone could be asked for: the tables stay as they are when an endpoint is added. */
-const kinds = PLUGS.map(({ type, schema }) => ({ type, schema, servedModelTypes: new Set(['chat']) }));
+const kinds = PLUGS.map(({ type, schema, tellingNames }) => ({
+  type,
+  schema,
+  tellingNames,
+  servedModelTypes: new Set(['chat']),
+}));
 const online = { openAccounts: () => [], tokenSources: () => [], probeOf: () => undefined };
 
 for (const { wrong, manifest, prints } of all) {

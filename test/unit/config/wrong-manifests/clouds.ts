@@ -95,6 +95,22 @@ export const clouds: readonly WrongManifest[] = [
     ],
   },
   {
+    wrong: 'a deployment of Azure whose model nothing names',
+    manifest: [
+      'type: provider-account/azure-openai',
+      'name: a',
+      'azure_endpoint: https://res.openai.azure.com',
+      'auth_data: {type: api-key, api_key: "${env:KEY}"}',
+      'integrations:',
+      '  - {name: m, type: integration/model/azure-openai, model_id: prod, model_types: [chat]}',
+      '  - {name: gpt-5.4, type: integration/model/azure-openai, model_id: prod, model_types: [chat]}',
+      '  - {name: n, type: integration/model/azure-openai, model_id: prod, model_types: [chat], foundation_model: gpt-5.4}',
+    ],
+    prints: [
+      'a.yaml:6:63 integrations[0].model_id: warning: nothing says which model is deployed here, so it has no list price and is asked as any model may be. Add `foundation_model: gpt-5.4`, say',
+    ],
+  },
+  {
     wrong: 'a model of Foundry without address and credential',
     manifest: [
       'type: provider-account/azure-foundry',
