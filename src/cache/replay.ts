@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { ServerSettings } from '../config/server/server-settings.ts';
+import { abortError } from '../core/abort-error.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
@@ -179,12 +180,9 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
   };
 
   #onAbort = (reason: AbortReason): void => {
-    if (reason === 'drain') {
-      this.#giveUp(new GatewayError('draining', { retryAfterMs: 1000 }));
-      return;
-    }
-    const code = reason === 'client' ? 'client_closed' : 'write_timeout';
-    this.#close(new GatewayError(code), 499, this.#o.exchange.sink.started);
+    const error = abortError(reason);
+    if (reason === 'drain') this.#giveUp(error);
+    else this.#close(error, 499, this.#o.exchange.sink.started);
   };
 
   /** As of any stream: middle boxes cut what is silent. */

@@ -1,5 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { contentEncoding } from '../codec/content-decoder.ts';
+import { abortError } from '../core/abort-error.ts';
 import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { AbortReason, BodyScan, Exchange, PathParams, Principal, SpooledBody } from '../core/exchange.ts';
 import { exchangeId, requestLabel } from '../core/ids.ts';
@@ -161,7 +162,7 @@ export class EdgeExchange
 
   /** The drain deadline came: the client is told, then cut. */
   drainNow(): void {
-    if (this.#reading) this.#refuseBody(new GatewayError('draining', { retryAfterMs: 1000 }));
+    if (this.#reading) this.#refuseBody(abortError('drain'));
     else this.onAbort?.('drain');
   }
 
@@ -313,7 +314,7 @@ export class EdgeExchange
     else if (this.#reading) {
       // Nobody has taken the exchange yet.
       this.releaseBody();
-      this.#context.refused(this, new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'));
+      this.#context.refused(this, abortError(reason));
       this.finish();
     }
   }

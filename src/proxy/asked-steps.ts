@@ -122,8 +122,8 @@ export function signsBody(account: ProviderAccount): boolean {
     .some(({ credential }) => credential.signsBody === true);
 }
 
-/** Its connection is that of every target of the account. */
-function anyTarget(account: ProviderAccount): Target | undefined {
+/** Any target of the account: all of them share one connection. Undefined: the account has none. */
+export function anyTarget(account: ProviderAccount): Target | undefined {
   return account.listed[0] ?? account.target(account.exampleModel ?? 'any');
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ServerSettings } from '../config/server/server-settings.ts';
+import { abortError } from '../core/abort-error.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { AnswerHeaders } from '../core/http-client.ts';
@@ -185,12 +186,9 @@ export class ProxyRelay implements AttemptHandler, Swept {
     if (this.#over) return;
     this.#attempt?.abort();
     this.#endedAt ||= performance.now();
-    if (reason === 'drain') {
-      this.#giveUp(new GatewayError('draining', { retryAfterMs: 1000 }));
-      return;
-    }
-    const code = reason === 'client' ? 'client_closed' : 'write_timeout';
-    this.#close(new GatewayError(code), 499, this.#o.exchange.sink.started);
+    const error = abortError(reason);
+    if (reason === 'drain') this.#giveUp(error);
+    else this.#close(error, 499, this.#o.exchange.sink.started);
   };
 
   // ── time ──────────────────────────────────────────────────────────────────

@@ -1,3 +1,4 @@
+import { abortError } from '../core/abort-error.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Method, OrError } from '../core/exchange.ts';
 import { continueTrace } from '../core/trace-context.ts';
@@ -69,10 +70,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   }
 
   begin(): void {
-    this.#exchange.onAbort = (reason) => {
-      if (reason === 'drain') this.#refuse(new GatewayError('draining', { retryAfterMs: 1000 }));
-      else this.#refuse(new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'));
-    };
+    this.#exchange.onAbort = (reason) => this.#refuse(abortError(reason));
     const error = this.#guarded(() => this.#read());
     if (error !== undefined) this.#refuse(error);
   }

@@ -1,3 +1,4 @@
+import { abortError } from '../core/abort-error.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Route } from '../edge/routes.ts';
@@ -6,7 +7,7 @@ import type { RefusalRecords } from './refusal-records.ts';
 
 type Answer = (exchange: Exchange) => Promise<OrError<number>>;
 
-/** Makes routes that a relay thread answers itself, be it after it asked other threads. `common`: what holds for all of them. */
+/** Makes routes that a relay thread answers itself, some after it asked other threads. `common`: properties of all routes. */
 export function answeredRoutes(records: RefusalRecords, errorBody: Route['errorBody'], common: Partial<Route> = {}) {
   return (method: Route['method'], pattern: string, answer: Answer, more: Partial<Route> = {}): Route => ({
     method,
@@ -36,11 +37,6 @@ export async function answered(records: RefusalRecords, exchange: Exchange, answ
   exchange.finish();
 }
 
-export function abortError(reason: NonNullable<Exchange['aborted']>): GatewayError {
-  if (reason === 'drain') return new GatewayError('draining', { retryAfterMs: 1_000 });
-  return new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout');
-}
-
 function faultOf(cause: unknown): GatewayError {
   if (!(cause instanceof BlobFault)) return new GatewayError('internal_error', { cause });
   return new GatewayError('blobs_unavailable', { detail: cause.message, retryAfterMs: 5_000, cause });
@@ -51,10 +47,14 @@ export function answerJson(exchange: Exchange, value: object): void {
   answerText(exchange, JSON.stringify(value));
 }
 
-/** `json`: of one value, sent as it is. */
+/** `json`: one value, sent as it is. */
 export function answerText(exchange: Exchange, json: string): void {
+  answerBytes(exchange, Buffer.from(json));
+}
+
+export function answerBytes(exchange: Exchange, json: Uint8Array): void {
   const headers = ['content-type', 'application/json'];
   exchange.pushOwnHeaders(headers, 0);
   exchange.sink.start(200, headers);
-  exchange.sink.end(Buffer.from(json));
+  exchange.sink.end(json);
 }

@@ -165,8 +165,7 @@ function parsed(body: Buffer): OrError<BatchRequest> {
   return new GatewayError(isMissing ? 'missing_parameter' : 'invalid_parameter', { param, detail });
 }
 
-/** OpenAI knows `24h` alone. */
-/** `24h`, `7d` → milliseconds. */
+/** `24h`, `7d` → milliseconds; OpenAI knows `24h` alone. */
 export function windowOf(text: string): OrError<number> {
   const [, count = '', unit] = /^(\d{1,3})([hd])$/.exec(text) ?? [];
   const hours = Number(count) * (unit === 'd' ? 24 : 1);

@@ -7,7 +7,7 @@ import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import { agentRoutes } from './agent-endpoint.ts';
-import { answered } from './answered-route.ts';
+import { answered, answerJson } from './answered-route.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { claudeCodeHook } from './claude-code-hook.ts';
 import { runConversation } from './conversation-turn.ts';
@@ -42,8 +42,7 @@ export interface EndpointsOptions {
   errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
-const NOTHING = Buffer.from('{}');
-const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
+const ALIVE = { status: 'ok', service: 'sluice' };
 
 /**
  * Endpoints of the reference product, and of OpenAI's API, that are not built: sessions of agents, secrets for browsers.
@@ -158,13 +157,22 @@ function plainRoutes({ dialects, pipeline, records, document, errorBody }: Endpo
       exchange.finish();
     },
   });
-  const alive = (exchange: Exchange): undefined => answerJson(exchange, ALIVE);
+  /** For what is never refused. */
+  const always = (tell: (exchange: Exchange) => void) => (exchange: Exchange) => {
+    tell(exchange);
+    return undefined;
+  };
+  const alive = always((exchange) => answerJson(exchange, ALIVE));
   return [
     {
-      ...plain('/models', true, (exchange) => {
-        const { callers, routes } = pipeline.snapshot();
-        return listModels(exchange, callers.of(exchange.principal), routes, lists);
-      }),
+      ...plain(
+        '/models',
+        true,
+        always((exchange) => {
+          const { callers, routes } = pipeline.snapshot();
+          listModels(exchange, callers.of(exchange.principal), routes, lists);
+        }),
+      ),
       readsQuery: true,
     },
     plain('/models/{+id}', true, (exchange) => {
@@ -177,8 +185,12 @@ function plainRoutes({ dialects, pipeline, records, document, errorBody }: Endpo
     },
     plain('/api/hello', false, alive),
     {
-      // What Claude Code tells of itself to whoever stands in the place of Anthropic: taken, and kept nowhere.
-      ...plain('/api/event_logging/batch', true, (exchange) => answerJson(exchange, NOTHING)),
+      // Claude Code tells Anthropic's host about its own use: the gateway takes it, and keeps nothing.
+      ...plain(
+        '/api/event_logging/batch',
+        true,
+        always((exchange) => answerJson(exchange, {})),
+      ),
       method: 'POST',
       body: 'whole',
     },
@@ -186,11 +198,4 @@ function plainRoutes({ dialects, pipeline, records, document, errorBody }: Endpo
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];
-}
-
-function answerJson(exchange: Exchange, body: Uint8Array): undefined {
-  const headers = ['content-type', 'application/json'];
-  exchange.pushOwnHeaders(headers, 0);
-  exchange.sink.start(200, headers);
-  exchange.sink.end(body);
 }

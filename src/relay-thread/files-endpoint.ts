@@ -1,5 +1,6 @@
 import { boundaryOf } from '../codec/multipart.ts';
 import type { ServerSettings } from '../config/server/server-settings.ts';
+import { abortError } from '../core/abort-error.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import type { Route } from '../edge/routes.ts';
@@ -8,7 +9,7 @@ import { byteRange } from '../files/byte-range.ts';
 import { MAX_WAITING_BYTES, Upload, type UploadedFile } from '../files/upload.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { FileFilter, StoredFile } from '../store/files.ts';
-import { abortError, answeredRoutes, answerJson } from './answered-route.ts';
+import { answeredRoutes, answerJson } from './answered-route.ts';
 import type { FileRows } from './file-rows.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { sendBlob } from './send-blob.ts';

@@ -3,27 +3,22 @@ import type { Exchange } from '../core/exchange.ts';
 import type { ModelListForm } from '../dialects/dialect.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { ListedModel, ModelRoutes } from '../routing/model-routes.ts';
+import { answerJson } from './answered-route.ts';
 
 /** Forms of the list besides OpenAI's. */
 export type ModelLists = readonly ModelListForm[];
 
 /**
- * GET /models: what the key may use, in the shape of the form that the client speaks, told by its headers; else in OpenAI's.
+ * GET /models: the models that the key may use, in the client's form, which its headers tell; else in OpenAI's.
  * https://platform.openai.com/docs/api-reference/models
  */
-export function listModels(
-  exchange: Exchange,
-  caller: Caller,
-  routes: ModelRoutes,
-  lists: ModelLists,
-): GatewayError | undefined {
+export function listModels(exchange: Exchange, caller: Caller, routes: ModelRoutes, lists: ModelLists): void {
   const models = routes.list().filter(({ id, slug }) => caller.allows(id, slug));
   const form = formFor(exchange, lists);
-  answer(
+  answerJson(
     exchange,
     form ? form.list(models, exchange.headers.query) : { object: 'list', data: models.map(modelObject) },
   );
-  return undefined;
 }
 
 function formFor({ headers: { forwardable } }: Exchange, lists: ModelLists): ModelListForm | undefined {
@@ -48,7 +43,7 @@ export function showModel(
     ownedBy: route.isVirtual ? 'virtual-model' : (target?.provider ?? 'sluice'),
     modelTypes: route.modelTypes ?? target?.modelTypes,
   };
-  answer(exchange, formFor(exchange, lists)?.model(shown) ?? modelObject(shown));
+  answerJson(exchange, formFor(exchange, lists)?.model(shown) ?? modelObject(shown));
   return undefined;
 }
 
@@ -58,11 +53,4 @@ const CREATED = 0;
 function modelObject(model: ListedModel): object {
   // Undefined fields are left out.
   return { id: model.id, object: 'model', created: CREATED, owned_by: model.ownedBy, model_types: model.modelTypes };
-}
-
-function answer(exchange: Exchange, value: object): void {
-  const headers = ['content-type', 'application/json'];
-  exchange.pushOwnHeaders(headers, 0);
-  exchange.sink.start(200, headers);
-  exchange.sink.end(Buffer.from(JSON.stringify(value)));
 }

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { OpenApiMessage, OpenApiWanted } from '../threads/messages.ts';
+import { answerBytes } from './answered-route.ts';
 import { DatabaseQuestions } from './database-questions.ts';
 
 export interface OwnDocumentOptions {
@@ -29,10 +30,7 @@ export class OwnDocument {
       this.#json = undefined;
       return new GatewayError('internal_error', { cause: new Error('the main thread has no OpenAPI document') });
     }
-    const headers = ['content-type', 'application/json'];
-    exchange.pushOwnHeaders(headers, 0);
-    exchange.sink.start(200, headers);
-    exchange.sink.end(json);
+    answerBytes(exchange, json);
     return 200;
   }
 

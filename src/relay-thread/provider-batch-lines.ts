@@ -7,11 +7,11 @@ import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import type { Mounts, ProviderAccount, Target, Wire } from '../providers/provider.ts';
 import type { ProviderBatchLine, TranslatedBatches } from '../providers/provider-batches.ts';
+import { anyTarget } from '../proxy/asked-steps.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { formOf } from '../relay/choose-mount.ts';
 import { translateRequest } from '../relay/request-translation.ts';
 import type { BatchRoutes } from './batches-endpoint.ts';
-import { anyTarget } from './provider-requests.ts';
 
 export interface LinesForProvider {
   readonly exchange: Exchange;

@@ -6,12 +6,13 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import type { ProviderAccount, Wire } from '../providers/provider.ts';
 import type { ProviderBatch, ReadBatches, TranslatedBatches } from '../providers/provider-batches.ts';
+import { anyTarget } from '../proxy/asked-steps.ts';
 import { makeAnswer } from '../relay/answer-translation.ts';
 import { formOf } from '../relay/choose-mount.ts';
 import type { BatchEndpoints } from './batch-endpoints.ts';
 import { batchWire } from './provider-batch-lines.ts';
 import { targetOf } from './provider-charge.ts';
-import { anyTarget, type ProviderRequests } from './provider-requests.ts';
+import type { ProviderRequests } from './provider-requests.ts';
 
 /** The endpoint of whatever was begun elsewhere. */
 export const USUAL_ENDPOINT = '/v1/chat/completions';

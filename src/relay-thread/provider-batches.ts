@@ -7,7 +7,7 @@ import type { ProviderBatch, ReadBatches, TranslatedBatches } from '../providers
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { queryParameter, withoutOwnBase } from '../proxy/proxy-path.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
-import { answered, answerJson } from './answered-route.ts';
+import { answerBytes, answered, answerJson } from './answered-route.ts';
 import { type BatchRoutes, pageLimit, readBatchRequest, windowOf } from './batches-endpoint.ts';
 import { ownersOf } from './files-endpoint.ts';
 import { linesForProvider, RUN_HERE } from './provider-batch-lines.ts';
@@ -117,15 +117,13 @@ export class ProviderBatchEndpoint {
   ): Promise<OrError<number>> {
     const requests = this.#requests(exchange, account);
     const answer = await requests.batch({ method: 'GET', path: batchPath(form, id) }, form);
+    if (answer instanceof GatewayError) return answer;
     const batch = readBatch(answer, form);
     if (batch instanceof GatewayError) return batch;
     if (batch.isOver) void this.#charged(exchange, account, form, batch).catch((error) => this.#failed(id, error));
     if (form.kind === 'translated') return this.#told(exchange, account, batch);
-    const headers = ['content-type', 'application/json'];
-    exchange.pushOwnHeaders(headers, 0);
-    exchange.sink.start(200, headers);
     // No digit of OpenAI's own form is changed.
-    exchange.sink.end(answer instanceof GatewayError ? undefined : answer);
+    answerBytes(exchange, answer);
     return 200;
   }
 

@@ -5,8 +5,9 @@ import type { Operation } from '../inference/operation.ts';
 import { addCounts, type Usage } from '../inference/usage.ts';
 import type { ProviderAccount, Target, Wire } from '../providers/provider.ts';
 import type { ProviderBatch, ProviderResult, ReadBatches } from '../providers/provider-batches.ts';
+import { anyTarget } from '../proxy/asked-steps.ts';
 import type { BatchRows } from './batch-rows.ts';
-import { anyTarget, type ProviderRequests } from './provider-requests.ts';
+import type { ProviderRequests } from './provider-requests.ts';
 
 /** By the kind of object that an answer says it is. */
 const OPERATIONS: Readonly<Record<string, Operation>> = {

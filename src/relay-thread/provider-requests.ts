@@ -5,6 +5,7 @@ import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { ProviderAccount, Target } from '../providers/provider.ts';
 import type { BatchResults, ReadBatches } from '../providers/provider-batches.ts';
+import { anyTarget } from '../proxy/asked-steps.ts';
 import { runProxy } from '../proxy/proxy.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 
@@ -196,8 +197,4 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 
 function tooLarge(maxBytes: number): GatewayError {
   return new GatewayError('upstream_too_large', { setting: `limits.max_translate_bytes: ${maxBytes}` });
-}
-
-export function anyTarget(account: ProviderAccount): Target | undefined {
-  return account.listed[0] ?? account.target(account.exampleModel ?? 'any');
 }

@@ -25,14 +25,14 @@ const MAX_QUEUED_SEARCHES = 64;
 /** All recognisers read a megabyte in about 0.2 seconds; those that a thread has not compiled take as long again. */
 const GUARD_DEADLINE_MS = 30_000;
 const MAX_QUEUED_GUARDS = 16;
-/** The vocabulary of an estimate is 80 MB, the values of a large translated request up to 1.5 GB. */
+/** The vocabulary of an estimate takes 80 MB, the values of a large translated request up to 1.5 GB. */
 const MAX_HEAP_MB = 2048;
 /** A long translation must not make estimates wait beyond their deadline. */
 const MAX_THREADS = 2;
 
 /**
- * The one task pool of a relay thread: heavy work of every kind, done in threads that the first task starts
- * and ten idle seconds end. Each kind bounds its own queue and its own time.
+ * The one task pool of a relay thread, for heavy work of every kind. The first task starts its threads, and ten idle
+ * seconds end them. Each kind of work has its own bound of waiting tasks and its own deadline.
  */
 export class TaskPool {
   readonly #pool = new WorkerPool({
@@ -55,23 +55,11 @@ export class TaskPool {
   ): Promise<OrError<TranslatedRequest>> => {
     const copy = new Uint8Array(body);
     const input = { dialect: dialect.name, wire: wire.name, target, body: copy, cacheMarker, media };
-    const result = await this.#pool.run(translateRequestTask, input, {
-      transfer: [copy.buffer],
-      abandoned: signal,
-      deadlineMs: TRANSLATION_DEADLINE_MS,
-      maxQueued: MAX_QUEUED_TRANSLATIONS,
-    });
-    if ('failure' in result) {
-      return new GatewayError('overloaded', {
-        detail: `Translating a request this large did not succeed (${result.failure}).`,
-        cause: result.cause,
-        retryAfterMs: 1000,
-      });
-    }
-    const { value } = result;
-    if ('code' in value) return new GatewayError(value.code, value.context);
-    const { headers, path, more, partInputs } = value;
-    return { body: bufferOf(value.body), headers, path, more: more?.map(bufferOf), partInputs };
+    const made = await this.#translate(translateRequestTask, input, copy.buffer, signal, 'a request');
+    if (made instanceof GatewayError) return made;
+    if ('code' in made) return new GatewayError(made.code, made.context);
+    const { headers, path, more, partInputs } = made;
+    return { body: bufferOf(made.body), headers, path, more: more?.map(bufferOf), partInputs };
   };
 
   /** Writes a large whole answer anew in the pool. It is copied, since its bytes may be needed for an estimate. */
@@ -79,24 +67,33 @@ export class TaskPool {
     const copy = new Uint8Array(job.answer);
     const { dialect, wire, context, parts } = job;
     const input = { dialect: dialect.name, wire: wire?.name, context, answer: copy, parts };
-    const result = await this.#pool.run(makeAnswerTask, input, {
-      transfer: [copy.buffer],
-      abandoned: signal,
+    const made = await this.#translate(makeAnswerTask, input, copy.buffer, signal, 'an answer');
+    if (made instanceof GatewayError) return made;
+    if ('code' in made) return new GatewayError(made.code, made.context);
+    return 'failure' in made ? made : { ...made, body: bufferOf(made.body) };
+  };
+
+  /** `copy`: the bytes of `input`, which go to the thread that translates. `what` is translated, for the error. */
+  async #translate<Input, Output>(
+    task: Task<Input, Output>,
+    input: Input,
+    copy: ArrayBuffer,
+    abandoned: AbortSignal,
+    what: string,
+  ): Promise<OrError<Output>> {
+    const result = await this.#pool.run(task, input, {
+      transfer: [copy],
+      abandoned,
       deadlineMs: TRANSLATION_DEADLINE_MS,
       maxQueued: MAX_QUEUED_TRANSLATIONS,
     });
-    if ('failure' in result) {
-      return new GatewayError('overloaded', {
-        detail: `Translating an answer this large did not succeed (${result.failure}).`,
-        cause: result.cause,
-        retryAfterMs: 1000,
-      });
-    }
-    const { value } = result;
-    if ('code' in value) return new GatewayError(value.code, value.context);
-    if ('failure' in value) return value;
-    return { ...value, body: bufferOf(value.body) };
-  };
+    if (!('failure' in result)) return result.value;
+    return new GatewayError('overloaded', {
+      detail: `Translating ${what} this large did not succeed (${result.failure}).`,
+      cause: result.cause,
+      retryAfterMs: 1000,
+    });
+  }
 
   /** Over many vectors. Undefined: it could not be done in time. */
   readonly searchVectors = async (search: VectorSearch): Promise<LikeAnswers | undefined> => {

@@ -1,10 +1,10 @@
+import type { McpServer } from '../config/mcp/mcp-servers.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';
 import type { McpGateConfiguration, McpHeld, McpHold, ToMcpPort } from '../threads/mcp-messages.ts';
 import { type NestedCalls, refusalOf } from './nested-calls.ts';
 import { type OpenMcpRequest, settleCall } from './open-mcp-request.ts';
-import { ToolCosts } from './tool-costs.ts';
 
 export interface ToolHoldsOptions {
   readonly configuration: McpGateConfiguration;
@@ -84,5 +84,27 @@ export class ToolHolds {
     const nothing = { maxOutputTokens: undefined, choices: 1, stream: false, downgradedBy: undefined };
     const target = undefined;
     return this.#limits.admit({ caller, model, names, target, costNanoUsd, bodyBytes, metadata, ...nothing });
+  }
+}
+
+/** Which servers are made of others, and what a call of a tool costs, as the manifests say. */
+class ToolCosts {
+  readonly #servers: ReadonlyMap<string, McpServer>;
+
+  constructor(servers: readonly McpServer[]) {
+    this.#servers = new Map(servers.map((server) => [server.name, server]));
+  }
+
+  /** Whether the server is made of others: only the thread of MCP knows whose tool a name means. Undefined: all servers. */
+  isJoint(server: string | undefined): boolean {
+    return server === undefined || this.#servers.get(server)?.kind === 'virtual';
+  }
+
+  /** Integer nano-dollars; undefined: no price is known. */
+  of(name: string, tool: string): number | undefined {
+    const server = this.#servers.get(name);
+    if (!server) return undefined;
+    const own = 'tools' in server ? server.tools : 'operations' in server ? server.operations : [];
+    return own.find((each) => each.name === tool)?.callNanoUsd ?? server.callNanoUsd;
   }
 }

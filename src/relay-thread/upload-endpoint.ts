@@ -1,3 +1,4 @@
+import { abortError } from '../core/abort-error.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, BodyReceiver, Exchange } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest, UploadForm, UploadScan } from '../dialects/dialect.ts';
@@ -79,10 +80,7 @@ class UploadEndpoint implements BodyReceiver {
   }
 
   #onAbort = (reason: AbortReason): void => {
-    const draining = new GatewayError('draining', { retryAfterMs: 1000 });
-    this.fail(
-      reason === 'drain' ? draining : new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'),
-    );
+    this.fail(abortError(reason));
   };
 
   #keep(bytes: Uint8Array): void {

@@ -1,4 +1,5 @@
-import { GatewayError } from '../core/errors.ts';
+import { abortError } from '../core/abort-error.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { AbortReason } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
 import { joinedRules } from '../limits/applied-rules.ts';
@@ -180,12 +181,9 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
     const { run } = this.#attempts;
     this.#attempts.abort();
     run.endedAt ||= performance.now();
-    if (reason === 'drain') {
-      this.#giveUp(new GatewayError('draining', { retryAfterMs: 1000 }));
-      return;
-    }
-    const code = reason === 'client' ? 'client_closed' : 'write_timeout';
-    this.#close(new GatewayError(code), 499, this.#o.exchange.sink.started);
+    const error = abortError(reason);
+    if (reason === 'drain') this.#giveUp(error);
+    else this.#close(error, 499, this.#o.exchange.sink.started);
   };
 
   joined(): void {
