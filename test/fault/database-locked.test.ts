@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { eventually, startGateway } from '../support/gateway.ts';
+import { leastOf } from '../support/least-of.ts';
 import { startCountingProvider, startLoad } from '../support/ledger-load.ts';
 import type { FakeProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -11,6 +12,8 @@ import { openAccount } from '../support/scripted-provider.ts';
 const ADMIN_KEY = 'admin-key-for-tests-0123456789';
 /** Between two looks, so that some fall into every wait. */
 const EVERY_MS = 20;
+/** The most that a single probe may wait. */
+const MAX_WAIT_MS = 2_000;
 
 const p95 = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length * 0.95)]!;
 
@@ -21,7 +24,7 @@ before(async () => {
 after(() => provider?.[Symbol.asyncDispose]());
 
 test('while another process has the SQLite file locked the gateway is live at once, serves, reloads and reads, and says 503 database_away to what must be written', {
-  timeout: 60_000,
+  timeout: 170_000,
 }, async (t) => {
   const manifests = [openAccount('p', `${provider.origin}/v1`)];
   const gateway = await startGateway({ server: { operator: { port: 0, admin_key: ADMIN_KEY } }, manifests });
@@ -35,7 +38,7 @@ test('while another process has the SQLite file locked the gateway is live at on
   /** The waits of probes and scrapes, in milliseconds. */
   const waits = async (): Promise<number[]> => {
     const found: number[] = [];
-    for (const path of Array.from({ length: 50 }, () => ['/livez', '/readyz', '/metrics']).flat()) {
+    for (const path of Array.from({ length: 30 }, () => ['/livez', '/readyz', '/metrics']).flat()) {
       const startedAt = performance.now();
       assert.equal((await fetch(`${gateway.operatorUrl}${path}`)).status, 200);
       found.push(performance.now() - startedAt);
@@ -47,21 +50,23 @@ test('while another process has the SQLite file locked the gateway is live at on
   const load = startLoad(gateway, 4, ['p/m'], agent, 5);
   await eventually('rows', async () => (await gateway.metric('sluice_ledger_rows_total')) > 20, 20_000);
 
-  const before = await waits();
-  const other = new DatabaseSync(join(gateway.folder, 'data', 'sluice.db'));
+  // On a machine that is busy a probe may be late without a lock, too; a thread that waits for one is late by seconds.
+  const boundMs = Math.max(50, 2 * p95(await waits()));
+  const other = new DatabaseSync(join(gateway.folder, 'data', 'sluice.db'), { timeout: 20_000 });
   other.exec('begin exclusive');
   const begun = load.ended.length;
   const key = admin('POST', '/admin/keys', { subject: 'virtualaccount:late' });
-  const meanwhile = await waits();
+  const late = await leastOf(1, async () => {
+    const found = await waits();
+    return Math.max(p95(found) / boundMs, Math.max(...found) / MAX_WAIT_MS);
+  });
+  assert.ok(late <= 1, `${late.toFixed(1)} times as late as allowed, which is ${boundMs} ms for 95 of 100`);
   assert.equal((await admin('GET', '/admin/usage')).status, 200);
   await gateway.configure(manifests, { log: { level: 'debug' } });
-  await eventually('it reloads', () => gateway.output().includes('configuration reloaded'), 5_000);
+  await eventually('it reloads', () => gateway.output().includes('configuration reloaded'));
   const refused = await key;
   const { error } = JSON.parse(await refused.text());
   assert.deepEqual([refused.status, error.code], [503, 'database_away']);
-  // On a machine that is busy a probe may be late without a lock, too; a thread that waits for one is late by seconds.
-  assert.ok(p95(meanwhile) <= Math.max(50, 2 * p95(before)), `${p95(meanwhile)} ms, without a lock ${p95(before)}`);
-  assert.ok(Math.max(...meanwhile) < 2_000);
   assert.ok(load.ended.length > begun + 50);
 
   other.exec('commit');

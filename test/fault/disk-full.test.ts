@@ -62,7 +62,7 @@ describe('the ledger while the disk is full', { skip: smallDiskSkip(), timeout: 
       await eventually('rows', async () => (await gateway.metric('sluice_ledger_rows_total')) > 200, 20_000);
       disk.fill();
       await eventually('it refuses', () => isRefused(load), 30_000);
-      await eventually('it is not ready', async () => (await readiness(gateway)).status === 503, 5_000);
+      await eventually('it is not ready', async () => (await readiness(gateway)).status === 503);
       const { reason } = await readiness(gateway);
       assert.match(reason, /ENOSPC/);
       let refused = await ask(gateway, { model: 'p/m', messages });

@@ -120,7 +120,7 @@ async function assertNothingHeld(): Promise<void> {
 describe('an in-flight count and a pool slot', () => {
   for (const [way, go] of Object.entries(waysOut)) {
     test(`the in-flight count and the pool slot are given back on this way out: ${way}`, {
-      timeout: 10_000,
+      timeout: 60_000,
     }, async () => {
       // More often than there are slots, so that one that is lost each time is missed.
       for (let turn = 0; turn < CONNECTIONS + QUEUE + 1; turn += CONNECTIONS)
@@ -130,14 +130,14 @@ describe('an in-flight count and a pool slot', () => {
   }
 
   test('the in-flight count and the pool slots are given back after a storm of all ways out at once', {
-    timeout: 20_000,
+    timeout: 60_000,
   }, async () => {
     for (let turn = 0; turn < 4; turn += 1) await Promise.all(Object.values(waysOut).flatMap((go) => [go(), go()]));
     await assertNothingHeld();
   });
 
   test('all connections and the whole queue are there again after the storm, and no more', {
-    timeout: 10_000,
+    timeout: 60_000,
   }, async () => {
     const asked = Array.from({ length: CONNECTIONS + QUEUE }, () => plain('p/held', false));
     await eventually('the connections are taken', () => holding.size === CONNECTIONS);

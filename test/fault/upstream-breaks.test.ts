@@ -137,7 +137,7 @@ describe('a failure before the commit point', { concurrency: true }, () => {
   ] as const) {
     for (const stream of [false, true]) {
       test(`a failure before the commit point keeps its status: ${model}, ${status} (${stream ? 'streamed' : 'whole'})`, {
-        timeout: 5_000,
+        timeout: 60_000,
       }, async () => {
         const response = await ask(gateway, { model: `p/${model}`, messages, stream });
         assert.equal(response.status, status);
@@ -147,7 +147,7 @@ describe('a failure before the commit point', { concurrency: true }, () => {
     }
   }
 
-  test('an error answer that is cut is a failure of the provider', { timeout: 5_000 }, async () => {
+  test('an error answer that is cut is a failure of the provider', { timeout: 60_000 }, async () => {
     const response = await ask(gateway, { model: 'p/error-cut', messages });
     assert.equal(response.status, 502);
   });

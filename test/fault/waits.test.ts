@@ -12,6 +12,20 @@ import { byModel, gate, givenUp, openAccount, startEvents } from '../support/scr
 import { startUnacceptingListener, type UnacceptingListener } from '../support/unaccepting-listener.ts';
 
 const word = chunkEvent({ content: 'word' });
+/**
+ * So long that a provider on a busy machine keeps within those that it is to keep. The tests wait beside each other, so
+ * the file takes as long as the longest.
+ */
+const CONNECT_MS = 1_000;
+const FIRST_BYTE_MS = 2_500;
+const IDLE_MS = 2_000;
+const BODY_MS = 1_500;
+const WRITE_MS = 1_500;
+const TOTAL_MS = 2_500;
+const CLIENT_MS = 1_500;
+const PAUSE_MS = 100;
+/** Longer in all than each of the timeouts. */
+const WORDS = 40;
 const BIG = Buffer.from(chunkEvent({ content: 'x'.repeat(1000) }).repeat(900));
 
 /** Writes `piece` again and again with this pause until the answer is given up or `times` are over. */
@@ -65,15 +79,15 @@ before(async () => {
       },
       talkative: async (_request, response) => {
         startEvents(response);
-        await talk(response, word, 100, 25);
+        await talk(response, word, PAUSE_MS, WORDS);
         response.end(DONE_EVENT);
       },
       endless: (_request, response) => {
         startEvents(response);
-        talk(response, word, 100);
+        talk(response, word, PAUSE_MS);
       },
       slow: (_request, response) => {
-        setTimeout(() => sendJson(response, 200, completion('late')), 700);
+        setTimeout(() => sendJson(response, 200, completion('late')), 200);
       },
       big: (_request, response) => {
         startEvents(response);
@@ -100,10 +114,12 @@ before(async () => {
   ];
   [gateway, impatient] = await Promise.all([
     startGateway({
-      server: { timeouts: { connect_ms: 500, first_byte_ms: 900, idle_ms: 700, body_ms: 600 } },
+      server: {
+        timeouts: { connect_ms: CONNECT_MS, first_byte_ms: FIRST_BYTE_MS, idle_ms: IDLE_MS, body_ms: BODY_MS },
+      },
       manifests,
     }),
-    startGateway({ server: { timeouts: { total_ms: 800, write_ms: 600 } }, manifests }),
+    startGateway({ server: { timeouts: { total_ms: TOTAL_MS, write_ms: WRITE_MS } }, manifests }),
   ]);
 });
 disposeAfter(() => [gateway, impatient, provider, listener]);
@@ -118,7 +134,7 @@ async function refusedWith(asked: Promise<Response>) {
 
 /** Not cut before the wait was over; and, on a machine that may be busy, not for ever after it. */
 function assertWaited(waitedMs: number, ms: number): void {
-  assert.ok(waitedMs >= ms - 20 && waitedMs < ms + 2500, `waited ${waitedMs} ms for a limit of ${ms}`);
+  assert.ok(waitedMs >= ms - 20 && waitedMs < ms + 10_000, `waited ${waitedMs} ms for a limit of ${ms}`);
 }
 
 describe('timeouts', { concurrency: true }, () => {
@@ -129,22 +145,22 @@ describe('timeouts', { concurrency: true }, () => {
       test(`a provider that cannot be connected to in time is 504 (${kind})`, async () => {
         const error = await refusedWith(ask(gateway, { model: 'unaccepting/m', messages, stream }));
         assert.deepEqual([error.status, error.code], [504, 'connect_timeout']);
-        assert.match(error.message, /timeouts\.connect_ms: 500/);
-        assertWaited(error.waitedMs, 500);
+        assert.match(error.message, new RegExp(`timeouts\\.connect_ms: ${CONNECT_MS}`));
+        assertWaited(error.waitedMs, CONNECT_MS);
       });
 
       test(`a provider that sends no content in time is 504 (${kind})`, async () => {
         const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }));
         assert.deepEqual([error.status, error.code], [504, 'first_byte_timeout']);
-        assert.match(error.message, /timeouts\.first_byte_ms: 900/);
-        assertWaited(error.waitedMs, 900);
+        assert.match(error.message, new RegExp(`timeouts\\.first_byte_ms: ${FIRST_BYTE_MS}`));
+        assertWaited(error.waitedMs, FIRST_BYTE_MS);
       });
 
       test(`an exchange that exceeds total_ms is 504 (${kind})`, async () => {
         const error = await refusedWith(ask(impatient, { model: 'p/silent', messages, stream }));
         assert.deepEqual([error.status, error.code], [504, 'total_timeout']);
-        assert.match(error.message, /timeouts\.total_ms: 800/);
-        assertWaited(error.waitedMs, 800);
+        assert.match(error.message, new RegExp(`timeouts\\.total_ms: ${TOTAL_MS}`));
+        assertWaited(error.waitedMs, TOTAL_MS);
       });
 
       test(`a refused connection is 502 and no timeout (${kind})`, async () => {
@@ -156,15 +172,15 @@ describe('timeouts', { concurrency: true }, () => {
     test('an upstream that goes silent before anything was passed on is 504', async () => {
       const error = await refusedWith(ask(gateway, { model: 'p/half-json', messages }));
       assert.deepEqual([error.status, error.code], [504, 'idle_timeout']);
-      assert.match(error.message, /timeouts\.idle_ms: 700/);
-      assertWaited(error.waitedMs, 700);
+      assert.match(error.message, new RegExp(`timeouts\\.idle_ms: ${IDLE_MS}`));
+      assertWaited(error.waitedMs, IDLE_MS);
     });
 
     test('an upstream that goes silent in a stream is cut with an error event, and its slot is freed', async () => {
       const stream = new ChatStream(gateway, { model: 'p/then-silent', messages, stream: true });
       const { code, message, before } = await brokenOff(stream);
       assert.equal(code, 'idle_timeout');
-      assert.match(message, /timeouts\.idle_ms: 700/);
+      assert.match(message, new RegExp(`timeouts\\.idle_ms: ${IDLE_MS}`));
       assert.equal(before, word);
       await silentCut.promise;
     });
@@ -173,7 +189,7 @@ describe('timeouts', { concurrency: true }, () => {
       const stream = new ChatStream(impatient, { model: 'p/endless', messages, stream: true });
       const { code, message } = await brokenOff(stream);
       assert.equal(code, 'total_timeout');
-      assert.match(message, /timeouts\.total_ms: 800/);
+      assert.match(message, new RegExp(`timeouts\\.total_ms: ${TOTAL_MS}`));
     });
 
     test('the first-byte timeout runs on through the head and comments', async () => {
@@ -183,7 +199,7 @@ describe('timeouts', { concurrency: true }, () => {
       }
     });
 
-    test('the idle timeout runs on through comments', { timeout: 5_000 }, async () => {
+    test('the idle timeout runs on through comments', async () => {
       const stream = new ChatStream(gateway, { model: 'p/then-comments', messages, stream: true });
       assert.equal((await brokenOff(stream)).code, 'idle_timeout');
     });
@@ -191,14 +207,14 @@ describe('timeouts', { concurrency: true }, () => {
     test('a stream that keeps talking is not cut by the connect, first-byte and idle timeouts', async () => {
       const stream = new ChatStream(gateway, { model: 'p/talkative', messages, stream: true });
       assert.equal(await stream.ended(), 'whole');
-      assert.equal(stream.text(), word.repeat(25) + DONE_EVENT);
+      assert.equal(stream.text(), word.repeat(WORDS) + DONE_EVENT);
     });
 
     test('the idle timeout stands still while the client makes us pause the provider', async () => {
       const stream = new ChatStream(gateway, { model: 'p/big', messages, stream: true }, { paused: true });
       await stream.head();
       // Longer than idle_ms in which nothing moves; there is no event for nothing.
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await new Promise((resolve) => setTimeout(resolve, IDLE_MS + 1_000));
       const received = await stream.drain();
       assert.equal(received.bytes, 40 * BIG.length + DONE_EVENT.length);
       assert.equal(received.ended, 'whole');
@@ -208,38 +224,38 @@ describe('timeouts', { concurrency: true }, () => {
   describe('timeouts that the client sets', { concurrency: true }, () => {
     test('x-tfy-request-timeout ends the attempt with 504', async () => {
       for (const stream of [false, true]) {
-        const headers = { 'x-tfy-request-timeout': '300' };
+        const headers = { 'x-tfy-request-timeout': String(CLIENT_MS) };
         const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }, { headers }));
         assert.deepEqual([error.status, error.code], [504, 'attempt_timeout']);
-        assert.match(error.message, /x-tfy-request-timeout: 300/);
-        assertWaited(error.waitedMs, 300);
+        assert.match(error.message, new RegExp(`x-tfy-request-timeout: ${CLIENT_MS}`));
+        assertWaited(error.waitedMs, CLIENT_MS);
       }
     });
 
     test('x-tfy-request-timeout cuts a stream that has begun with an error event', async () => {
-      const headers = { 'x-tfy-request-timeout': '500' };
+      const headers = { 'x-tfy-request-timeout': String(CLIENT_MS) };
       const stream = new ChatStream(gateway, { model: 'p/endless', messages, stream: true }, { headers });
       assert.equal((await brokenOff(stream)).code, 'attempt_timeout');
     });
 
     test('x-tfy-ttft-timeout-ms answers 408, and comments are no token', async () => {
       for (const model of ['p/silent', 'p/comments-only']) {
-        const headers = { 'x-tfy-ttft-timeout-ms': '300' };
+        const headers = { 'x-tfy-ttft-timeout-ms': String(CLIENT_MS) };
         const error = await refusedWith(ask(gateway, { model, messages, stream: true }, { headers }));
         assert.deepEqual([error.status, error.code], [408, 'first_token_timeout'], model);
-        assert.match(error.message, /x-tfy-ttft-timeout-ms: 300/);
-        assertWaited(error.waitedMs, 300);
+        assert.match(error.message, new RegExp(`x-tfy-ttft-timeout-ms: ${CLIENT_MS}`));
+        assertWaited(error.waitedMs, CLIENT_MS);
       }
     });
 
     test('x-tfy-ttft-timeout-ms does not cut a stream whose first token came', async () => {
-      const headers = { 'x-tfy-ttft-timeout-ms': '500' };
+      const headers = { 'x-tfy-ttft-timeout-ms': String(CLIENT_MS) };
       const stream = new ChatStream(gateway, { model: 'p/talkative', messages, stream: true }, { headers });
       assert.equal(await stream.ended(), 'whole');
     });
 
     test('an answer within the client’s own limits passes', async () => {
-      const headers = { 'x-tfy-request-timeout': '5000', 'x-tfy-ttft-timeout-ms': '5000' };
+      const headers = { 'x-tfy-request-timeout': '20000', 'x-tfy-ttft-timeout-ms': '20000' };
       const response = await ask(gateway, { model: 'p/slow', messages }, { headers });
       assert.equal(response.status, 200);
     });
@@ -256,7 +272,7 @@ describe('timeouts', { concurrency: true }, () => {
         assert.equal(answer.status, 408);
         const { error } = JSON.parse(answer.body);
         assert.equal(error.code, 'body_timeout');
-        assert.match(error.message, /timeouts\.body_ms: 600/);
+        assert.match(error.message, new RegExp(`timeouts\\.body_ms: ${BODY_MS}`));
       }
     });
 
@@ -275,7 +291,7 @@ describe('timeouts', { concurrency: true }, () => {
       });
       const endless = await startProvider(answers);
       const own = await startGateway({
-        server: { timeouts: { write_ms: 600 } },
+        server: { timeouts: { write_ms: WRITE_MS } },
         manifests: [openAccount('p', `${endless.origin}/v1`)],
       });
       try {

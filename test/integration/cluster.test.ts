@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { answering, pricedAccount } from '../support/budgets.ts';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { lastOtherwiseMs, leastOf } from '../support/least-of.ts';
 import { type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
 import { type FakeProvider, startProvider } from '../support/provider.ts';
 import { withRedis } from '../support/redis-counting.ts';
@@ -94,12 +95,17 @@ describe('two gateways on one PostgreSQL and one Redis', { skip: postgresSkip ||
 
   it('a key made on one gateway works on the other within five seconds, and is refused there when it is revoked', async () => {
     const [one, other] = gateways as [RunningGateway, RunningGateway];
-    const made = await admin(one, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
-    assert.equal(made.status, 201);
-    const { id, token: key } = (await made.json()) as { id: string; token: string };
-    await eventually('it works on the other', async () => (await models(other, key)) === 200, 5_000);
-    assert.ok((await admin(one, 'DELETE', `/admin/keys/${id}`)).ok);
-    await eventually('it is refused on the other', async () => (await models(other, key)) === 401, 5_000);
+    const knownAfter = (what: string, key: string, status: number): Promise<number> =>
+      lastOtherwiseMs(what, async () => (await models(other, key)) === status);
+    const ms = await leastOf(5_000, async () => {
+      const made = await admin(one, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
+      assert.equal(made.status, 201);
+      const { id, token: key } = (await made.json()) as { id: string; token: string };
+      const workedAfter = await knownAfter('it works on the other', key, 200);
+      assert.ok((await admin(one, 'DELETE', `/admin/keys/${id}`)).ok);
+      return Math.max(workedAfter, await knownAfter('it is refused on the other', key, 401));
+    });
+    assert.ok(ms < 5_000, `${ms} ms`);
   });
 
   it('a limit of five is five over both gateways', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';
-import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { chatHead, chatRequest, parseAnswer, RawClient } from '../support/raw-client.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -46,13 +46,13 @@ describe('framing that could be read in two ways', { concurrency: true }, () => 
     ['transfer-encoding beside content-length', [length, 'transfer-encoding: chunked']],
     ['a repeated transfer-encoding', ['transfer-encoding: chunked', 'transfer-encoding: chunked']],
   ] as const) {
-    test(`${what} is 400 and the connection is closed`, { timeout: 5_000 }, async () => {
+    test(`${what} is 400 and the connection is closed`, { timeout: 60_000 }, async () => {
       const text = await closedAfter(chatHead([...lines]) + (lines[0] === length ? body : ''));
       assert.match(text, /^HTTP\/1\.1 400 /);
       assert.equal(text.split('HTTP/1.1 ').length, 2, `one answer and no other: ${text}`);
     });
 
-    test(`${what} never serves the request behind it`, { timeout: 5_000 }, async () => {
+    test(`${what} never serves the request behind it`, { timeout: 60_000 }, async () => {
       const behind = chatRequest({ model: 'p/m', messages, what });
       const text = await closedAfter(chatHead([...lines]) + body + behind);
       // Whether the refusal itself is read before the close is not promised.
@@ -76,7 +76,7 @@ describe('a head that two readers could take for two requests', { concurrency: t
     ['with the same key twice', [key, ...good]],
     ['with two keys in x-api-key', ['x-api-key: a', 'x-api-key: b', 'host: gateway', length]],
   ] as const) {
-    test(`${what} is 400, the connection is closed, and no provider hears of it`, { timeout: 5_000 }, async () => {
+    test(`${what} is 400, the connection is closed, and no provider hears of it`, { timeout: 60_000 }, async () => {
       const before = provider.requests.length;
       const head = ['POST /v1/chat/completions HTTP/1.1', ...lines].join('\r\n');
       const text = await closedAfter(`${head}\r\n\r\n${body}`);
@@ -86,18 +86,18 @@ describe('a head that two readers could take for two requests', { concurrency: t
     });
   }
 
-  test('an ambiguous head at a path that does not exist is 400 as well', { timeout: 5_000 }, async () => {
+  test('an ambiguous head at a path that does not exist is 400 as well', { timeout: 60_000 }, async () => {
     assert.match(await closedAfter('GET /nowhere HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n'), /^HTTP\/1\.1 400 /);
   });
 });
 
-test('a method is its capital letters: `post` is another method', { timeout: 5_000 }, async () => {
+test('a method is its capital letters: `post` is another method', { timeout: 60_000 }, async () => {
   const text = await closedAfter(chatRequest({ model: 'p/m', messages }).replace('POST', 'post'));
   assert.match(text, /^HTTP\/1\.1 405 /);
 });
 
 test('a request without a key is answered on the head alone, and its connection is closed', {
-  timeout: 5_000,
+  timeout: 60_000,
 }, async () => {
   // The body never comes.
   const text = await closedAfter(chatHead(['content-length: 1000'], 'wrong'));
@@ -105,7 +105,7 @@ test('a request without a key is answered on the head alone, and its connection 
   assert.match(text, /^connection: close\r$/im);
 });
 
-test('two requests sent at once on one connection never mix their answers', { timeout: 5_000 }, async () => {
+test('two requests sent at once on one connection never mix their answers', { timeout: 60_000 }, async () => {
   const client = await RawClient.open(gateway);
   client.send(chatRequest({ model: 'p/one', messages }) + chatRequest({ model: 'p/two', messages }));
   // Answering only the first and closing is allowed; a wrong order or a half answer is not.
@@ -121,7 +121,7 @@ test('two requests sent at once on one connection never mix their answers', { ti
   if (first.rest !== '') assert.match(parseAnswer(first.rest)?.body ?? '', /answer of two/);
 });
 
-test('requests one after another share a connection', { timeout: 5_000 }, async () => {
+test('requests one after another share a connection', { timeout: 60_000 }, async () => {
   const client = await RawClient.open(gateway);
   for (const model of ['one', 'two', 'three']) {
     const behind = client.text().length;
@@ -132,13 +132,13 @@ test('requests one after another share a connection', { timeout: 5_000 }, async 
   client.leave();
 });
 
-test('a request that asks to close is answered and closed', { timeout: 5_000 }, async () => {
+test('a request that asks to close is answered and closed', { timeout: 60_000 }, async () => {
   const text = await closedAfter(chatRequest({ model: 'p/m', messages }, ['connection: close']));
   assert.match(text, /answer of m/);
 });
 
 test('a head up to the bound is read, and a larger one is refused and its connection closed', {
-  timeout: 5_000,
+  timeout: 60_000,
 }, async () => {
   const within = await ask(gateway, { model: 'p/m', messages }, { headers: { 'x-filler': 'x'.repeat(7000) } });
   assert.equal(within.status, 200);
@@ -148,7 +148,7 @@ test('a head up to the bound is read, and a larger one is refused and its connec
 });
 
 test('a connection that speaks no HTTP, or HTTP/1.0, is closed without reaching the provider', {
-  timeout: 5_000,
+  timeout: 60_000,
 }, async () => {
   const before = provider.requests.length;
   for (const bytes of [
@@ -162,7 +162,7 @@ test('a connection that speaks no HTTP, or HTTP/1.0, is closed without reaching 
   assert.equal(provider.requests.length, before);
 });
 
-test('an answer to HEAD has no body', { timeout: 5_000 }, async () => {
+test('an answer to HEAD has no body', { timeout: 60_000 }, async () => {
   for (const [path, status] of [
     ['/v1/chat/completions', 405],
     ['/v1/models', 401],
@@ -182,13 +182,13 @@ test('an answer to HEAD has no body', { timeout: 5_000 }, async () => {
   }
 });
 
-test('a query behind the path has no effect', { timeout: 5_000 }, async () => {
+test('a query behind the path has no effect', { timeout: 60_000 }, async () => {
   const response = await ask(gateway, { model: 'p/m', messages }, { path: '/v1/chat/completions?api-version=1' });
   assert.equal(response.status, 200);
   await response.text();
 });
 
-test('a client that waits for 100-continue is told to go on', { timeout: 5_000 }, async () => {
+test('a client that waits for 100-continue is told to go on', { timeout: 60_000 }, async () => {
   const client = await RawClient.open(gateway);
   client.send(chatHead([length, 'expect: 100-continue']));
   await client.until((text) => text.startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
@@ -206,14 +206,19 @@ describe('answers to requests of one packet never run into each other', { concur
     ['that are refused for what they say', chatRequest({ model: 'p/m' })],
   ] as const) {
     test(`answers to requests ${what} never run into each other, although they came in one packet`, {
-      timeout: 10_000,
+      timeout: 60_000,
     }, async () => {
       const client = await RawClient.open(gateway);
       client.socket.pause();
       for (let index = 0; index < 100; index += 1) client.send(request.repeat(30));
       await new Promise((resolve) => setTimeout(resolve, 500));
       client.socket.resume();
-      const last = await Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, 1000, 'open'))]);
+      let isClosed = false;
+      void client.closed.then(() => {
+        isClosed = true;
+      });
+      const answered = () => client.text().split('HTTP/1.1 ').length > 3000 && client.text().endsWith('}');
+      await eventually('it is closed, or all of them are answered', () => isClosed || answered());
       client.leave();
       // Answering some and closing is allowed; an answer that is not whole is not, except that it is cut.
       let rest = client.text();
@@ -225,11 +230,11 @@ describe('answers to requests of one packet never run into each other', { concur
         rest = answer.rest;
       }
       assert.ok(rest === '' || rest.startsWith('HTTP/1.1 '), `between answers: ${rest.slice(0, 100)}`);
-      assert.ok(last !== 'open' || answers === 3000, `${answers} answers and still open`);
+      assert.ok(isClosed || answers === 3000, `${answers} answers and still open`);
     });
   }
 
-  test('requests of one packet are all answered when they come one after another', { timeout: 5_000 }, async () => {
+  test('requests of one packet are all answered when they come one after another', { timeout: 60_000 }, async () => {
     const client = await RawClient.open(gateway);
     for (let index = 1; index <= 3; index += 1) {
       client.send('GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n');

@@ -110,7 +110,7 @@ describe('a connection between two requests', { concurrency: true }, () => {
     fresh!.leave();
   });
 
-  test('a connection that asked to be closed is closed, and is told of no time', { timeout: 10_000 }, async () => {
+  test('a connection that asked to be closed is closed, and is told of no time', { timeout: 60_000 }, async () => {
     for (const request of [chat({}, ['connection: close']), chat({ stream: true }, ['connection: close'])]) {
       const client = await RawClient.open(patient);
       client.send(request);
@@ -121,7 +121,7 @@ describe('a connection between two requests', { concurrency: true }, () => {
   });
 
   test('a connection whose request was refused before its body had come is closed behind the body', {
-    timeout: 10_000,
+    timeout: 60_000,
   }, async () => {
     const client = await RawClient.open(patient);
     client.send(chatHead(['content-length: 6000']));
@@ -143,7 +143,7 @@ describe('with close_after_answer', { concurrency: true }, () => {
     ['what needs no key', ALIVE, 'sluice'],
   ] as const) {
     test(`${what} is the last of its connection with close_after_answer, says so once, and is whole`, {
-      timeout: 20_000,
+      timeout: 60_000,
     }, async () => {
       const client = await RawClient.open(once);
       client.send(request);

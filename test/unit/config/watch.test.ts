@@ -35,7 +35,7 @@ function watched(t: TestContext, paths: string[], recheckMs = 60_000) {
   };
 }
 
-const bounded = { timeout: 10_000 };
+const bounded = { timeout: 60_000 };
 
 test(
   'a watched file that is written, replaced by a rename, removed and made again is told each time',

@@ -61,7 +61,7 @@ test('a journalled record is with the main thread soon after, and says where it 
   const { sender, messages, idsSent } = setup();
   const record = ledgerRecord();
   sender.add(record);
-  await eventually('it is sent', () => idsSent('ledger-records').length === 1, 1_000);
+  await eventually('it is sent', () => idsSent('ledger-records').length === 1);
   const [message] = messages;
   assert.ok(message?.type === 'ledger-records');
   const place = message.frames[0]?.place;

@@ -53,7 +53,7 @@ test('every thread signs with the newest account token, one that is born later t
   const threads = await begin(0, THREADS);
   await allSaid('account_token_missing');
 
-  const soon = Date.now() + 500;
+  const soon = Date.now() + 3_000;
   given[0]!.resolve({ values: { token: 'first' }, expiresAtMs: soon });
   await allSaid('x-token first');
   // Four fifths of its life later the next one is asked for, by the main thread alone.

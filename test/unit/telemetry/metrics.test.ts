@@ -4,6 +4,7 @@ import { countIn } from '../../../src/inference/usage.ts';
 import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
+import { leastOf } from '../../support/least-of.ts';
 import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
 
 function newMetrics(maxSeries?: number): Metrics {
@@ -192,17 +193,20 @@ test('an event loop that was blocked shows it, once', async () => {
   const probe = new EventLoopProbe();
   const turn = () => new Promise((resolve) => setTimeout(resolve, 25));
   await turn();
-  probe.read();
-  await turn();
-  const until = performance.now() + 120;
-  while (performance.now() < until);
-  await turn();
-  const blocked = probe.read();
-  assert.ok(blocked.eventLoopDelayMs.max > 50, JSON.stringify(blocked));
-  assert.ok(blocked.eventLoopUtilization > 0.2);
-  await turn();
-  const calm = probe.read();
-  assert.ok(calm.eventLoopDelayMs.max < 50, JSON.stringify(calm));
+  // A busy machine blocks a calm loop as well.
+  const calmMs = await leastOf(50, async () => {
+    probe.read();
+    await turn();
+    const until = performance.now() + 120;
+    while (performance.now() < until);
+    await turn();
+    const blocked = probe.read();
+    assert.ok(blocked.eventLoopDelayMs.max > 50, JSON.stringify(blocked));
+    assert.ok(blocked.eventLoopUtilization > 0.1, JSON.stringify(blocked));
+    await turn();
+    return probe.read().eventLoopDelayMs.max;
+  });
+  assert.ok(calmMs < 50, `${calmMs} ms`);
   probe.stop();
 });
 
