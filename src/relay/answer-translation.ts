@@ -10,7 +10,7 @@ import type { Wire } from '../providers/provider.ts';
 
 const ERROR = new PeekKeys(['error']);
 /** A whole answer up to here is changed on the relay thread: below the 5 ms that a neighbour may feel. */
-const INLINE_ANSWER_BYTES = 262_144;
+export const INLINE_ANSWER_BYTES = 262_144;
 
 /** One whole answer, to be written as the client asked for it. */
 export interface AnswerJob {
