@@ -47,7 +47,7 @@ export interface RealtimeForm {
   modelOf?(first: Buffer): OrError<string>;
   said(bytes: Buffer, model: SessionModel): OrError<Said>;
   heard(bytes: Buffer): Heard;
-  /** What is said before the client says anything; undefined: nothing. `config`: of the session, as its client wishes. */
+  /** The messages before the first of the client; undefined: none. `config`: of the session, as its client wishes. */
   opening(model: SessionModel, config: JsonObject | undefined): Buffer | undefined;
   /** One of the parameters that sessions of this form do not have; undefined: they have them all. */
   refusedParam(params: JsonObject): string | undefined;

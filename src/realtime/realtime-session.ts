@@ -42,7 +42,7 @@ export class RealtimeSession implements SocketHandler {
   #waits = 0;
   /** Messages of the provider that wait until guards have judged the answer before them. */
   readonly #behind: { bytes: Buffer; isBinary: boolean }[] = [];
-  /** Who wants nothing of the provider for now: guards, or the client's socket. */
+  /** The parts that want nothing of the provider for now: guards, or the client's socket. */
   #pauses = 0;
   #isClientFull = false;
   /** A message or a pong came from the provider since the last ping. */

@@ -16,7 +16,7 @@ export interface SessionGuardsOptions {
   readonly bounds: () => Pick<OutputOptions, 'sharedMemory' | 'maxBodyMemoryBytes' | 'maxHeldBytes'>;
 }
 
-/** Who has the session that is guarded. */
+/** The owner of the session that is guarded. */
 export interface GuardedSide {
   deliver(message: Buffer, isBinary: boolean): void;
   /** Guards refuse what the provider said. `cancels`: what stops it there; undefined: its form has nothing for that. */

@@ -21,7 +21,7 @@ function targetOf(kind: 'azure-openai' | 'azure-foundry', model: object): Target
   return account.listed[0]!;
 }
 
-/** What is sent for a message with a tool. */
+/** The request that is sent for a message with a tool. */
 function sent(target: Target): Record<string, unknown> {
   const { wire } = mountFor(target, anthropicMessages)!;
   const request = {
