@@ -157,7 +157,7 @@ function plainRoutes({ dialects, pipeline, records, document, errorBody }: Endpo
       exchange.finish();
     },
   });
-  /** The reason that nothing is refused for. */
+  /** A check that refuses nothing. */
   const always = (tell: (exchange: Exchange) => void) => (exchange: Exchange) => {
     tell(exchange);
     return undefined;
