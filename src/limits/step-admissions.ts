@@ -29,43 +29,44 @@ function lengthOf({ overrides }: Step): number | undefined {
  * The admissions of an exchange that may go to several targets: one for each attempt that is live. A request counts once:
  * what is given back for a failed attempt is held for the next, and at the end one of them is settled for all.
  */
-export class StepAdmissions {
+export class StepAdmissions<S = Step> {
   readonly #limits: Limits;
-  readonly #asked: AskedOfAny;
-  readonly #held = new Map<Step, Admission>();
+  readonly #askedOf: (step: S) => AdmissionRequest;
+  readonly #held = new Map<S, Admission>();
   #over = false;
 
-  constructor(limits: Limits, asked: AskedOfAny, first: Step, admission: Admission) {
+  /** `askedOf`: what is asked of a step. */
+  constructor(limits: Limits, askedOf: (step: S) => AdmissionRequest, first: S, admission: Admission) {
     this.#limits = limits;
-    this.#asked = asked;
+    this.#askedOf = askedOf;
     this.#held.set(first, admission);
   }
 
-  of(step: Step): Admission {
+  of(step: S): Admission {
     return this.#held.get(step) ?? NOTHING_HELD;
   }
 
   /** See StepHolds. */
-  replace(step: Step, by: Step): OrError<void> | Promise<OrError<void>> {
+  replace(step: S, by: S): OrError<void> | Promise<OrError<void>> {
     this.#giveBack(step);
     const held = this.add(by);
     if (held instanceof Promise) return held.then((answer) => this.#replaced(step, answer));
     return held instanceof GatewayError ? this.#again(step, held) : held;
   }
 
-  add(step: Step): OrError<void> | Promise<OrError<void>> {
-    const admitted = this.#limits.admit(askedOf(step, this.#asked));
+  add(step: S): OrError<void> | Promise<OrError<void>> {
+    const admitted = this.#limits.admit(this.#askedOf(step));
     return admitted instanceof Promise
       ? admitted.then((answer) => this.#admitted(step, answer))
       : this.#admitted(step, admitted);
   }
 
-  drop(step: Step): void {
+  drop(step: S): void {
     this.#giveBack(step);
   }
 
   /** The end: the admission of the step that the exchange was about, and all others are given back. */
-  close(step: Step): Admission {
+  close(step: S): Admission {
     this.#over = true;
     const admission = this.of(step);
     this.#held.delete(step);
@@ -73,18 +74,18 @@ export class StepAdmissions {
     return admission;
   }
 
-  async #replaced(step: Step, answer: OrError<void>): Promise<OrError<void>> {
+  async #replaced(step: S, answer: OrError<void>): Promise<OrError<void>> {
     if (answer instanceof GatewayError && !this.#over) await this.add(step);
     return answer;
   }
 
   /** The exchange ends with the step that failed, and its request counts. */
-  #again(step: Step, refused: GatewayError): GatewayError | Promise<GatewayError> {
+  #again(step: S, refused: GatewayError): GatewayError | Promise<GatewayError> {
     const held = this.add(step);
     return held instanceof Promise ? held.then(() => refused) : refused;
   }
 
-  #admitted(step: Step, answer: Admission | Refused): OrError<void> {
+  #admitted(step: S, answer: Admission | Refused): OrError<void> {
     if (answer instanceof Refused) return answer.error;
     // Nobody waits for it any more.
     if (this.#over) giveBack(answer);
@@ -92,7 +93,7 @@ export class StepAdmissions {
     return undefined;
   }
 
-  #giveBack(step: Step): void {
+  #giveBack(step: S): void {
     const admission = this.#held.get(step);
     if (admission === undefined) return;
     this.#held.delete(step);

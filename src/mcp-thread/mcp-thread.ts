@@ -195,7 +195,11 @@ function serve(relay: MessagePort): void {
       open.take(message.id)?.gone();
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
     else if (message.type === 'held' || message.type === 'released') open.get(message.id)?.holder.heard(message);
-    else if (message.type === 'page') {
+    else if (message.type === 'question-refused') {
+      const { id, about, refused } = message;
+      if ('state' in about) front.refused(about.state, refused);
+      else open.get(id)?.onRefused?.(about.question, refused);
+    } else if (message.type === 'page') {
       const { id } = message.request;
       void oauth
         .handle(message.request)

@@ -7,6 +7,7 @@ type Post = (message: FromMcpPort) => void;
 /** The answer to a request that came from a relay thread. What its client does not take is bounded. */
 export class PortReply implements Reply {
   onGone: (() => void) | undefined;
+  onRefused: Reply['onRefused'];
   over = false;
   /** It is a stream that only tells what changes. */
   isLasting = false;

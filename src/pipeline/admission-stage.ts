@@ -141,7 +141,10 @@ export class AdmissionStage {
       return;
     }
     this.#admission = admitted;
-    if (several) this.#admissions = new StepAdmissions(this.#request.snapshot.limits, asked, step, admitted);
+    if (several) {
+      const { limits } = this.#request.snapshot;
+      this.#admissions = new StepAdmissions(limits, (each: Step) => askedOf(each, asked), step, admitted);
+    }
     this.#owner.admitted(wish);
   }
 

@@ -18,6 +18,7 @@ import type { ProxyStep } from './asked-steps.ts';
 import { PassedAnswer } from './passed-answer.ts';
 import type { PassedBody } from './passed-body.ts';
 import { withCredential, withMountHeaders } from './passed-headers.ts';
+import type { ProxyAdmissions } from './proxy-admissions.ts';
 import type { UsageWatch } from './usage-watch.ts';
 
 /** How the body goes on. */
@@ -27,10 +28,12 @@ export type ProxyBody =
   /** `declaredBytes`: undefined where its length is not known before its end. */
   | { readonly kind: 'arriving'; readonly passed: PassedBody; readonly declaredBytes: number | undefined };
 
+const NO_HEADERS: readonly string[] = [];
+
 /** Whose request it is. */
 export interface ProxyOwner extends Pick<RelayOwner, 'credentialRefused'> {
-  /** Called exactly once, when the client has all that it gets. */
-  relayed(outcome: Outcome): void;
+  /** Called exactly once, when the client has all that it gets. `step`: the place that the outcome is about. */
+  relayed(outcome: Outcome, step: ProxyStep): void;
 }
 
 export interface ProxyRelayOptions {
@@ -45,10 +48,8 @@ export interface ProxyRelayOptions {
   readonly body: ProxyBody;
   /** At least one. */
   readonly steps: readonly ProxyStep[];
-  /** Name-value pairs for the head of every answer. */
-  readonly ownHeaders: readonly string[];
-  /** As in `x-tfy-applied-rules`. */
-  readonly rulesJson: string | undefined;
+  /** What limits hold for these steps; that of the first is held. */
+  readonly admissions: ProxyAdmissions;
   readonly owner: ProxyOwner;
   /** Asked for each 2xx answer. */
   watch(step: ProxyStep, contentType: string, meter: UsageMeter): UsageWatch | undefined;
@@ -76,6 +77,8 @@ export class ProxyRelay implements AttemptHandler, Swept {
   #retriedReused = false;
   #isAuthorised = false;
   #full = false;
+  /** The next place waits for limits that are counted elsewhere. */
+  #holding = false;
   #over = false;
   #failed: { target: string; error: string; ms: number }[] | undefined;
 
@@ -108,7 +111,7 @@ export class ProxyRelay implements AttemptHandler, Swept {
     if (this.#over) return;
     this.#waits.content();
     const step = this.#step;
-    const { exchange, method, ownHeaders } = this.#o;
+    const { exchange, method } = this.#o;
     this.#answer = new PassedAnswer({
       status,
       headers,
@@ -116,7 +119,7 @@ export class ProxyRelay implements AttemptHandler, Swept {
       exchange,
       isHead: method === 'HEAD',
       isAuthorised: this.#isAuthorised,
-      ownHeaders,
+      ownHeaders: this.#ownHeaders,
       upstreamMs: () => this.#upstreamMs,
       watch: (contentType) => this.#o.watch(step, contentType, this.#meter),
     });
@@ -152,12 +155,15 @@ export class ProxyRelay implements AttemptHandler, Swept {
       return;
     }
     this.#attempt?.abort();
-    if (this.#step.fallbackStatuses.has(answer.status) && this.#next(error)) return;
-    if (error.code === 'upstream_credential') this.#o.owner.credentialRefused(this.#step.target, error);
-    if (answer.passesError(error)) {
-      answer.endWithError();
-      this.#close(error, answer.status, false);
-    } else this.#giveUp(error);
+    const last = (): void => {
+      if (error.code === 'upstream_credential') this.#o.owner.credentialRefused(this.#step.target, error);
+      if (answer.passesError(error)) {
+        answer.endWithError();
+        this.#close(error, answer.status, false);
+      } else this.#giveUp(error);
+    };
+    if (this.#step.fallbackStatuses.has(answer.status)) this.#next(error, last);
+    else last();
   }
 
   failed(error: GatewayError): void {
@@ -194,7 +200,8 @@ export class ProxyRelay implements AttemptHandler, Swept {
   // ── time ──────────────────────────────────────────────────────────────────
 
   sweep(now: number): void {
-    if (this.#over) return;
+    // Limits have a deadline of their own.
+    if (this.#over || this.#holding) return;
     this.#content.date(now);
     const { body, settings } = this.#o;
     const sentAt = this.#attempt?.sentAt ?? 0;
@@ -232,6 +239,16 @@ export class ProxyRelay implements AttemptHandler, Swept {
 
   get #step(): ProxyStep {
     return this.#o.steps[this.#index]!;
+  }
+
+  /** As in `x-tfy-applied-rules`. */
+  get #rulesJson(): string | undefined {
+    return this.#o.admissions.of(this.#step).rulesJson;
+  }
+
+  /** Name-value pairs for the head of every answer. */
+  get #ownHeaders(): readonly string[] {
+    return this.#rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', this.#rulesJson];
   }
 
   get #canSendAgain(): boolean {
@@ -289,16 +306,31 @@ export class ProxyRelay implements AttemptHandler, Swept {
     return undefined;
   }
 
-  /** Whether another place is asked in the place of this one. */
-  #next(error: GatewayError): boolean {
-    if (!this.#canSendAgain || this.#index + 1 >= this.#o.steps.length) return false;
-    const { totalMs } = this.#o.settings.timeouts;
-    if (totalMs > 0 && performance.now() - this.#o.exchange.startedAt > totalMs) return false;
+  /** Another place is asked in the place of this one, where there is one that limits let in; `last`: there is none. */
+  #next(error: GatewayError, last: () => void): void {
+    const { steps, settings, exchange, admissions } = this.#o;
+    const { totalMs } = settings.timeouts;
+    const isLate = totalMs > 0 && performance.now() - exchange.startedAt > totalMs;
+    const goOn = (at: number | undefined): void => {
+      this.#holding = false;
+      if (this.#over) return;
+      if (at === undefined) last();
+      else this.#goOn(at, error);
+    };
+    const next = this.#canSendAgain && !isLate ? admissions.next(steps, this.#index) : undefined;
+    if (!(next instanceof Promise)) {
+      goOn(next);
+      return;
+    }
+    this.#holding = true;
+    next.then(goOn, (cause) => this.#giveUp(new GatewayError('internal_error', { cause })));
+  }
+
+  #goOn(at: number, error: GatewayError): void {
     this.#note(error);
-    this.#index += 1;
+    this.#index = at;
     this.#retriedReused = false;
     this.#begin();
-    return true;
   }
 
   #note(error: GatewayError): void {
@@ -312,19 +344,24 @@ export class ProxyRelay implements AttemptHandler, Swept {
     if (this.#over) return;
     this.#attempt?.abort();
     this.#endedAt ||= performance.now();
-    if (error.rule.retry === 'next-target' && this.#next(error)) return;
-    this.#giveUp(error);
+    if (error.rule.retry === 'next-target') this.#next(error, () => this.#giveUp(error));
+    else this.#giveUp(error);
   }
 
   #giveUp(error: GatewayError): void {
-    const { exchange, ownHeaders } = this.#o;
+    const { exchange } = this.#o;
     if (exchange.sink.started) {
       // Without the end of its body no client takes it for whole.
       exchange.sink.cut();
       this.#close(error, this.#answer?.status ?? 200, true);
       return;
     }
-    const headers = ['x-tfy-resolved-model', this.#step.target.id, ...ownHeaders, ...(error.context.headers ?? [])];
+    const headers = [
+      'x-tfy-resolved-model',
+      this.#step.target.id,
+      ...this.#ownHeaders,
+      ...(error.context.headers ?? []),
+    ];
     exchange.refuse(error, headers, this.#upstreamMs);
     this.#close(error, error.status, false);
   }
@@ -343,7 +380,7 @@ export class ProxyRelay implements AttemptHandler, Swept {
       status,
       cut,
       shortened: undefined,
-      rulesJson: this.#o.rulesJson,
+      rulesJson: this.#rulesJson,
       target: this.#step.target,
       wireName: undefined,
       meter: this.#meter,
@@ -357,6 +394,6 @@ export class ProxyRelay implements AttemptHandler, Swept {
       attemptsJson: this.#failed && JSON.stringify(this.#failed),
       losers: [],
     };
-    owner.relayed(result);
+    owner.relayed(result, this.#step);
   }
 }

@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Method, OrError } from '../core/exchange.ts';
 import { continueTrace } from '../core/trace-context.ts';
 import type { PeekedRequest } from '../dialects/dialect.ts';
-import { type Admission, giveBack, NOTHING_HELD, Refused } from '../limits/admission.ts';
+import type { AdmissionRequest } from '../limits/admission.ts';
 import type { Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
@@ -18,6 +18,7 @@ import { CollectedBody, tooLarge } from './collected-body.ts';
 import { isJson } from './named-model.ts';
 import { PassedBody, type PassedBodyOwner } from './passed-body.ts';
 import { broughtKeys, onlyHeader, passedHeaders, withCredential } from './passed-headers.ts';
+import { ProxyAdmissions } from './proxy-admissions.ts';
 import type { ProxyOptions, ProxySnapshot } from './proxy-options.ts';
 import { checkedPath, passedQuery } from './proxy-path.ts';
 import { type ProxyBody, type ProxyOwner, ProxyRelay } from './proxy-relay.ts';
@@ -46,7 +47,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   #headers: readonly string[] = [];
   #query = '';
   #model: string | undefined;
-  #admission: Admission = NOTHING_HELD;
+  /** Undefined until limits are asked. */
+  #admissions: ProxyAdmissions | undefined;
   #collected: CollectedBody | undefined;
   /** What the collected body is for once it is whole; undefined: nothing waits for it. */
   #waitingFor: { readonly account: ProviderAccount; readonly contentType: string | undefined } | undefined;
@@ -214,27 +216,28 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     return scan.result(json);
   }
 
-  #admit(placed: Placed, body: ProxyBody): GatewayError | undefined {
-    const { steps, model } = placed;
+  #admit({ steps }: Placed, body: ProxyBody): GatewayError | undefined {
     const peeked = this.#peeked;
-    const admitted = this.#snapshot.limits.admit({
+    const asked = {
       caller: this.#caller,
-      model,
-      target: steps[0]!.target,
       bodyBytes: body.kind === 'whole' ? body.bytes.length : 0,
       maxOutputTokens: peeked?.maxOutputTokens ?? (peeked === undefined ? 0 : undefined),
       choices: peeked?.choices ?? 0,
       servedAs: peeked?.servedAs,
       counted: peeked === undefined ? {} : peeked.counted,
+      pages: peeked?.pages,
       // What passes as it is cannot be ended early.
       stream: false,
       downgradedBy: undefined,
       metadata: this.#metadata,
-    });
-    if (!(admitted instanceof Promise)) return this.#proceed(steps, body, admitted);
+    };
+    const askedOf = ({ target }: ProxyStep): AdmissionRequest => ({ ...asked, model: target.id, target });
+    this.#admissions = new ProxyAdmissions(this.#snapshot.limits, askedOf);
+    const admitted = this.#admissions.admit(steps);
+    if (!(admitted instanceof Promise)) return this.#proceed(admitted, body);
     admitted
       .then(
-        (answer) => this.#guarded(() => this.#proceed(steps, body, answer)),
+        (answer) => this.#guarded(() => this.#proceed(answer, body)),
         (cause) => new GatewayError('internal_error', { cause }),
       )
       .then((error) => {
@@ -243,17 +246,14 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     return undefined;
   }
 
-  #proceed(steps: readonly ProxyStep[], body: ProxyBody, admitted: Admission | Refused): GatewayError | undefined {
-    // The body names its model, so the request cannot be sent to a cheaper one.
-    if (admitted instanceof Refused) return admitted.error;
-    this.#admission = admitted;
+  #proceed(steps: OrError<readonly ProxyStep[]>, body: ProxyBody): GatewayError | undefined {
+    if (steps instanceof GatewayError) return steps;
     if (this.#over) {
-      giveBack(admitted);
+      this.#admissions?.giveBack();
       return undefined;
     }
     const { pools, sweeper } = this.#options;
     const { settings } = this.#snapshot;
-    const { rulesJson } = admitted;
     this.#relay = new ProxyRelay({
       exchange: this.#exchange,
       settings,
@@ -264,8 +264,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
       headers: this.#headers,
       body,
       steps,
-      rulesJson,
-      ownHeaders: rulesJson === undefined ? NO_LINES : ['x-tfy-applied-rules', rulesJson],
+      admissions: this.#admissions!,
       owner: this,
       watch: (_step, contentType, meter) => {
         this.#isStream = /^(text\/event-stream|application\/vnd\.amazon\.eventstream)/i.test(contentType);
@@ -293,7 +292,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#options.credentialRefused(target, error);
   }
 
-  relayed(result: Outcome): void {
+  relayed(result: Outcome, step: ProxyStep): void {
     this.#over = true;
     const exchange = this.#exchange;
     const { thread, log, estimate, record, provisional } = this.#options;
@@ -322,7 +321,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
         estimate,
         record,
         provisional,
-        admission: this.#admission,
+        admission: this.#admissions!.close(step),
         teamsJson: this.#caller.teamsJson,
         metadataJson: recordedMetadata(this.#metadata, settings),
         providerWords: settings.log.providerWords,
@@ -347,7 +346,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   #refuse(error: GatewayError): void {
     if (this.#over) return;
     this.#over = true;
-    giveBack(this.#admission);
+    this.#admissions?.giveBack();
     this.#passed?.close();
     this.#memory.release();
     const exchange = this.#exchange;

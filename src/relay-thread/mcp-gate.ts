@@ -66,6 +66,7 @@ export class McpGate {
       pipeline,
       isJoint: (server) => this.#holds.isJoint(server),
       maxMessageBytes: () => this.#configuration.server.mcp.maxMessageBytes,
+      tell,
     });
   }
 
@@ -236,7 +237,7 @@ export class McpGate {
     else if ('sink' in open.asker) this.#toClient(message, open, open.asker.sink);
     else if (message.type === 'answer') {
       const { asker } = open;
-      this.#guarding.answer(open, message.body, (body) => {
+      this.#guarding.answer(message.id, open, message.body, (body) => {
         if (open.bodies) keepResult(open.bodies, body);
         this.#finish(message.id, open, message.outcome, message.status);
         asker.onAnswer(resultIn(body));
@@ -253,7 +254,7 @@ export class McpGate {
     switch (message.type) {
       case 'answer': {
         const headers = [...message.headers];
-        this.#guarding.answer(open, message.body, (body) => {
+        this.#guarding.answer(message.id, open, message.body, (body) => {
           exchange.pushOwnHeaders(headers, message.outcome.upstreamMs);
           sink.start(message.status, headers);
           if (body === '') sink.end();
@@ -273,7 +274,7 @@ export class McpGate {
         const headers = [...message.headers];
         exchange.pushOwnHeaders(headers, 0);
         sink.start(message.status, headers);
-        open.events = this.#guarding.events(open, (text) => this.#write(message.id, sink, text));
+        open.events = this.#guarding.events(message.id, open, (text) => this.#write(message.id, sink, text));
         return;
       }
       case 'chunk':

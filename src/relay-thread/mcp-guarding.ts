@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import type { McpRequest } from '../threads/mcp-messages.ts';
+import type { McpQuestionRefused, McpRequest } from '../threads/mcp-messages.ts';
 import { GuardedEvents } from './guarded-events.ts';
 import { rpcErrorBody, taskIn, toolIn } from './mcp-request.ts';
 import { askedWords, toldWords } from './mcp-words.ts';
@@ -15,6 +15,7 @@ export interface McpGuardingOptions {
   /** One of several servers answers, and which one is not known. */
   isJoint(server: string | undefined): boolean;
   maxMessageBytes(): number;
+  tell(refused: McpQuestionRefused): void;
 }
 
 /** What a message is about, as rules are held against it. */
@@ -77,12 +78,12 @@ export class McpGuarding {
   }
 
   /** Undefined: nobody reads the events of the stream. */
-  events(open: OpenMcpRequest, write: (text: string) => void): GuardedStream | undefined {
+  events(id: number, open: OpenMcpRequest, write: (text: string) => void): GuardedStream | undefined {
     const { guard } = open;
     return (
       guard &&
       new GuardedEvents(
-        (message) => this.#told(guard, message, open.request ?? {}),
+        (message) => this.#told(id, guard, message, open.request ?? {}),
         write,
         this.#options.maxMessageBytes(),
       )
@@ -90,13 +91,13 @@ export class McpGuarding {
   }
 
   /** A whole answer; `done` is not called where the client has left meanwhile. */
-  answer(open: OpenMcpRequest, body: string, done: (body: string) => void): void {
+  answer(id: number, open: OpenMcpRequest, body: string, done: (body: string) => void): void {
     const { guard } = open;
     if (guard === undefined || body === '') {
       done(body);
       return;
     }
-    void this.#told(guard, body, open.request ?? {})
+    void this.#told(id, guard, body, open.request ?? {})
       .catch((cause: unknown) => {
         this.#options.pipeline.log.error({ exchange: open.exchange.id, error: cause }, 'guards of a tool failed');
         return String(rpcErrorBody(new GatewayError('internal_error')));
@@ -114,12 +115,17 @@ export class McpGuarding {
   }
 
   /** A refused message becomes an error for the same request; undefined: it answered none, and nobody gets it. */
-  async #told(session: GuardSession, body: string, request: JsonObject): Promise<string | undefined> {
+  async #told(id: number, session: GuardSession, body: string, request: JsonObject): Promise<string | undefined> {
     const message = parseObject(body);
     const isOwn = message?.['method'] !== undefined;
     if (isOwn && toldWords(message ?? {}).length === 0) return body;
     const made = await guardTold(session, body, request);
     if (!(made instanceof GatewayError)) return made;
+    const about = questionIn(message ?? {});
+    if (about) {
+      const { message: why, code } = made;
+      this.#options.tell({ type: 'question-refused', id, about, refused: { message: why, code } });
+    }
     if (isOwn) return undefined;
     const data = { code: made.code, ...made.context.beside };
     return JSON.stringify({
@@ -143,6 +149,13 @@ function aboutOf(body: string): About | undefined {
 /** Whether a message is a client's answer to a question of its server. */
 function isAnswer({ method, result }: JsonObject): boolean {
   return method === undefined && isObject(result);
+}
+
+/** What a server waits for behind a message; undefined: nothing. */
+function questionIn({ id, method, result }: JsonObject): McpQuestionRefused['about'] | undefined {
+  if (method !== undefined) return typeof id === 'string' ? { question: id } : undefined;
+  const { resultType, requestState: state } = objectOf(result) ?? {};
+  return resultType === 'input_required' && typeof state === 'string' ? { state } : undefined;
 }
 
 /** The server is told that its question is not answered: it would wait for nothing. */

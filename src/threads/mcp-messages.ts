@@ -145,7 +145,18 @@ export type ToMcpPort =
   /** The client does not take more, or takes it again. */
   | { type: 'full'; id: number; full: boolean }
   | McpHeld
-  | McpReleased;
+  | McpReleased
+  | McpQuestionRefused;
+
+/** A question of a server that its client does not get: the server is told why, and waits no longer. */
+export interface McpQuestionRefused {
+  readonly type: 'question-refused';
+  /** The request on whose answer it came. */
+  readonly id: number;
+  /** Its id on a stream; or the state of the call that waits for answers, as a client of the modern era would send it. */
+  readonly about: { readonly question: string } | { readonly state: string };
+  readonly refused: McpRefusal;
+}
 
 /** Why a call is not made, or its result not given. */
 export interface McpRefusal {

@@ -99,6 +99,22 @@ before(async () => {
         { routing_type: 'priority', slug: 'all', auth_data },
       ),
       account(
+        'limited',
+        [
+          endpoint('one', provider.origin, { loadbalancing_config: { priority: 0 } }),
+          endpoint('two', other.origin, { loadbalancing_config: { priority: 1, fallback_candidate: true } }),
+        ],
+        { routing_type: 'priority', slug: 'all', auth_data },
+      ),
+      {
+        type: 'gateway-rate-limiting-config',
+        name: 'limits',
+        rules: [
+          { id: 'first-alone', when: { models: ['limited/one'] }, limit_to: 2, unit: 'requests_per_day' },
+          { id: 'second-alone', when: { models: ['limited/two'] }, limit_to: 1, unit: 'requests_per_day' },
+        ],
+      },
+      account(
         'weighted',
         [
           endpoint('never', 'http://127.0.0.1:9', { loadbalancing_config: { weight: 0 } }),
@@ -280,6 +296,26 @@ describe('which endpoint is asked', () => {
     assert.deepEqual(await response.json(), { from: 'other' });
     assert.equal((await recordOf(gateway, id))['sluice.attempts'], 2);
     assert.equal((await call('ranked/all/fail')).headers.get('x-tfy-resolved-model'), 'ranked/one');
+  });
+
+  test('the limits of each endpoint are asked before it is, and what one of them refuses goes to the next', async () => {
+    const sent = async (id: string) => {
+      const answer = await call('limited/all/fail', { method: 'POST', body: 'x', headers: { 'x-request-id': id } });
+      await answer.text();
+      return [answer.status, answer.headers.get('x-tfy-resolved-model'), answer.headers.get('x-tfy-applied-rules')];
+    };
+    const applied = (rule: string) => JSON.stringify({ ratelimit: [rule] });
+    failing = 1;
+    // It falls from the first to the second, whose one request it is: that of the first is given back.
+    assert.deepEqual(await sent('limited-1'), [200, 'limited/two', applied('second-alone')]);
+    failing = 1;
+    // The second has none left: the failure of the first is told.
+    assert.deepEqual(await sent('limited-2'), [503, 'limited/one', applied('first-alone')]);
+    assert.deepEqual(await sent('limited-3'), [200, 'limited/one', applied('first-alone')]);
+    // Two requests of the first were counted.
+    const [status, target] = await sent('limited-4');
+    assert.deepEqual([status, target], [429, null]);
+    assert.equal((await recordOf(gateway, 'limited-2'))['sluice.attempts'], 1);
   });
 
   test('an endpoint of a balanced account has no path of its own', async () => {

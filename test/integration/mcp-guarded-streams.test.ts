@@ -233,6 +233,51 @@ test('guards of a server read what goes there: arguments of prompts, addresses, 
   }
 });
 
+/** The server asks at once, and says how the call ended when it has an answer. */
+function askingForbidden(): { finish: () => void } {
+  const asking = { finish: (): void => undefined };
+  server.script = {
+    'tools/call': ({ say }) => {
+      say({ id: 'q', method: 'elicitation/create', params: { message: 'Forbidden? forbidden!', requestedSchema: {} } });
+      return new Promise((resolve) => {
+        asking.finish = () => resolve({ content: [] });
+      });
+    },
+  };
+  return asking;
+}
+
+const answered = () => server.heard.findLast((each) => each['id'] === 'q');
+
+test('a question that guards refuse is answered to its server at once, and the call goes on', async () => {
+  server.heard.length = 0;
+  const asking = askingForbidden();
+  const headers = await session('strict');
+  const call = send('strict', { id: 1, method: 'tools/call', params: { name: 'tell', arguments: {} } }, headers);
+  await eventually('the server hears', () => answered() !== undefined);
+  assert.match(JSON.stringify(answered()?.['error']), /guardrail_blocked/);
+  asking.finish();
+  const text = await (await call).text();
+  assert.doesNotMatch(text, /forbidden/i);
+  assert.match(text, /"content":\[\]/);
+});
+
+test('a refused question to a client of the modern era is answered to its server as well', async () => {
+  server.heard.length = 0;
+  askingForbidden();
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 't', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
+  };
+  const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'tell' };
+  const params = { name: 'tell', arguments: {}, _meta };
+  const answer = await (await send('strict', { id: 1, method: 'tools/call', params }, headers)).text();
+  assert.match(answer, /guardrail_blocked/);
+  await eventually('the server hears', () => answered() !== undefined);
+  assert.match(JSON.stringify(answered()?.['error']), /guardrail_blocked/);
+});
+
 test('a rule about single tools of a server is about no resource and no prompt of it', async () => {
   server.script = {
     'tools/call': () => ({ content }),

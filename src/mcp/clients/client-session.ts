@@ -14,6 +14,7 @@ import {
   type RpcResponse,
   requestJson,
   resultJson,
+  UPSTREAM_ERROR,
 } from '../protocol/json-rpc.ts';
 import { headersOfError, ScopeError } from '../protocol/scopes.ts';
 import { LEGACY_TASK_METHODS, withoutTasks } from '../protocol/tasks.ts';
@@ -151,6 +152,7 @@ export class ClientSession implements SessionOfContext {
     this.#streams.push(stream);
     // A client of this era may come back for the result: its leaving cancels nothing.
     reply.onGone = () => answer.detach();
+    reply.onRefused = this.#onRefused;
     const full: CallContext = { ...context, session: this, client: this.client };
     const hooks: CallHooks = {
       notify: (notified, told) => answer.send(notificationJson(notified, told)),
@@ -194,9 +196,14 @@ export class ClientSession implements SessionOfContext {
     else asked.reject(error ?? new RpcError(INTERNAL_ERROR, 'The client answered without a result.'));
   }
 
+  #onRefused: Reply['onRefused'] = (id, { message, code }) => {
+    this.response({ kind: 'response', id, error: new RpcError(UPSTREAM_ERROR, message, { code }) });
+  };
+
   /** GET: the stream on which the server speaks by itself, or one that broke, behind its last event. */
   listen(served: Served, context: RequestContext, reply: Reply, lastEventId: string | undefined): void {
     this.usedAt = performance.now();
+    reply.onRefused = this.#onRefused;
     const place = lastEventId === undefined ? undefined : readEventId(lastEventId);
     const broken = place && this.#streams.find(({ log }) => log.stream === place.stream);
     if (place && broken) {

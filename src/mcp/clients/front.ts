@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { ServerSettings } from '../../config/server/server-settings.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
-import type { McpRequest } from '../../threads/mcp-messages.ts';
+import type { McpRefusal, McpRequest } from '../../threads/mcp-messages.ts';
 import {
   ALL_VERSIONS,
   decodeHeader,
@@ -82,6 +82,11 @@ export class Front {
   closeIdle(): void {
     const before = performance.now() - this.#options.settings().mcp.sessionIdleMs;
     for (const session of this.#sessions.values()) if (!session.busy && session.usedAt < before) this.#drop(session);
+  }
+
+  /** Questions of a held call reach nobody. */
+  refused(state: string, why: McpRefusal): void {
+    this.#modern.refused(state, why);
   }
 
   close(): void {

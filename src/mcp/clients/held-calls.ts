@@ -80,11 +80,11 @@ export class HeldCall {
     }
   }
 
-  cancel(): void {
+  /** `why`: what its server is told whose questions wait. */
+  cancel(why = new RpcError(INTERNAL_ERROR, 'The client did not answer.')): void {
     clearTimeout(this.#gathering);
     this.#call?.cancel();
-    for (const { reject } of this.#questions?.values() ?? [])
-      reject(new RpcError(INTERNAL_ERROR, 'The client did not answer.'));
+    for (const { reject } of this.#questions?.values() ?? []) reject(why);
     this.#questions?.clear();
   }
 
@@ -136,10 +136,16 @@ export class HeldCalls {
     return undefined;
   }
 
-  /** It waits no more. Throws an RpcError where there is none: it waited too long, or on another gateway. */
-  take(id: string): HeldCall {
+  /** It waits no more; undefined: there is none. */
+  find(id: string): HeldCall | undefined {
     const call = this.#forget(id);
     clearTimeout(call?.timer);
+    return call;
+  }
+
+  /** It waits no more. Throws an RpcError where there is none: it waited too long, or on another gateway. */
+  take(id: string): HeldCall {
+    const call = this.find(id);
     if (!call) throw new RpcError(INVALID_PARAMS, 'This `requestState` is over; make the call again without it.');
     return call;
   }

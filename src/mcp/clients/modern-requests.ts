@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { McpSettings } from '../../config/server/mcp.ts';
+import type { McpRefusal } from '../../threads/mcp-messages.ts';
 import { ALL_VERSIONS, META, type ModernMeta, NAMED, statusOf } from '../protocol/eras.ts';
 import {
   errorJson,
@@ -11,6 +12,7 @@ import {
   RpcError,
   type RpcRequest,
   resultJson,
+  UPSTREAM_ERROR,
 } from '../protocol/json-rpc.ts';
 import { headersOfError } from '../protocol/scopes.ts';
 import { TASK_METHODS, takesTasks, tasksUndeclared } from '../protocol/tasks.ts';
@@ -148,6 +150,12 @@ export class ModernRequests {
   #seal(state: JsonObject, method: string, params: JsonObject, served: Served, context: CallContext): string {
     const untilMs = Date.now() + this.#options.settings().callMs * 10;
     return this.#options.seal.close(STATE, { ...state, untilMs, for: boundTo(method, params, served, context) });
+  }
+
+  /** `state`: as it was told to the client, who did not get it. */
+  refused(state: string, { message, code }: McpRefusal): void {
+    const held = stringOf(this.#options.seal.open(STATE, state)?.['held']);
+    if (held !== undefined) this.#held.find(held)?.cancel(new RpcError(UPSTREAM_ERROR, message, { code }));
   }
 
   #stateOf(

@@ -1,10 +1,12 @@
-import type { McpOutcome } from '../../threads/mcp-messages.ts';
+import type { McpOutcome, McpRefusal } from '../../threads/mcp-messages.ts';
 import type { CallHolder } from '../servers/served.ts';
 
 /** Where the answer to one HTTP request goes; everything after its end, or after the client left, is a no-op. */
 export interface Reply {
   /** The client left. */
   onGone: (() => void) | undefined;
+  /** A question that was told on it reaches nobody. */
+  onRefused: ((question: string, why: McpRefusal) => void) | undefined;
   readonly over: boolean;
   readonly holder: CallHolder;
   /** Filled while the request is understood. */

@@ -46,7 +46,12 @@ function counted(refuses: readonly string[] = [], later = false) {
     };
   };
   const limits: Limits = { admit: (request) => (later ? Promise.resolve(admit(request)) : admit(request)) };
-  const admissions = new StepAdmissions(limits, asked, a, admit(askedOf(a, asked)) as Admission);
+  const admissions = new StepAdmissions(
+    limits,
+    (step: typeof a) => askedOf(step, asked),
+    a,
+    admit(askedOf(a, asked)) as Admission,
+  );
   return { admissions, held, outcomes };
 }
 
