@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { CheckOptions } from './cli/check.ts';
 import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { accountKinds, exampleModel, openAccounts, probeOf, tokenSources, wellKnown } from './plugs.ts';
+import { accountKinds, exampleModel, knownProviders, openAccounts, probeOf, tokenSources, wellKnown } from './plugs.ts';
 import { packageVersion } from './store/package-version.ts';
 
 const kinds = accountKinds();
@@ -52,6 +52,15 @@ program
     const { check } = await import('./cli/check.ts');
     const online = { openAccounts, tokenSources, probeOf };
     process.exitCode = await check(paths, options, { kinds, environment: environment(), online, out, error });
+  });
+
+program
+  .command('import')
+  .description('print manifests that say what a configuration of LiteLLM, Portkey or Bifrost says')
+  .argument('<file>', 'its config.yaml or config.json; `-`: standard input')
+  .action(async (file: string) => {
+    const { importConfiguration } = await import('./cli/import/import.ts');
+    process.exitCode = importConfiguration(file, { providers: knownProviders(), out, error });
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');
