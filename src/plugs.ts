@@ -257,6 +257,7 @@ export function knownProviders() {
   const types = new Map(all().map(({ type, variables }) => [type, variables[0]?.[0]]));
   return {
     types: new Set(types.keys()),
+    hosts: [...unnamed.keys()],
     isHost: (name: string): boolean => unnamed.has(name),
     variableOf: (type: string, host: string | undefined): string | undefined =>
       host === undefined ? (type.endsWith('/openai-compatible') ? undefined : types.get(type)) : unnamed.get(host),

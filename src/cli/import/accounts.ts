@@ -5,7 +5,7 @@ import { type Secrets, variableOf } from './secrets.ts';
 /** How a provider is reached and paid, in words that all of the other gateways have. */
 export interface Access {
   readonly provider: string;
-  /** Of the account, where it matters to clients. */
+  /** The name of the account, where it matters to clients. */
   readonly name?: string | undefined;
   /** Where it stands, for notes. */
   readonly path: string;
@@ -52,6 +52,7 @@ export interface KnownProviders {
   /** Kinds of account: `provider-account/…`. */
   readonly types: ReadonlySet<string>;
   /** Hosts of `provider-account/openai-compatible`. */
+  readonly hosts: readonly string[];
   isHost(name: string): boolean;
   /** The variable that holds the key of an account by custom. */
   variableOf(type: string, host: string | undefined): string | undefined;
@@ -62,6 +63,8 @@ const INTEGRATIONS: Readonly<Record<string, string>> = {
   'google-vertex': 'vertex',
   'aws-bedrock': 'bedrock',
 };
+/** A provider may be called as its kind is called here. */
+const KIND_NAMES: ReadonlySet<string> = new Set(Object.values(KINDS));
 const OPENAI_ORIGIN = /^https:\/\/api\.openai\.com(?:\/v1)?\/?$/;
 const ACCOUNT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const MODEL_NAME = /^[A-Za-z0-9._:/@+-]{1,191}$/;
@@ -139,7 +142,8 @@ export class Accounts {
     const baseUrl = this.#secrets.plain(access.baseUrl);
     const isOwn = OWN_SERVERS.has(provider) || (provider === 'openai' && !isOpenAi(baseUrl));
     const host = isOwn ? undefined : this.#hostOf(provider);
-    const kind = isOwn || host !== undefined ? 'openai-compatible' : KINDS[provider];
+    const own = KINDS[provider] ?? (KIND_NAMES.has(provider) ? provider : undefined);
+    const kind = isOwn || host !== undefined ? 'openai-compatible' : own;
     const type = `provider-account/${kind}`;
     if (kind === undefined || !this.#known.types.has(type)) {
       this.#imported.lost(
@@ -178,7 +182,7 @@ export class Accounts {
       case 'azure-openai':
       case 'azure-foundry': {
         if (baseUrl === undefined) {
-          this.#imported.lost(path, 'an account of Azure has no address: its endpoint is needed');
+          this.#imported.lost(path, 'an account of Azure needs the address of its resource');
           return undefined;
         }
         const own = { auth_data: keyed('api_key', variableOf('AZURE_API_KEY')), azure_endpoint: baseUrl };

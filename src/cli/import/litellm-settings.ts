@@ -59,7 +59,7 @@ const SECTIONS: Known = {
   router_settings: undefined,
   general_settings: undefined,
   credential_list: undefined,
-  environment_variables: 'set these where the gateway is started, or in a file for `--env-file`',
+  environment_variables: 'set these where the gateway is started, or in a file for `--dotenv`',
   guardrails: `${ELSEWHERE}/guardrails.md has guards`,
   mcp_servers: `${ELSEWHERE}/mcp.md has servers`,
   include: 'other files are not read: import each',

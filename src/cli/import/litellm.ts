@@ -19,7 +19,7 @@ interface Deployment {
 
 /** The name in front of the virtual models that keep the names of clients. */
 const VIRTUAL = 'litellm';
-/** Of `litellm_params`: what a provider is asked with, and what says how it is reached or chosen. */
+/** What `litellm_params` may add to each request. */
 const PARAMETERS = ['temperature', 'max_tokens', 'max_completion_tokens', 'top_p', 'seed', 'reasoning_effort', 'stop'];
 const MAX_RETRIES = 10;
 
@@ -180,7 +180,7 @@ export class LitellmImport {
     return new Set(all.map(({ target }) => target)).size === 1;
   }
 
-  /** Of both sections: the model's name and those that are asked after it. */
+  /** Names of models in both sections, each with those that are asked after it. */
   #fallbacks(settings: Source, router: Source): Map<string, string[]> {
     const found = new Map<string, string[]>();
     const names = new Set(listOf(this.#source['model_list']).map((entry) => textOf(mapOf(entry)['model_name'])));

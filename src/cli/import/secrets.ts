@@ -1,6 +1,7 @@
 import { type Imported, textOf } from './imported.ts';
 
 /** Other gateways name a variable as `os.environ/NAME`, `env.NAME` or `${NAME}`. */
+const OURS = /^\$\{(?:env|file):[^}]+\}$/;
 const REFERENCE = /^(?:os\.environ\/|env\.)(\w+)$|^\$\{(\w+)\}$/;
 
 /** Secrets become references to variables: none is written into the new file, nor told. */
@@ -20,6 +21,7 @@ export class Secrets {
   reference(value: unknown, path: string, variable: string): string | undefined {
     const secret = textOf(value);
     if (secret === undefined) return undefined;
+    if (OURS.test(secret)) return secret;
     const referred = REFERENCE.exec(secret);
     if (referred) return variableOf(referred[1] ?? referred[2] ?? '');
     const known = this.#variables.get(secret);
