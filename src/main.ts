@@ -2,8 +2,8 @@
 import { Command } from 'commander';
 import type { CheckOptions } from './cli/check.ts';
 import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
-import { environment } from './config/environment.ts';
-import { accountKinds, exampleModel, openAccounts, probeOf, tokenSources, wellKnown } from './plugs.ts';
+import { configurationPaths, environment, readEnvironmentFile } from './config/environment.ts';
+import { accountKinds, exampleModel, knownProviders, openAccounts, probeOf, tokenSources, wellKnown } from './plugs.ts';
 import { packageVersion } from './store/package-version.ts';
 
 const kinds = accountKinds();
@@ -11,9 +11,21 @@ const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);
 const several = (value: string, before: string[] = []): string[] => [...before, value];
 
+const DOTENV = [
+  '--dotenv <path>',
+  'variables, one NAME=VALUE a line; those that are set already stand over it',
+] as const;
+
 const program = new Command('sluice')
   .description('An AI gateway: one OpenAI-compatible endpoint in front of many model providers.')
   .version(packageVersion());
+
+// Before any command looks at a variable.
+program.hook('preAction', (_program, command) => {
+  const { dotenv } = command.opts<{ dotenv?: string }>();
+  const fault = dotenv === undefined ? undefined : readEnvironmentFile(dotenv);
+  if (fault !== undefined) command.error(fault);
+});
 
 program
   .command('serve', { isDefault: true })
@@ -22,6 +34,7 @@ program
   .option('--port <number>', 'port to listen on')
   .option('--threads <number>', 'relay threads')
   .option('--data-dir <folder>', 'where keys and the database live')
+  .option(...DOTENV)
   .allowExcessArguments()
   .action(async (options, command) => {
     // It is the default: whoever mistypes another command ends here.
@@ -45,13 +58,44 @@ program
 program
   .command('check')
   .description('validate manifests')
-  .argument('<path...>', 'YAML files or folders')
+  .argument('[path...]', 'YAML files or folders; those of SLUICE_CONFIG without it')
   .option('--strict', 'warnings are faults')
   .option('--online', 'ask each account whether its credential works and which of its models exist')
+  .option(...DOTENV)
   .action(async (paths: string[], options: CheckOptions) => {
     const { check } = await import('./cli/check.ts');
     const online = { openAccounts, tokenSources, probeOf };
-    process.exitCode = await check(paths, options, { kinds, environment: environment(), online, out, error });
+    const asked = paths.length > 0 ? paths : configurationPaths(environment());
+    process.exitCode = await check(asked, options, { kinds, environment: environment(), online, out, error });
+  });
+
+program
+  .command('init')
+  .description('write a first configuration: a server, a key for clients, an account for each variable that is set')
+  .argument('[folder]', 'new, or without manifests', './config')
+  .action(async (folder: string) => {
+    process.exitCode = await (await import('./cli/add.ts')).initialise(folder, await addContext());
+  });
+program
+  .command('add')
+  .description('write the account of a provider into a folder of manifests; its key is asked for, or read from a pipe')
+  .argument('<provider>', 'as openai, anthropic, groq, fireworks')
+  .option('--config <folder>', 'the folder', './config')
+  .option('--name <name>', 'of the account; the provider’s without it')
+  .option('--model <id>', 'a model that it lists, repeatable; without it any model is passed on', several)
+  .option('--base-url <address>', 'of another host of OpenAI’s form, of a proxy, or of a resource of Azure')
+  .option('--region <region>', 'of Bedrock or Vertex')
+  .action(async (provider: string, options) => {
+    process.exitCode = await (await import('./cli/add.ts')).addProvider(provider, options, await addContext());
+  });
+
+program
+  .command('import')
+  .description('print manifests that say what a configuration of LiteLLM, Portkey or Bifrost says')
+  .argument('<file>', 'its config.yaml or config.json; `-`: standard input')
+  .action(async (file: string) => {
+    const { importConfiguration } = await import('./cli/import/import.ts');
+    process.exitCode = importConfiguration(file, { providers: knownProviders(), out, error });
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');
@@ -140,6 +184,11 @@ function ledgerCommands() {
   return import('./cli/ledger.ts');
 }
 
+async function addContext() {
+  const { askSecret } = await import('./cli/ask-secret.ts');
+  return { providers: knownProviders(), environment: environment(), askSecret, out, error };
+}
+
 async function behindGateway(): Promise<void> {
   (await import('./cli/give-way.ts')).giveWay();
 }
@@ -150,7 +199,8 @@ function inDatabase(parent: Command, name: string, description: string): Command
     .command(name)
     .description(description)
     .option('--data-dir <folder>', 'data folder of the gateway')
-    .option('--config <path>', 'configuration of the gateway: it says where its database is, repeatable', several);
+    .option('--config <path>', 'configuration of the gateway: it says where its database is, repeatable', several)
+    .option(...DOTENV);
 }
 
 /** Does its work in the database that those options name; what it gives is the exit code. */

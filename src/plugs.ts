@@ -248,6 +248,22 @@ function servedModelTypes({ wires }: ProviderPlug): ReadonlySet<string> {
   return new Set(served.flatMap(({ operation }) => MODEL_TYPES_OF[operation]));
 }
 
+/** What can be told of providers by name: kinds of account, hosts, and the variables that hold their keys by custom. */
+export function knownProviders() {
+  const { HOSTS }: typeof import('./providers/openai-compatible/hosts.ts') = load(
+    './providers/openai-compatible/hosts',
+  );
+  const unnamed = new Map(HOSTS.flatMap((row) => (row.kind === undefined ? [[row.id, row.variable] as const] : [])));
+  const types = new Map(all().map(({ type, variables }) => [type, variables[0]?.[0]]));
+  return {
+    types: new Set(types.keys()),
+    hosts: [...unnamed.keys()],
+    isHost: (name: string): boolean => unnamed.has(name),
+    variableOf: (type: string, host: string | undefined): string | undefined =>
+      host === undefined ? (type.endsWith('/openai-compatible') ? undefined : types.get(type)) : unnamed.get(host),
+  };
+}
+
 /** The accounts of a configuration, the demo account among them where it applies. */
 export function openAccounts(
   configuration: Pick<Configuration, 'accounts' | 'server'>,

@@ -30,7 +30,7 @@ interface Found {
 export async function check(paths: readonly string[], options: CheckOptions, context: CheckContext): Promise<number> {
   const { kinds, environment, out, error } = context;
   if (paths.length === 0) {
-    error('check needs at least one file or folder');
+    error('check needs at least one file or folder, or SLUICE_CONFIG: sluice check ./config');
     return 1;
   }
   const result = loadConfiguration({ paths, kinds, environment, wellKnown: [] });

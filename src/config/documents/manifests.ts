@@ -13,6 +13,7 @@ import {
 } from '../fault.ts';
 import { interpolate } from './interpolate.ts';
 import { manifestFiles, readManifest } from './manifest-files.ts';
+import { otherGateway } from './other-gateways.ts';
 import { type YamlDocument, yamlDocuments } from './yaml-documents.ts';
 
 /** A document, the data that is checked, and the paths whose text came from outside the file. */
@@ -101,6 +102,11 @@ function kindOf(document: YamlDocument, { supported, toCome }: KindNames): strin
   const type = 'type' in data ? data.type : undefined;
   const allowed = 'the kind of this manifest, as `sluice/server`';
   if (type === undefined || type === null) {
+    const gateway = otherGateway(data);
+    if (gateway !== undefined) {
+      const message = `this is no manifest, but looks like a configuration of ${gateway}`;
+      return { code: 'missing-key', ...at, message, remedy: '`sluice import FILE` prints manifests that say the same' };
+    }
     const written = 'kind' in data ? 'kind' : nearNames('type', Object.keys(data))[0];
     const remedy = written && `Rename \`${cut(written)}\``;
     return { code: 'missing-key', ...at, message: 'this key is missing', allowed, remedy };
@@ -114,8 +120,15 @@ function kindOf(document: YamlDocument, { supported, toCome }: KindNames): strin
     return { code: 'unsupported', ...at, message, remedy: 'Take the document out; nothing in it would have an effect' };
   }
   const near = nearNames(type, new Set([...supported, ...toCome]));
-  const remedy = didYouMean(near) ?? `Supported are ${[...supported].sort().join(', ')}`;
+  const remedy = didYouMean(near) ?? `Supported are ${likeKinds(type, supported).join(', ')}`;
   return { code: 'unknown-kind', ...at, message: `there is no kind \`${cut(type)}\``, remedy };
+}
+
+/** The kinds of the same family, where it has one. */
+function likeKinds(type: string, supported: ReadonlySet<string>): string[] {
+  const family = type.slice(0, type.indexOf('/') + 1);
+  const alike = family === '' ? [] : [...supported].filter((kind) => kind.startsWith(family));
+  return (alike.length > 0 ? alike : [...supported]).sort();
 }
 
 /** A document that stands in no file (command line, environment): all of it is at one place. */

@@ -37,6 +37,12 @@ export function plainYaml(source: string): unknown {
   }
 }
 
+/** Manifests as one text, with `---` between them. */
+export function manifestsAsYaml(manifests: readonly object[]): string {
+  const { stringify } = yaml();
+  return manifests.map((manifest) => stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
+}
+
 export function yamlDocuments(source: string, file: string): { documents: YamlDocument[]; faults: Fault[] } {
   const { LineCounter, parseAllDocuments } = yaml();
   const lines = new LineCounter();

@@ -55,7 +55,17 @@ test('every command of Sluice that a page shows exists, with its options', { tim
   }
   const keys = ['keys create', 'keys list', 'keys revoke', 'keys rotate', 'keys rotate-signing-key'];
   const ledger = ['ledger erase', 'ledger export', 'ledger receipt', 'ledger verify'];
-  assert.deepEqual([...help.keys()].sort(), ['backup', 'check', ...keys, ...ledger, 'serve', 'usage']);
+  assert.deepEqual([...help.keys()].sort(), [
+    'add',
+    'backup',
+    'check',
+    'import',
+    'init',
+    ...keys,
+    ...ledger,
+    'serve',
+    'usage',
+  ]);
 });
 
 test('every bench subject and load scenario that a page names exists', () => {

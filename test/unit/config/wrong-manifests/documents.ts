@@ -123,6 +123,34 @@ export const documents: readonly WrongManifest[] = [
     ],
   },
   {
+    wrong: 'a configuration of LiteLLM',
+    manifest: ['model_list: []'],
+    prints: [
+      'a.yaml:1:1 type: this is no manifest, but looks like a configuration of LiteLLM. `sluice import FILE` prints manifests that say the same',
+    ],
+  },
+  {
+    wrong: 'a configuration of Bifrost',
+    manifest: ['providers: {openai: {keys: []}}'],
+    prints: [
+      'a.yaml:1:1 type: this is no manifest, but looks like a configuration of Bifrost. `sluice import FILE` prints manifests that say the same',
+    ],
+  },
+  {
+    wrong: 'a configuration of Portkey',
+    manifest: ['targets: []'],
+    prints: [
+      'a.yaml:1:1 type: this is no manifest, but looks like a configuration of Portkey. `sluice import FILE` prints manifests that say the same',
+    ],
+  },
+  {
+    wrong: 'a kind that is near to none: those of its family are told',
+    manifest: ['type: sluice/settings-of-all'],
+    prints: [
+      'a.yaml:1:7 type: there is no kind `sluice/settings-of-all`. Supported are sluice/api-keys, sluice/cache, sluice/identity-provider, sluice/server',
+    ],
+  },
+  {
     wrong: 'a kind misspelt',
     manifest: ['type: sluice/servr'],
     prints: ['a.yaml:1:7 type: there is no kind `sluice/servr`. Did you mean `sluice/server`?'],
