@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import { before, test } from 'node:test';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { leastOf } from '../support/least-of.ts';
+import { noProc, residentMib } from '../support/resident-memory.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 
-const noProc = process.platform === 'linux' ? false : 'resident memory of another process is read from /proc';
 const field = (name: string, value: string) =>
   `--B\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
 const FILE = '--B\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\ncontent-type: audio/wav\r\n\r\n';
@@ -286,11 +286,6 @@ test('an unknown model is refused before its recording came', async () => {
   request.destroy();
 });
 
-async function residentKiB({ pid }: RunningGateway, name: 'VmRSS' | 'VmHWM'): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
-}
-
 const ALLOWED_MIB = 16;
 
 /** MiB by which the highest residence of a fresh gateway grows with one body, since growth by earlier tests would hide it. */
@@ -304,10 +299,10 @@ async function growthOf(body: Buffer, warming: Buffer, path: string): Promise<nu
     };
     // What the process grows by for good with the first ones is no recording's.
     for (let turn = 0; turn < 2; turn += 1) await ask(warming);
-    const held = await residentKiB(gateway, 'VmHWM');
+    const held = await residentMib(gateway, 'ever');
     await ask(body);
     assert.equal(ears.received.at(-1)!.body.length, body.length - 'ears/'.length);
-    return ((await residentKiB(gateway, 'VmHWM')) - held) / 1024;
+    return (await residentMib(gateway, 'ever')) - held;
   } finally {
     await gateway[Symbol.asyncDispose]();
     await ears[Symbol.asyncDispose]();

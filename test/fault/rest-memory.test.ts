@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { startProvider } from '../support/provider.ts';
+import { noProc, residentMib } from '../support/resident-memory.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 
 const LARGE_BYTES = 4_000_000;
@@ -16,11 +16,6 @@ const AT_ONCE = 32;
  */
 const MAX_GROWTH = 1.4;
 
-function residentMib({ pid }: RunningGateway): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kib) / 1024;
-}
-
 async function storm(gateway: RunningGateway): Promise<void> {
   const wide = 'w'.repeat(LARGE_BYTES);
   const large = () => ask(gateway, { model: 'p/m', messages: [{ role: 'user', content: wide }] });
@@ -31,7 +26,7 @@ async function storm(gateway: RunningGateway): Promise<void> {
 }
 
 test('a minute after a storm of large and small requests a gateway holds little more than before', {
-  skip: process.platform === 'linux' ? false : 'resident memory of another process is read from /proc',
+  skip: noProc,
   timeout: 170_000,
 }, async () => {
   const provider = await startProvider((_request, response) => {
@@ -45,12 +40,12 @@ test('a minute after a storm of large and small requests a gateway holds little 
     manifests: [openAccount('p', `${provider.origin}/v1`)],
   });
   try {
-    let idle = residentMib(gateway);
+    let idle = await residentMib(gateway);
     let looks = 0;
     await eventually(
       'what the start left is given back',
       async () => {
-        const now = residentMib(gateway);
+        const now = await residentMib(gateway);
         looks = now < idle - 1 ? 0 : looks + 1;
         idle = Math.min(idle, now);
         await new Promise((resolve) => setTimeout(resolve, 200));
@@ -59,10 +54,10 @@ test('a minute after a storm of large and small requests a gateway holds little 
       30_000,
     );
     await storm(gateway);
-    const after = residentMib(gateway);
+    const after = await residentMib(gateway);
     let left = after;
     const isGivenBack = async () => {
-      left = residentMib(gateway);
+      left = await residentMib(gateway);
       return left < idle * MAX_GROWTH;
     };
     await eventually('its memory is given back', isGivenBack, 60_000).catch(() => {});
