@@ -4,10 +4,11 @@ import type { MediaSettings } from '../config/server/media.ts';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 import { AnswerTooLong, type HttpAnswer, headerOf } from '../core/http-client.ts';
 import { Connectors } from './connector.ts';
 import { oneRequest } from './one-request.ts';
-import { proxyFor, withoutBrackets } from './proxy-choice.ts';
+import { proxyFor } from './proxy-choice.ts';
 import { isPublicAddress } from './public-address.ts';
 
 /** An image or a file from an address on the web. */

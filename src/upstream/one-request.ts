@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 import { AnswerTooLong, type HttpAnswer, type HttpClient, type HttpRequest } from '../core/http-client.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors, mayReach } from './connector.ts';
-import { withoutBrackets } from './proxy-choice.ts';
 import { Client } from './undici-client.ts';
 
 export interface OneRequest extends Omit<HttpRequest, 'url' | 'proxy'> {

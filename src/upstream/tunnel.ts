@@ -1,6 +1,6 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
-import { withoutBrackets } from './proxy-choice.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 
 /** An error says in this property, for clients, what a proxy did. It names no address. */
 export const PROXY_FAULT = Symbol('what the proxy did');
