@@ -1,10 +1,10 @@
 /**
- * Memory for large request bodies, used again from one to the next. Twenty fresh megabytes for each image request are
- * 5,000 page faults, and give the collector a reason for a major collection each few requests: both stop every other
- * stream of the thread for milliseconds (load: large-image-body).
+ * Memory for large request bodies, which one body uses after the other. Twenty fresh megabytes for each image request
+ * cost 5,000 page faults and a major collection every few requests, and both stop every other stream of the thread for
+ * milliseconds (load: large-image-body).
  *
- * A block goes back only when everybody who held it has said so. Who cannot know whether its bytes are still being read
- * (an attempt that was cut while undici wrote it) never says so, and the block is left to the collector: another
+ * A block goes back only when every holder has released it. A holder that cannot know whether its bytes are still being
+ * read (an attempt that was cut while undici wrote it) never does, and the block is left to the collector: another
  * client's body must never stand in a request that is still being sent.
  */
 export class BodyBlocks {
@@ -12,7 +12,7 @@ export class BodyBlocks {
   #idleBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Undefined: too small or too large to be worth it. */
+  /** Undefined: a body of this size is too small, or too large, for a block. */
   take(bytes: number): BodyBlock | undefined {
     if (bytes < SMALLEST_BYTES || bytes > KEPT_BYTES) return undefined;
     const size = sizeFor(bytes);
@@ -52,7 +52,7 @@ export class BodyBlock {
     this.#give = give;
   }
 
-  /** One more reader; what it gives is to be called once, when that reader has read all. */
+  /** Adds a reader, which calls the function that it is given when it has read all. */
   hold(): () => void {
     this.#holders += 1;
     let held = true;
@@ -63,7 +63,7 @@ export class BodyBlock {
     };
   }
 
-  /** The first holder: the exchange itself. */
+  /** Called by the first holder, the exchange itself. */
   release(): void {
     this.#holders -= 1;
     if (this.#holders === 0) this.#give(this.memory);

@@ -10,12 +10,12 @@ export interface DecodedBodyOwner {
   holdBody(bytes: number): boolean;
 }
 
-/** What a decoder itself may need, its window above all: counted as if it were body. */
+/** Memory of the decoder itself, above all its window: it counts as body. */
 const DECODER_BYTES = 262_144;
 
 /**
- * A compressed request body on its way to the RequestBody that collects it. What came and is not decoded yet is bounded
- * as a body is, and counts in the memory that all bodies share.
+ * Decodes a compressed request body for the RequestBody that collects it. Bytes that are not decoded yet have the bound of
+ * a body, and count in the memory that all bodies share.
  */
 export class BodyDecoder {
   readonly #owner: DecodedBodyOwner;

@@ -1,12 +1,12 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
-/** The connection a request came on, or whoever stands behind it. */
+/** The connection that a request came on, or the client behind a proxy. */
 export type RemoteSide = Pick<HttpResponse, 'getRemoteAddress'>;
 
 /**
- * Proxies whose `x-forwarded-for` is believed. Each of them adds the address that it saw at the end, so the list is read
- * from there, and the first that is no proxy of ours is the client; what stands before it anybody may have written.
+ * Proxies whose `x-forwarded-for` is believed. Each adds the address that it saw at the end, so the list is read from
+ * there, and the first address that is no trusted proxy is the client's. Anybody may have written what stands before it.
  */
 export class TrustedProxies {
   readonly #list = new BlockList();
@@ -29,7 +29,7 @@ export class TrustedProxies {
     return forwardedFor !== undefined && this.#trusts(peer) ? this.#behind(peer, forwardedFor) : peer;
   }
 
-  /** The same for who counts by address. */
+  /** The same as a connection, for code that counts by address. */
   sideOf(side: RemoteSide, forwardedFor: string | undefined): RemoteSide {
     if (!this.#any || forwardedFor === undefined) return side;
     return { getRemoteAddress: () => addressBytes(this.addressOf(side, forwardedFor)) };
@@ -73,7 +73,7 @@ const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 export function addressBytes(address: string): ArrayBuffer {
   if (isIPv4(address)) return Uint8Array.from(address.split('.'), Number).buffer;
-  // An IPv4 tail is written as two groups, `::` as as many zeros as are missing.
+  // The URL parser writes an IPv4 tail as two groups; `::` stands for the groups that are missing.
   const full = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const [before = '', after] = full.split('::');
   const groups = (part: string): number[] =>

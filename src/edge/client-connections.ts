@@ -10,13 +10,13 @@ export interface RequestTaker {
 }
 
 /**
- * Clients' connections between two requests. The addon closes a connection some eleven seconds after its last answer; who
- * pools connections longer (a load balancer: 60 to 600 s) meets a reset. Pausing and resuming begins its clock anew, but
- * it gives a handle for that only with `filter`, and tells the end of a connection without saying which. So:
+ * Clients' connections between two requests. The addon closes a connection some eleven seconds after its last answer, and
+ * a client that pools connections longer (a load balancer: 60 to 600 s) meets a reset. Pausing and resuming restarts that
+ * clock, but the addon gives a handle for it only with `filter`, and does not say which connection ended. So:
  *
  * - **Who ended.** Each connection's own `onAborted` is registered through that handle while it rests. The addon calls it at
  *   the end, whatever the reason, and makes the handle invalid first: a use after that throws and touches nothing. During a
- *   request whoever answers it has registered its own, and tells `lost`.
+ *   request, the code that answers it has registered its own `onAborted`, and calls `lost`.
  * - **Whose request.** Each connection's own `onData` is registered as well. Right behind the handler of a head the addon
  *   calls it, with the body or with nothing, in the same call stack: what `arrives` named is its request.
  *
@@ -82,7 +82,7 @@ export class ClientConnections {
   }
 
   add(connection: ClientConnection): void {
-    // Into the one that was looked at last, so that the others have less to do next.
+    // The group that was looked at last comes last again.
     const group = this.#groups[this.#turn]!;
     connection.group = this.#turn;
     connection.index = group.length;
@@ -103,12 +103,12 @@ export class ClientConnections {
     this.#resting -= 1;
   }
 
-  /** The handle of the second call, at the end of a connection, tells nothing. */
+  /** The addon calls it again at the end of a connection, with a handle that tells nothing. */
   #onOpenOrClose = (handle: HttpResponse, count: number): void => {
     if (count > 0) new ClientConnection(this, handle);
   };
 
-  /** A share of them each time: thousands at once would be felt by whoever streams. */
+  /** Looks at a share of them each time: thousands at once would delay streams. */
   #lookAtNext = (): void => {
     if (this.#resting === 0) {
       clearInterval(this.#timer);
@@ -219,7 +219,7 @@ export class ClientConnection {
       handle.pause();
       handle.resume();
     } catch {
-      // It ended while a request was on it that came and went without this connection being known: nobody told.
+      // The connection ended during a request whose connection was not known, so that nobody called `lost`.
       this.lost();
     }
   }

@@ -25,10 +25,10 @@ export interface EdgeContext {
   readonly connections: ClientConnections;
   /** Every answer from now on is the last of its connection. */
   readonly closesAfterAnswer: boolean;
-  /** How long the connection is kept, for a client that did not ask to close it. */
+  /** Headers that say how long the connection is kept; none for a client that asked to close it. */
   keepAliveHeaders(head: RequestHead): readonly string[];
   corsHeaders(origin: string | undefined): readonly string[];
-  /** `detail`: what makes it larger than it looked. */
+  /** `detail`: why the body is larger than its head declared. */
   tooLarge(detail?: string): GatewayError;
   fileTooLarge(): GatewayError;
   refused(exchange: Exchange, error: GatewayError): void;

@@ -13,9 +13,9 @@ import { ClientConnections } from './client-connections.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
-import { type HeadAnswerOptions, HeadAnswers, type Refusal } from './head-answers.ts';
+import { type AskedHead, type HeadAnswerOptions, HeadAnswers, type Refusal } from './head-answers.ts';
 import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
-import { type Route, type RouteTable, routeFor } from './routes.ts';
+import { type PathMatch, type Route, type RouteTable, routeFor } from './routes.ts';
 import { offeredProtocols, queryKey } from './socket-key.ts';
 import { MAX_FORM_BYTES } from './streamed-body.ts';
 import { type Handshake, type SocketRoute, WebSockets } from './web-sockets.ts';
@@ -28,12 +28,12 @@ export interface EdgeOptions extends HeadAnswerOptions {
   /** Names of client headers that some provider takes, in lower case. */
   readonly forwardable: readonly string[];
   readonly counters: SharedCounters;
-  /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. `side` is valid until it returns. */
+  /** Who the key on the head stands for. Synchronous: no byte of a stranger's body is kept. `side` is valid until it returns. */
   authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
 }
 
 const RETRY_AFTER_MS = 1000;
-/** The time that an error event has to leave after the drain deadline. */
+/** How long an error event may take to leave after the drain deadline. */
 const CUT_GRACE_MS = 500;
 
 /** Sockets ↔ exchanges, for one relay thread: the only door to uWebSockets.js. */
@@ -63,7 +63,7 @@ export class Edge implements EdgeContext {
     this.#forwardable = namesByLength(options.forwardable);
     this.#cors = makeCors(options.settings.cors);
     this.#proxies = new TrustedProxies(options.settings.listen.trustedProxies);
-    // The addon's switch for the header in which it names itself: nobody needs to know.
+    // Switches off the header in which the addon names itself.
     _cfg('999999990007');
     const { tls } = options.settings.listen;
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
@@ -113,7 +113,7 @@ export class Edge implements EdgeContext {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** The drain deadline came: what is still open is told and cut; a client that does not even take that is closed. */
+  /** The drain deadline: tells and cuts what is still open, and closes the connection of a client that takes not even that. */
   cutAll(): void {
     for (const exchange of this.open.items()) exchange.drainNow();
     this.#sockets.cut();
@@ -176,34 +176,14 @@ export class Edge implements EdgeContext {
     const found = routes.match(head.url);
     const passing = routes.passing(found, method);
     const match = passing !== undefined && namesProvider(head, request) ? passing : found;
-    if (head.fault) {
-      const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
-      const asked = { response, head, method, path: match?.path ?? '', startedAt };
-      this.#answers.refuse(asked, error, 'at-once');
-      return;
-    }
-    if (!match || match.routes.length === 0) {
-      const error = match ? notYet(method, match.path) : routes.unknown(head.url);
-      const asked = { response, head, method, path: match?.path ?? '', startedAt };
-      this.#answers.refuse(asked, error, 'behind-body-only');
-      return;
-    }
-    const chosen = routeFor(match.routes, method);
+    const chosen = match && routeFor(match.routes, method);
     const route = chosen?.collected?.takes(head.contentType) ? chosen.collected.route : chosen;
-    if (!route) {
-      if (method === 'OPTIONS' && this.#cors.enabled) {
-        this.#answers.preflight(response, head, this.#cors.onPreflight(head.origin));
-        return;
-      }
-      const allowed = allowedMethods(match.routes).join(', ');
-      const error = new GatewayError('method_not_allowed', { detail: `Allowed: ${allowed}.` });
-      const asked = { response, head, method, path: match.path, startedAt };
-      this.#answers.refuse(asked, error, 'behind-body-only', ['allow', allowed]);
+    if (match === undefined || route === undefined || head.fault) {
+      this.#refuseUnrouted({ response, head, method, path: match?.path ?? '', startedAt }, match);
       return;
     }
-
     if (head.hasBody && route.body === 'none') {
-      // Some of these need no key, and of a stranger no body byte is kept.
+      // Some of these routes need no key, and no byte of a stranger's body is kept.
       const error = new GatewayError('invalid_header', { detail: `${method} takes no body here.` });
       this.#answers.refuse({ response, head, method, path: match.path, startedAt, route }, error, 'behind-body');
       return;
@@ -220,19 +200,10 @@ export class Edge implements EdgeContext {
       }
       principal = known;
     }
-    if (head.hasBody && contentEncoding(head.contentEncoding) === undefined) {
-      const detail = `The content-encoding may be ${CONTENT_ENCODINGS.join(', ')}, one alone.`;
-      const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
-      const accepted = ['accept-encoding', CONTENT_ENCODINGS.join(', ')];
+    const encoding = head.hasBody ? encodingFault(head, route) : undefined;
+    if (encoding !== undefined) {
       const asked = { response, head, method, path: match.path, startedAt, route, principal };
-      this.#answers.refuse(asked, error, 'by-client', accepted);
-      return;
-    }
-    if (head.hasBody && route.body === 'stream' && head.contentEncoding !== undefined) {
-      const detail = 'A file is taken as it is, without a content-encoding.';
-      const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
-      const asked = { response, head, method, path: match.path, startedAt, route, principal };
-      this.#answers.refuse(asked, error, 'by-client');
+      this.#answers.refuse(asked, encoding.error, 'by-client', encoding.headers);
       return;
     }
     if (route.readsQuery || route.passesHead) head.query = request.getQuery();
@@ -248,7 +219,24 @@ export class Edge implements EdgeContext {
     new EdgeExchange(this, response, head, method, route, match.params, principal, startedAt).read();
   };
 
-  /** A key opens a socket where its path has one; everything else is answered as any request. */
+  /** Refuses a request that no route takes, or whose head is faulty; answers what a browser asks before its request. */
+  #refuseUnrouted(asked: AskedHead, match: PathMatch | undefined): void {
+    const { response, head, method } = asked;
+    if (head.fault) {
+      this.#answers.refuse(asked, new GatewayError('invalid_header', { detail: `${head.fault}.` }), 'at-once');
+    } else if (match === undefined || match.routes.length === 0) {
+      const error = match ? notYet(method, match.path) : this.#options.routes.unknown(head.url);
+      this.#answers.refuse(asked, error, 'behind-body-only');
+    } else if (method === 'OPTIONS' && this.#cors.enabled) {
+      this.#answers.preflight(response, head, this.#cors.onPreflight(head.origin));
+    } else {
+      const allowed = allowedMethods(match.routes).join(', ');
+      const error = new GatewayError('method_not_allowed', { detail: `Allowed: ${allowed}.` });
+      this.#answers.refuse(asked, error, 'behind-body-only', ['allow', allowed]);
+    }
+  }
+
+  /** Opens a socket for a request with a good key whose path has one; answers everything else as any request. */
   #onUpgrade = (response: HttpResponse, request: HttpRequest, handshake: Handshake): void => {
     const startedAt = performance.now();
     const head = new RequestHead(request, this.#forwardable);
@@ -284,7 +272,7 @@ export class Edge implements EdgeContext {
     });
   };
 
-  /** Takes a place in flight unless it refuses. */
+  /** Takes a place in flight, unless it gives an error. */
   #fullOrTooLarge(head: RequestHead, { body, maxBodyBytes }: Route): GatewayError | undefined {
     if (this.#draining) return new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS });
     const { limits } = this.settings;
@@ -305,17 +293,32 @@ function bodyTooLarge(maxBytes: number): GatewayError {
 
 const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
 
-/** As much of a text of the client as a log keeps. */
+/** The part of a client's text that a log keeps. */
 function cut(text: string | undefined): string | undefined {
   return text?.slice(0, MAX_LOGGED);
 }
 
 const MAX_LOGGED = 300;
 
-/** The account, or the model, whose provider a request is for (docs/passthrough.md). */
+/** Whether a request names the account or the model whose provider it is for (docs/passthrough.md). */
 function namesProvider({ tfy }: RequestHead, request: HttpRequest): boolean {
   if (tfy?.['x-tfy-provider-name'] !== undefined || tfy?.['x-tfy-model-name'] !== undefined) return true;
   return /(?:^|&)tfy(?:Provider|Model)Name=./.test(request.getQuery() ?? '');
+}
+
+/** Why a body in this content-encoding is not read; undefined: it is. */
+function encodingFault(
+  { contentEncoding: named }: RequestHead,
+  { body }: Route,
+): { error: GatewayError; headers: string[] } | undefined {
+  const isKnown = contentEncoding(named) !== undefined;
+  if (isKnown && (body !== 'stream' || named === undefined)) return undefined;
+  const known = CONTENT_ENCODINGS.join(', ');
+  const detail = isKnown
+    ? 'A file is taken as it is, without a content-encoding.'
+    : `The content-encoding may be ${known}, one alone.`;
+  const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
+  return { error, headers: isKnown ? [] : ['accept-encoding', known] };
 }
 
 function allowedMethods(routes: readonly Route[]): string[] {

@@ -7,7 +7,7 @@ export interface Flushed {
   close(): void;
 }
 
-/** The sinks that were written to in this turn of the loop: one tick serves all of them. Its places are used again. */
+/** Sinks that were written to in this turn of the loop: one tick flushes all. The array is reused. */
 const queue: (Flushed | undefined)[] = [];
 let queued = 0;
 

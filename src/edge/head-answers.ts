@@ -8,7 +8,7 @@ import type { RequestHead } from './request-head.ts';
 import { joinHead, serverTiming, statusLine } from './response-head.ts';
 import type { Route } from './routes.ts';
 
-/** What was turned away before it became an exchange of the pipeline: enough for a record. */
+/** A request that was refused before it became an exchange of the pipeline: enough for a record. */
 export interface Refusal {
   readonly id: string;
   readonly requestId: string;
@@ -44,11 +44,11 @@ export interface HeadAnswerOptions {
  * - `at-once`: with the answer, since nobody can say where the next request would begin.
  * - `behind-body`: with the answer, or where a body is still coming behind it, for `timeouts.body_ms` at the most.
  * - `behind-body-only`: the same where there is a body; without one the connection rests.
- * - `by-client`: the client is told to; a body that is too large goes on arriving for as long as it wants to send it.
+ * - `by-client`: the client is told to close; a body that is too large goes on arriving for as long as the client sends.
  */
 export type Closing = 'at-once' | 'behind-body' | 'behind-body-only' | 'by-client';
 
-/** Answers that are given on the head alone: refusals, and what a browser asks before its request. */
+/** Answers to the head alone: refusals, and preflights of browsers. */
 export class HeadAnswers {
   readonly #edge: EdgeContext;
   readonly #options: HeadAnswerOptions;
@@ -101,7 +101,7 @@ export class HeadAnswers {
       if (isBodyComing || closes === 'by-client') all.push('connection', 'close');
       response.writeStatus(statusLine(error.status));
       response.writeHeader(all[0]!, joinHead(all));
-      // RFC 9110 §9.3.2: whoever keeps the connection would read a body as the next answer.
+      // RFC 9110 §9.3.2: a client that keeps the connection would read a body as the next answer.
       if (method === 'HEAD') response.endWithoutBody(body.length, closesNow);
       else response.end(body, closesNow);
       if (isBodyComing) connection?.closeBehindBody();

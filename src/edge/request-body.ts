@@ -9,32 +9,32 @@ export interface BodyOwner {
 /**
  * Collects one request body. The addon takes its chunks back when the callback returns, so every byte is copied once,
  * into a buffer of the declared length, or into one that doubles where the length is not declared (chunked).
- * Bounded by `mostBytes`; what it holds is counted through `holdBody` before it is allocated.
+ * Bounded by `maxBytes`; what it holds is counted through `holdBody` before it is allocated.
  */
 export class RequestBody {
   buffer: Buffer = EMPTY;
   length = 0;
   heldBytes = 0;
-  /** Where the buffer is memory that is used again. */
+  /** The block that the buffer lies in; undefined: memory of its own. */
   block: BodyBlock | undefined;
   readonly #declaredBytes: number | undefined;
-  readonly #mostBytes: number;
+  readonly #maxBytes: number;
   readonly #owner: BodyOwner;
   readonly #blocks: BodyBlocks;
 
-  constructor(declaredBytes: number | undefined, mostBytes: number, owner: BodyOwner, blocks: BodyBlocks) {
+  constructor(declaredBytes: number | undefined, maxBytes: number, owner: BodyOwner, blocks: BodyBlocks) {
     this.#blocks = blocks;
     this.#declaredBytes = declaredBytes;
-    this.#mostBytes = mostBytes;
+    this.#maxBytes = maxBytes;
     this.#owner = owner;
   }
 
   /** Copies the chunk. Otherwise says which bound was hit; nothing is kept then. */
   append(chunk: Uint8Array): 'ok' | 'too-large' | 'memory-full' {
     const needed = this.length + chunk.byteLength;
-    if (needed > this.#mostBytes) return 'too-large';
+    if (needed > this.#maxBytes) return 'too-large';
     if (needed > this.buffer.length) {
-      const capacity = this.#declaredBytes ?? Math.min(this.#mostBytes, Math.max(needed, this.buffer.length * 2));
+      const capacity = this.#declaredBytes ?? Math.min(this.#maxBytes, Math.max(needed, this.buffer.length * 2));
       if (needed > capacity) return 'too-large';
       if (!this.#owner.holdBody(capacity - this.heldBytes)) return 'memory-full';
       this.heldBytes = capacity;

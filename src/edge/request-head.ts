@@ -1,7 +1,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import type { HeadersOfInterest } from '../core/exchange.ts';
 
-/** At each length the names that have it; undefined: none has. */
+/** The names of each length, by length; undefined: no name has it. */
 export type NamesByLength = readonly (readonly string[] | undefined)[];
 
 export function namesByLength(names: readonly string[]): NamesByLength {
@@ -10,7 +10,7 @@ export function namesByLength(names: readonly string[]): NamesByLength {
   return byLength;
 }
 
-/** All of a request's head that anybody reads, in one pass: each look at the addon's own headers is a crossing. */
+/** What the gateway reads of a request's head, in one pass: each access to the addon's headers crosses into native code. */
 export class RequestHead implements HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
@@ -25,7 +25,7 @@ export class RequestHead implements HeadersOfInterest {
   authorization: string | undefined;
   xApiKey: string | undefined;
   apiKey: string | undefined;
-  /** What SDKs of Google and ElevenLabs send their key in. */
+  /** The key in the headers of Google's and ElevenLabs' SDKs. */
   vendorKey: string | undefined;
   requestId: string | undefined;
   userAgent: string | undefined;
@@ -58,7 +58,7 @@ export class RequestHead implements HeadersOfInterest {
     }
   }
 
-  /** Once more, for a route that passes it on. */
+  /** Reads all lines, for a route that passes the head on. */
   keepLines(request: HttpRequest): void {
     const lines: string[] = [];
     request.forEach((name, value) => {
@@ -75,7 +75,7 @@ export class RequestHead implements HeadersOfInterest {
     return this.#hasTransferEncoding || (this.contentLength !== undefined && this.contentLength > 0);
   }
 
-  /** Told apart by length first: names come as fresh strings, and comparing each with fifteen others is felt. */
+  /** Compares lengths first: names come as fresh strings, and comparing each with fifteen others takes measurable time. */
   take(name: string, value: string): void {
     switch (name.length) {
       case 4:
@@ -145,14 +145,14 @@ export class RequestHead implements HeadersOfInterest {
     }
   }
 
-  /** What goes on to the provider must be fit for a header there. */
+  /** A value that goes on to the provider must be a valid header value. */
   #forwarded(name: string, value: string): string {
     if (/[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/.test(value))
       this.fault = `${name} holds a character that no header may`;
     return value;
   }
 
-  /** A proxy before us may have judged the other one. */
+  /** A repeated credential is a fault: a proxy before us may have checked the other one. */
   #credential(name: string, value: string, earlier: string | undefined): string {
     if (earlier !== undefined) this.fault ??= `${name} is repeated`;
     return value;
@@ -202,7 +202,7 @@ function isHost(value: string): boolean {
   return true;
 }
 
-/** Whose headers the addon is telling; it tells all of them before it returns. */
+/** The head whose headers the addon passes to `take` now; it passes all of them before `forEach` returns. */
 let taking: RequestHead;
 
 function take(name: string, value: string): void {

@@ -2,9 +2,9 @@ let turn = 1;
 let armed = false;
 
 /**
- * A number for this turn of the loop. Until the addon's callback for a packet has returned, ticks and microtasks behind it
- * included, the addon has corked that socket itself, and would go on to the next request of the packet if this one were
- * answered. `isOver` tells that this cannot be any more.
+ * A number for this turn of the loop. Until the addon's callback for a packet and the ticks and microtasks behind it are
+ * done, the addon itself has corked that socket, and would go on to the next request of the packet if this one were
+ * answered. `isOver` says that the turn has ended, so that this can no longer happen.
  */
 export function currentTurn(): number {
   if (!armed) {
@@ -14,7 +14,7 @@ export function currentTurn(): number {
   return turn;
 }
 
-/** If not, it is for what is given to setImmediate from now on. */
+/** If not, the turn will have ended for a callback that is given to setImmediate now. */
 export function isOver(then: number): boolean {
   return then !== turn;
 }

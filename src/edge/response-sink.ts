@@ -23,7 +23,7 @@ export interface SinkOwner {
  * - No cork holds more than the addon's buffer for it: what overflows that is lost when the kernel does not take what
  *   was corked before (the length of a chunk, say, whose bytes then never come).
  * - While the socket does not take more (`#blocked`) chunks wait here, not in the addon, so the bound is ours: `write`
- *   says false above the high watermark and `onDrained` is called at a quarter of it.
+ *   returns false above the high watermark, and `onDrained` is called at a quarter of it.
  * - After an abort or the end nothing touches `#response` any more: the addon would throw.
  */
 export class UwsResponseSink implements ResponseSink, Flushed {
@@ -36,8 +36,8 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   tap: SinkTap | undefined;
   #bodyBytes = 0;
   /**
-   * The side that closes the connection behind the answer: none; the addon, or the client, since it was told; or its owner,
-   * at once, because the kernel has all of it.
+   * Who closes the connection behind the answer. `no`: nobody. `left`: the addon, or the client, which was told to. `now`:
+   * the owner, at once, since the kernel has all of the answer.
    */
   closing: 'no' | 'left' | 'now' = 'no';
   /** performance.now() since when the client has taken nothing although something waits; 0 while nothing waits. */
@@ -138,8 +138,8 @@ export class UwsResponseSink implements ResponseSink, Flushed {
 
   /**
    * The sweep calls this now and then, so that only `write_ms` decides: pausing and resuming begins the addon's ten
-   * seconds anew. And who reads slowly is seen to read: the kernel takes a little long before it says that it takes more
-   * (Linux: when a third of its buffer is free).
+   * seconds anew. The write also shows that a slow client reads: the kernel takes a little long before it reports that it
+   * takes more (Linux: when a third of its buffer is free).
    */
   keepOpen(): void {
     if (this.#dead) return;
@@ -229,7 +229,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       this.#endHead();
       this.#writeWhole(whole, 0);
     } else if (this.#ending === 'end' && fits) {
-      // A write tells whether the cork before it has left; an end does not tell.
+      // A write returns whether the cork before it has left; an end does not.
       if (this.#chunked && this.bytesOut > KERNEL_BYTES) {
         const probe = this.#waiting.take(PROBE_BYTES);
         if (probe) this.#write(probe);
@@ -279,7 +279,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   /**
    * Closing loses what the addon still holds, and a small write within a cork does not tell whether the kernel took it;
    * the next one does. So what waits was written, and a line feed is in the next turn: when that meets no backlog, all
-   * before it has left. It is in nobody's way: behind an error event it is an empty line, behind a broken body nothing.
+   * before it has left. It harms nothing: behind an error event it is an empty line, behind a broken body no reader is left.
    */
   #cutNextTurn(): void {
     setImmediate(() => {
@@ -295,7 +295,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     });
   }
 
-  /** How many bytes it has at the most. */
+  /** Returns how many bytes the head has at most. */
   #writeHead(): number {
     this.#headSent = true;
     const headers = this.#headers;
@@ -365,7 +365,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
 const CORK_BYTES = 16_384;
 /** The lengths of two chunks in at most four digits with their line ends, and the last chunk. */
 const FRAME_BYTES = 23;
-/** Beyond the headers: status line, date, the addon's mark, the framing, line ends and the first header's name. */
+/** What a head has beyond its headers: status line, date, the addon's mark, framing, line ends, the first header's name. */
 const ADDED_HEAD_BYTES = 320;
 /** Every kernel takes this many bytes for a client that reads nothing. */
 const KERNEL_BYTES = 32_768;

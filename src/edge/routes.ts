@@ -25,7 +25,7 @@ export interface Route {
   readonly readsQuery?: true;
   /** `handle` reads `headers.lines` as well: the head is passed on. */
   readonly passesHead?: true;
-  /** Where a request names an account whose provider it is for, it is not for this route. */
+  /** A request that names an account whose provider it is for is not for this route. */
   readonly yieldsToProvider?: true;
   /** The largest body that somebody without a key may send; absent: `limits.max_body_bytes` alone. */
   readonly maxBodyBytes?: number;
@@ -39,7 +39,7 @@ export interface Route {
   errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
-/** Takes what names a provider's account and is no path of the gateway's own. */
+/** Routes for requests that name a provider's account, and whose path is not the gateway's own. */
 export interface PassingRoutes {
   readonly pattern: string;
   /** One per method. */
@@ -53,7 +53,7 @@ export interface PlannedPath {
   readonly atRootOnly?: true;
 }
 
-/** All the same, longest first. */
+/** Every route is served under each of these, the longest first. */
 const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
 
 /** `/chat/completions` of `/v1/chat/completions`. */
@@ -73,7 +73,7 @@ export interface PathMatch {
 interface Pattern {
   readonly path: string;
   readonly segments: readonly Segment[];
-  /** Its last parameter takes all that is left, as it was sent or decoded. */
+  /** How the last parameter takes the rest of the path: not at all, decoded, or as it was sent. */
   readonly open: 'no' | 'decoded' | 'as-sent';
   readonly routes: readonly Route[];
   readonly atRootOnly: boolean;
@@ -88,13 +88,13 @@ const MAX_NEAR_CHARACTERS = 64;
 const COMPARE_EVERY_MS = 100;
 const PATH_NOT_FOUND = new GatewayError('path_not_found');
 const NO_PARAMS: PathParams = {};
-/** Among the patterns: those that begin with a parameter. */
+/** The key of the patterns that begin with a parameter. */
 const ANY = '{}';
 
 /** Path → routes. A path without parameters, as nearly all are, is one lookup. */
 export class RouteTable {
   readonly #exact = new Map<string, PathMatch>();
-  /** Patterns with parameters, by their first segment; among them those with more literals first. */
+  /** Patterns with parameters by their first segment, those with more literals first. */
   readonly #patterns = new Map<string, Pattern[]>();
   /** Served paths without parameters, without base path. */
   readonly #plain: string[] = [];
@@ -133,8 +133,8 @@ export class RouteTable {
   }
 
   /**
-   * The routes that pass a request on to a provider; undefined: the path found is the gateway's own. Of a path of ours
-   * the methods that we do not have are the provider's (`DELETE /models/{id}`).
+   * The routes that pass a request on to a provider; undefined: the route that was found is the gateway's own. Methods that
+   * a path of ours does not have are the provider's (`DELETE /models/{id}`).
    */
   passing(found: PathMatch | undefined, method: string): PathMatch | undefined {
     const own = found && routeFor(found.routes, method);

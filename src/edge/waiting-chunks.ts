@@ -1,7 +1,7 @@
 /** Shared by all: never pushed to. */
 const NOTHING: Uint8Array[] = [];
 
-/** Where what is taken is joined: it is written to a socket at once. Room for what one read brings. */
+/** Taken chunks are joined here, and written to a socket at once. It has room for what one read brings. */
 const joined = Buffer.allocUnsafeSlow(65_536);
 
 /** Chunks in the order in which they came, not copied until they are taken. */
@@ -16,7 +16,7 @@ export class WaitingChunks {
     this.bytes += chunk.length;
   }
 
-  /** All that waits, as one; undefined if nothing does. Good until the next call, as of `take`: `kept` is for longer. */
+  /** All waiting bytes as one; undefined if none wait. Valid until the next call of this or of `take`: `kept` makes it last. */
   takeAll(): Uint8Array | undefined {
     const chunks = this.#chunks;
     if (chunks.length === 0) return undefined;
@@ -26,27 +26,27 @@ export class WaitingChunks {
     return bytes <= joined.length ? join(chunks, chunks.length, bytes) : Buffer.concat(chunks, bytes);
   }
 
-  /** What was taken, to be kept. */
+  /** Taken bytes in memory that lasts. */
   kept(taken: Uint8Array): Uint8Array {
     return taken.buffer === joined.buffer ? Buffer.from(taken) : taken;
   }
 
   /**
-   * At least one byte and at most `most` (up to 16 KiB), undefined if nothing waits: a part of one chunk, or as many whole
-   * ones as fit. Good until the next call, on whichever of these.
+   * At least one byte and at most `maxBytes` (up to 16 KiB), undefined if nothing waits: a part of one chunk, or as many
+   * whole ones as fit. Valid until the next call, on any instance.
    */
-  take(most: number): Uint8Array | undefined {
+  take(maxBytes: number): Uint8Array | undefined {
     const chunks = this.#chunks;
     const first = chunks[0];
     if (first === undefined) return undefined;
-    if (first.length > most) {
-      chunks[0] = first.subarray(most);
-      this.bytes -= most;
-      return first.subarray(0, most);
+    if (first.length > maxBytes) {
+      chunks[0] = first.subarray(maxBytes);
+      this.bytes -= maxBytes;
+      return first.subarray(0, maxBytes);
     }
     let count = 1;
     let bytes = first.length;
-    while (count < chunks.length && bytes + chunks[count]!.length <= most) {
+    while (count < chunks.length && bytes + chunks[count]!.length <= maxBytes) {
       bytes += chunks[count]!.length;
       count += 1;
     }

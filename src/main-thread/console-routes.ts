@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Configuration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
+import { hostInUrl } from '../core/host-name.ts';
 import type { WorkerPool } from '../offload/worker-pool.ts';
 import { aboutRoutes } from '../operator/admin/about.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { configurationRoutes } from '../operator/admin/configuration.ts';
 import { type DataPort, playgroundRoutes } from '../operator/admin/playground.ts';
 import type { ConfigurationSource } from '../operator/configuration-source.ts';
-import { hostInUrl } from './start-fault.ts';
 
 export interface ConsoleRouteSources {
   /** In force at the time of the call. */

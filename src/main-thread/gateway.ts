@@ -4,6 +4,7 @@ import type { ConfigurationSource } from '../operator/configuration-source.ts';
 import { type ClaimedPort, claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';
+import { threadEntry } from '../threads/thread-entry.ts';
 import { DatabaseThread } from './database-thread.ts';
 import type { Gateway } from './running-gateway.ts';
 import { StartFault } from './start-fault.ts';
@@ -19,20 +20,17 @@ export interface GatewayOptions {
 /** Throws a StartFault or a StoreFault. */
 export async function startGateway({ configuration, source, setVariable }: GatewayOptions): Promise<Gateway> {
   const { server } = configuration;
-  // The port first: nothing else is touched by a gateway that cannot have it.
+  // The port comes first: a gateway that cannot have it touches nothing else.
   const claim = await claimedPort(server);
   keepHeapSteady();
   setVariable('UWS_HTTP_MAX_HEADERS_SIZE', String(server.limits.maxHeaderBytes));
-  const relayThreads = new RelayThreads({ entry: entryOf('relay-thread'), count: server.threads });
+  const relayThreads = new RelayThreads({ entry: threadEntry('relay-thread/relay-thread'), count: server.threads });
   relayThreads.load();
-  const database = new DatabaseThread(entryOf('database-thread'));
-  // The other half of all code, which this thread loads while the others load theirs.
+  const database = new DatabaseThread(threadEntry('database-thread/database-thread'));
+  // This thread loads the other half of all code while the others load theirs.
   const { openGateway } = await import('./open-gateway.ts');
-  const [mcpEntry, otelEntry] = [entryOf('mcp-thread'), entryOf('otel-thread')];
-  const [requestLogEntry, configEntry] = [entryOf('request-log-thread'), entryOf('config-thread')];
-  const entries = { mcpEntry, otelEntry, requestLogEntry, configEntry };
   try {
-    return await openGateway({ configuration, source, port: claim.port, relayThreads, database, ...entries });
+    return await openGateway({ configuration, source, port: claim.port, relayThreads, database });
   } finally {
     claim.release();
   }
@@ -42,10 +40,4 @@ async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<
   const claim = await claimPort(host, port);
   if ('port' in claim) return claim;
   throw new StartFault(`cannot listen on ${host}:${port} (listen.port): ${claim.reason}`);
-}
-
-/** `.ts` in a clone, `.js` in the published package. */
-function entryOf(thread: string): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`../${thread}/${thread}.${extension}`, import.meta.url);
 }

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -19,10 +18,11 @@ import type {
 import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
+import { threadEntry } from '../threads/thread-entry.ts';
 import type { MainService } from './main-service.ts';
+import { SideThread } from './side-thread.ts';
 
 export interface McpServiceOptions {
-  readonly entry: URL;
   readonly configuration: () => Configuration;
   readonly relayThreads: Pick<RelayThreads, 'tell'>;
   readonly registry: MetricRegistry;
@@ -41,40 +41,49 @@ const approval = z.object({ tools: z.array(z.string()).optional() });
 const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, calls: [], changedTools: [] };
 
 /**
- * The main thread's side of the thread of MCP (mcp-thread/): begins it with the first request, or never, connects each
+ * The main thread's side of the thread of MCP (mcp-thread/). It begins the thread with the first request, connects each
  * relay thread with it, and begins another where it ended.
  */
 export class McpService implements MainService {
   readonly #options: McpServiceOptions;
-  /** By number: whoever waits for what the thread answers, as the message that it is. */
+  /** Questions that wait for the thread's answer, by number. */
   readonly #asked = new Map<number, (answer: Answer) => void>();
   readonly #agents: AgentMetrics;
-  #worker: Worker | undefined;
+  readonly #thread: SideThread<ToMcpThread, FromMcpThread>;
   #counts = NOTHING;
   #number = 0;
-  #closing = false;
-  #onClosed: (() => void) | undefined;
 
   constructor(options: McpServiceOptions) {
     this.#options = options;
+    this.#thread = new SideThread({
+      entry: threadEntry('mcp-thread/mcp-thread'),
+      name: 'mcp',
+      hear: (message) => this.#heard(message),
+      onError: (error) => options.log.error({ error }, 'the thread of MCP failed'),
+      // Relay threads see that their ports closed, and ask for others.
+      onExit: () => {
+        this.#counts = NOTHING;
+      },
+    });
     this.#register(options.registry);
     this.#agents = new AgentMetrics(options.registry);
   }
 
   reconfigure(configuration: Configuration): void {
-    this.#post({ type: 'reconfigure', configuration: partOf(configuration) });
+    this.#thread.post({ type: 'reconfigure', configuration: partOf(configuration) });
   }
 
   hear(message: FromRelayThread): void {
     if (message.type === 'agent-over') this.#agents.add(message.run);
-    if (message.type !== 'mcp-wanted' || this.#closing) return;
+    if (message.type !== 'mcp-wanted' || this.#thread.isClosing) return;
     const { port1, port2 } = new MessageChannel();
-    this.#running().postMessage({ type: 'port', port: port1 } satisfies ToMcpThread, [port1]);
+    this.#begin();
+    this.#thread.post({ type: 'port', port: port1 }, [port1]);
     this.#options.relayThreads.tell(message.thread, { type: 'mcp', port: port2 }, [port2]);
   }
 
   adminRoutes(): AdminRoute[] {
-    const subject = 'Of whom: `user:…` or `virtualaccount:…`.';
+    const subject = 'The user or virtual account: `user:…` or `virtualaccount:…`.';
     return [
       {
         method: 'GET',
@@ -142,57 +151,37 @@ export class McpService implements MainService {
       return new GatewayError('invalid_parameter', { param: 'tools', detail: '`tools` is a list of names of tools.' });
     }
     const { tools } = written.data;
-    this.#running();
+    this.#begin();
     const answer = await this.#ask((number) => ({ type: 'approve', number, server, tools }));
     if (answer?.type !== 'approved') return new GatewayError('mcp_unavailable', { retryAfterMs: 1000 });
     const { approved } = answer;
     return { status: 200, json: { approved }, changed: approved };
   }
 
-  async close(): Promise<void> {
-    this.#closing = true;
-    const worker = this.#worker;
-    if (!worker) return;
-    const closed = new Promise<void>((resolve) => {
-      this.#onClosed = resolve;
-    });
-    this.#post({ type: 'close' });
-    await Promise.race([closed, delay(CLOSE_MS, undefined, { ref: false })]);
-    await worker.terminate();
+  close(): Promise<void> {
+    return this.#thread.close({ type: 'close' }, CLOSE_MS);
   }
 
-  #running(): Worker {
-    if (this.#worker) return this.#worker;
-    const { entry, configuration, log } = this.#options;
-    const worker = new Worker(entry, { name: 'mcp' });
-    worker.on('message', (message: FromMcpThread) => this.#heard(message));
-    worker.on('error', (error) => log.error({ error }, 'the thread of MCP failed'));
-    worker.on('exit', () => {
-      // Relay threads see that their ports closed, and ask for others.
-      if (this.#worker === worker) this.#worker = undefined;
-      this.#counts = NOTHING;
-      this.#onClosed?.();
-    });
-    this.#worker = worker;
-    this.#post({ type: 'begin', data: { configuration: partOf(configuration()) } });
-    return worker;
+  #begin(): void {
+    if (this.#thread.isRunning) return;
+    this.#thread.begin();
+    this.#thread.post({ type: 'begin', data: { configuration: partOf(this.#options.configuration()) } });
   }
 
   #heard(message: FromMcpThread): void {
     if (message.type === 'counts') this.#counts = message.counts;
     else if (message.type === 'log') this.#options.writeLine(message.line);
-    else if (message.type === 'closed') this.#onClosed?.();
     else if (message.type === 'rows') {
       const { number, question } = message;
-      void this.#options.askRows(question).then((answer) => this.#post({ type: 'rows', number, answer }));
-    } else {
+      void this.#options.askRows(question).then((answer) => this.#thread.post({ type: 'rows', number, answer }));
+    } else if (message.type !== 'closed') {
       this.#asked.get(message.number)?.(message);
       this.#asked.delete(message.number);
     }
   }
 
   async #adminAnswer(question: McpAdminQuestion): Promise<OrError<AdminAnswer>> {
-    this.#running();
+    this.#begin();
     const message = await this.#ask((number) => ({ type: 'admin', number, question }));
     const answer = message?.type === 'admin' ? message.answer : 'away';
     if (answer === 'away') return new GatewayError('database_away', { retryAfterMs: 1000 });
@@ -210,7 +199,7 @@ export class McpService implements MainService {
       status: 'unknown',
       sessions: 0,
     }));
-    if (!this.#worker) return written;
+    if (!this.#thread.isRunning) return written;
     const answer = await this.#ask((number) => ({ type: 'servers', number }));
     return answer?.type === 'servers' ? answer.servers : written;
   }
@@ -228,12 +217,8 @@ export class McpService implements MainService {
         clearTimeout(timer);
         resolve(answer);
       });
-      this.#post(message(number));
+      this.#thread.post(message(number));
     });
-  }
-
-  #post(message: ToMcpThread): void {
-    this.#worker?.postMessage(message);
   }
 
   /** The names of servers are the configuration's, so these families are bounded. */

@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import { hostInUrl } from '../core/host-name.ts';
 import type { AuditLog } from '../operator/admin/admin-api.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
@@ -10,7 +11,7 @@ import type { OpenApiMessage } from '../threads/messages.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
-import { hostInUrl, StartFault } from './start-fault.ts';
+import { StartFault } from './start-fault.ts';
 
 export interface OperatorPortOptions {
   /** In force at the time of the call. */

@@ -1,13 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type { FromOtelThread, OtelCounts, ToOtelThread } from '../threads/otel-messages.ts';
+import { threadEntry } from '../threads/thread-entry.ts';
 import type { MainService } from './main-service.ts';
+import { SideThread } from './side-thread.ts';
 
 export interface OtelThreadOptions {
-  readonly entry: URL;
   readonly log: Log;
   /** As GET /metrics shows them. */
   renderMetrics(): Promise<string>;
@@ -15,10 +14,10 @@ export interface OtelThreadOptions {
 
 /** Messages with records that may wait for the thread; beyond it spans are not made, and the exchanges are counted. */
 const MAX_UNDERWAY = 64;
-/** At the end of the process, for what is not sent yet. */
+/** How long spans that are not sent yet may take at the end of the process. */
 const CLOSE_MS = 5_000;
 const EXIT_MS = 1_000;
-/** After a death, so that one that dies at once again and again does not eat the machine. */
+/** The pause before the next thread, so that one that dies at once does not use up the machine. */
 const RESTART_MS = 5_000;
 
 const NOTHING: OtelCounts = { accepted: 0, unsampled: 0, exported: 0, refused: 0, failed: 0, 'queue-full': 0 };
@@ -26,18 +25,23 @@ const NOTHING: OtelCounts = { accepted: 0, unsampled: 0, exported: 0, refused: 0
 /** The main thread's side of the thread that exports by OTLP (otel-thread/). Without a `gateway-otel-config` there is none. */
 export class OtelThread implements MainService {
   readonly #options: OtelThreadOptions;
-  #worker: Worker | undefined;
+  readonly #thread: SideThread<ToOtelThread, FromOtelThread>;
   #configuration: Configuration | undefined;
   #sent = 0;
   #taken = 0;
   #behind = 0;
   #counts = NOTHING;
   #timer: NodeJS.Timeout | undefined;
-  #closing = false;
-  #onClosed: (() => void) | undefined;
 
   constructor(options: OtelThreadOptions) {
     this.#options = options;
+    this.#thread = new SideThread({
+      entry: threadEntry('otel-thread/otel-thread'),
+      name: 'otel',
+      hear: (message) => this.#hear(message),
+      onError: (error) => options.log.error({ error }, 'the thread of OTLP failed'),
+      onExit: () => this.#onExit(),
+    });
   }
 
   register(registry: MetricRegistry): void {
@@ -65,14 +69,14 @@ export class OtelThread implements MainService {
 
   /** Copied, since the ledger takes the frames themselves. */
   take(frames: readonly Uint8Array[]): void {
-    if (this.#worker === undefined) return;
+    if (!this.#thread.isRunning) return;
     if (this.#sent - this.#taken >= MAX_UNDERWAY) {
       this.#behind += 1;
       return;
     }
     this.#sent += 1;
     const copies = frames.map((frame) => new Uint8Array(frame));
-    this.#post(
+    this.#thread.post(
       { type: 'records', frames: copies },
       copies.map(({ buffer }) => buffer),
     );
@@ -80,43 +84,32 @@ export class OtelThread implements MainService {
 
   reconfigure(configuration: Configuration): void {
     this.#configuration = configuration;
-    if (configuration.otel.length > 0) this.#worker ??= this.#begin();
-    if (this.#worker !== undefined) this.#configure(configuration);
+    if (configuration.otel.length > 0) this.#begin();
+    if (this.#thread.isRunning) this.#configure(configuration);
     clearInterval(this.#timer);
     if (!configuration.otel.some(({ metrics }) => metrics !== undefined)) return;
     this.#timer = setInterval(() => void this.#sendMetrics(), configuration.server.otel.metricsIntervalMs).unref();
   }
 
-  async close(): Promise<void> {
-    this.#closing = true;
+  close(): Promise<void> {
     clearInterval(this.#timer);
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    const closed = new Promise<void>((resolve) => {
-      this.#onClosed = resolve;
-    });
-    this.#post({ type: 'close', withinMs: CLOSE_MS });
-    await Promise.race([closed, delay(CLOSE_MS + EXIT_MS, undefined, { ref: false })]);
-    await worker.terminate();
+    return this.#thread.close({ type: 'close', withinMs: CLOSE_MS }, CLOSE_MS + EXIT_MS);
   }
 
-  #begin(): Worker {
+  #begin(): void {
+    if (this.#thread.isRunning) return;
     this.#sent = 0;
     this.#taken = 0;
-    const worker = new Worker(this.#options.entry, { name: 'otel' });
-    worker.on('message', (message: FromOtelThread) => this.#hear(message));
-    worker.on('error', (error) => this.#options.log.error({ error }, 'the thread of OTLP failed'));
-    worker.on('exit', () => this.#onExit());
-    return worker;
+    this.#thread.begin();
   }
 
   #configure({ otel, server }: Configuration): void {
-    this.#post({ type: 'configure', configuration: { otel, server } });
+    this.#thread.post({ type: 'configure', configuration: { otel, server } });
   }
 
   async #sendMetrics(): Promise<void> {
     const text = await this.#options.renderMetrics();
-    if (this.#worker !== undefined && !this.#closing) this.#post({ type: 'metrics', text });
+    if (!this.#thread.isClosing) this.#thread.post({ type: 'metrics', text });
   }
 
   #hear(message: FromOtelThread): void {
@@ -130,22 +123,15 @@ export class OtelThread implements MainService {
         return;
       case 'closed':
         this.#counts = message.counts;
-        this.#onClosed?.();
     }
   }
 
   #onExit(): void {
-    this.#worker = undefined;
-    if (this.#closing) return;
     setTimeout(() => {
       const configuration = this.#configuration;
-      if (this.#closing || configuration === undefined || configuration.otel.length === 0) return;
-      this.#worker = this.#begin();
+      if (this.#thread.isClosing || configuration === undefined || configuration.otel.length === 0) return;
+      this.#begin();
       this.#configure(configuration);
     }, RESTART_MS).unref();
-  }
-
-  #post(message: ToOtelThread, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker?.postMessage(message, transfer);
   }
 }

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import type { Configuration } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
 import type { RequestBodiesRow } from '../store/request-bodies.ts';
@@ -11,10 +9,11 @@ import type {
   RequestLogCounts,
   ToRequestLogThread,
 } from '../threads/request-log-messages.ts';
+import { threadEntry } from '../threads/thread-entry.ts';
 import type { MainService } from './main-service.ts';
+import { SideThread } from './side-thread.ts';
 
 export interface RequestLogServiceOptions {
-  readonly entry: URL;
   readonly log: Log;
   /** Rejects where the database does not take them. */
   keep(rows: readonly RequestBodiesRow[]): Promise<void>;
@@ -23,7 +22,7 @@ export interface RequestLogServiceOptions {
 
 const CLOSE_MS = 5_000;
 const EXIT_MS = 1_000;
-/** After a death, so that one that dies at once again and again does not eat the machine. */
+/** The pause before the next thread, so that one that dies at once does not use up the machine. */
 const RESTART_MS = 5_000;
 
 const NOTHING: RequestLogCounts = { kept: 0, failed: 0, delivered: 0, undelivered: 0, 'hooks-dropped': 0 };
@@ -31,20 +30,25 @@ const NOTHING: RequestLogCounts = { kept: 0, failed: 0, delivered: 0, undelivere
 /** The main thread's side of the thread of the request log (request-log-thread/). It begins with the first bodies. */
 export class RequestLogService implements MainService {
   readonly #options: RequestLogServiceOptions;
-  #worker: Worker | undefined;
+  readonly #thread: SideThread<ToRequestLogThread, FromRequestLogThread>;
   #configuration: Configuration | undefined;
   #counts = NOTHING;
   /** The sums of threads that died. */
   #before = NOTHING;
   #dropped = 0;
-  /** Bytes that relay threads were not told of yet, by thread: of a worker that dies they wait no more. */
+  /** By relay thread, bytes of bodies whose room it was not given back yet; a thread that ends gives back all. */
   readonly #owed = new Map<number, number>();
   #mayBeginAt = 0;
-  #closing = false;
-  #onClosed: (() => void) | undefined;
 
   constructor(options: RequestLogServiceOptions) {
     this.#options = options;
+    this.#thread = new SideThread({
+      entry: threadEntry('request-log-thread/request-log-thread'),
+      name: 'request-log',
+      hear: (message) => this.#hear(message),
+      onError: (error) => options.log.error({ error }, 'the thread of the request log failed'),
+      onExit: () => this.#onExit(),
+    });
   }
 
   register(registry: MetricRegistry): void {
@@ -72,7 +76,7 @@ export class RequestLogService implements MainService {
 
   reconfigure(configuration: Configuration): void {
     this.#configuration = configuration;
-    if (this.#worker !== undefined) this.#configure(configuration);
+    if (this.#thread.isRunning) this.#configure(configuration);
   }
 
   hear(message: FromRelayThread): void {
@@ -84,52 +88,39 @@ export class RequestLogService implements MainService {
     this.#owed.delete(thread);
   }
 
-  async close(): Promise<void> {
-    this.#closing = true;
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    const closed = new Promise<void>((resolve) => {
-      this.#onClosed = resolve;
-    });
-    this.#post({ type: 'close', withinMs: CLOSE_MS });
-    await Promise.race([closed, delay(2 * CLOSE_MS + EXIT_MS, undefined, { ref: false })]);
-    await worker.terminate();
+  close(): Promise<void> {
+    return this.#thread.close({ type: 'close', withinMs: CLOSE_MS }, 2 * CLOSE_MS + EXIT_MS);
   }
 
   #take(message: CapturedMessage): void {
     const { thread, bytes, exchanges, dropped } = message;
     this.#dropped += dropped;
     if (exchanges.length === 0) return;
-    const worker = this.#begun();
-    if (worker === undefined) {
+    if (!this.#begin()) {
       this.#dropped += exchanges.length;
       this.#options.tell(thread, { type: 'request-log-taken', bytes });
       return;
     }
     this.#owed.set(thread, (this.#owed.get(thread) ?? 0) + bytes);
     const starts = exchanges.flatMap(({ request, response }) => [request.start, response.start]);
-    this.#post(
+    this.#thread.post(
       message,
       starts.flatMap((start) => (start === undefined ? [] : [start.buffer])),
     );
   }
 
-  /** Undefined: the last one died a moment ago. */
-  #begun(): Worker | undefined {
+  /** False: no thread takes bodies, since the last one died a moment ago. */
+  #begin(): boolean {
     const configuration = this.#configuration;
-    if (this.#worker !== undefined || this.#closing || configuration === undefined) return this.#worker;
-    if (performance.now() < this.#mayBeginAt) return undefined;
-    const worker = new Worker(this.#options.entry, { name: 'request-log' });
-    worker.on('message', (message: FromRequestLogThread) => this.#hear(message));
-    worker.on('error', (error) => this.#options.log.error({ error }, 'the thread of the request log failed'));
-    worker.on('exit', () => this.#onExit());
-    this.#worker = worker;
+    if (this.#thread.isRunning) return true;
+    if (this.#thread.isClosing || configuration === undefined || performance.now() < this.#mayBeginAt) return false;
+    this.#thread.begin();
     this.#configure(configuration);
-    return worker;
+    return true;
   }
 
   #configure({ requestLoggers, server }: Configuration): void {
-    this.#post({ type: 'configure', configuration: { requestLoggers, server } });
+    this.#thread.post({ type: 'configure', configuration: { requestLoggers, server } });
   }
 
   #hear(message: FromRequestLogThread): void {
@@ -138,10 +129,10 @@ export class RequestLogService implements MainService {
       case 'keep': {
         const { number } = message;
         keep(message.rows).then(
-          () => this.#post({ type: 'kept', number, isKept: true }),
+          () => this.#thread.post({ type: 'kept', number, isKept: true }),
           (error) => {
             log.warn({ error }, 'bodies could not be kept');
-            this.#post({ type: 'kept', number, isKept: false });
+            this.#thread.post({ type: 'kept', number, isKept: false });
           },
         );
         return;
@@ -157,7 +148,6 @@ export class RequestLogService implements MainService {
         return;
       case 'closed':
         this.#counts = message.counts;
-        this.#onClosed?.();
     }
   }
 
@@ -169,7 +159,6 @@ export class RequestLogService implements MainService {
   }
 
   #onExit(): void {
-    this.#worker = undefined;
     this.#mayBeginAt = performance.now() + RESTART_MS;
     this.#before = { ...NOTHING, ...Object.fromEntries(NAMES.map((name) => [name, this.#sum(name)])) };
     this.#counts = NOTHING;
@@ -178,10 +167,6 @@ export class RequestLogService implements MainService {
 
   #sum(name: keyof RequestLogCounts): number {
     return this.#before[name] + this.#counts[name];
-  }
-
-  #post(message: ToRequestLogThread, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker?.postMessage(message, transfer);
   }
 }
 

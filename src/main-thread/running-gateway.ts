@@ -5,13 +5,14 @@ import type { LoadedData, Refused } from '../config/load.ts';
 import { packKeys } from '../config/packed-keys.ts';
 import type { PriceList } from '../config/price-list.ts';
 import { applyReload } from '../config/reload.ts';
+import { hostInUrl } from '../core/host-name.ts';
 import type { DefaultKey } from '../store/default-key.ts';
 import type { RelayThreadData } from '../threads/messages.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import type { ConfigurationReader } from './configuration-reader.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
-import { hostInUrl, StartFault } from './start-fault.ts';
+import { StartFault } from './start-fault.ts';
 
 export interface Gateway {
   readonly url: string;

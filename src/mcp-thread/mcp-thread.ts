@@ -36,6 +36,7 @@ import type {
 import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import { hearMessages } from '../threads/port-messages.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
+import { threadEntry } from '../threads/thread-entry.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { PinsFile } from './pins-file.ts';
@@ -99,7 +100,7 @@ const registry: ServerRegistry = new ServerRegistry(configuration, {
   users: connections,
   pins,
   tasks: new TaskIds(seal),
-  codeEntry: entryOf('code-thread'),
+  codeEntry: threadEntry('code-thread/code-thread'),
 });
 const front = new Front({ registry, seal, settings: () => configuration.server });
 const flow = new ConnectFlow({
@@ -295,12 +296,6 @@ function tick(): void {
   const text = JSON.stringify(counts);
   if (text !== told) send({ type: 'counts', counts });
   told = text;
-}
-
-/** `.ts` in a clone, `.js` in the published package. */
-function entryOf(thread: string): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`../${thread}/${thread}.${extension}`, import.meta.url);
 }
 
 /** They were told to end, and are killed by then if they do not. */

@@ -157,7 +157,7 @@ function plainRoutes({ dialects, pipeline, records, document, errorBody }: Endpo
       exchange.finish();
     },
   });
-  /** A check that refuses nothing. */
+  /** Makes an answer that is never refused. */
   const always = (tell: (exchange: Exchange) => void) => (exchange: Exchange) => {
     tell(exchange);
     return undefined;

@@ -2,6 +2,7 @@ import { isObject, type JsonObject, objectOf, parseObject, stringOf } from '../c
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
+import { isLoopback } from '../core/host-name.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { requestMetadata } from '../policy/metadata.ts';
@@ -167,11 +168,6 @@ export function rpcErrorBody(error: GatewayError): Uint8Array {
 
 function hostOf(origin: string | undefined): string {
   return origin !== undefined && URL.canParse(origin) ? new URL(origin).hostname : '';
-}
-
-/** By names that no page of somebody else's can have, whatever address its own name leads to. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 const PARAMETER = 'mcp-param-';

@@ -13,6 +13,7 @@ import {
   type TranslatedRequest,
   translateRequestTask,
 } from '../relay/request-translation.ts';
+import { threadEntry } from '../threads/thread-entry.ts';
 import { type EstimateRequest, TokenEstimates } from '../usage/token-estimate.ts';
 
 /** A translated request of 32 MB in the smallest of values takes about 10 seconds. */
@@ -36,7 +37,7 @@ const MAX_THREADS = 2;
  */
 export class TaskPool {
   readonly #pool = new WorkerPool({
-    entry: sibling('task-worker'),
+    entry: threadEntry('relay-thread/task-worker'),
     maxThreads: MAX_THREADS,
     maxHeapMb: MAX_HEAP_MB,
   });
@@ -123,9 +124,4 @@ export class TaskPool {
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** The entry beside this file: `.ts` in a clone, `.js` in the published package. */
-function sibling(name: string): URL {
-  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 }

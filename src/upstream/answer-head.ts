@@ -3,7 +3,7 @@ import type { HeadLines } from './head-lines.ts';
 /** Bytes of one answer head at the most, as undici's `maxHeaderSize`. */
 const MAX_HEAD_BYTES = 16_384;
 
-/** What `AnswerHead.parse` says where it has not read a whole head. */
+/** What `AnswerHead.parse` returns where it has not read a whole head. */
 export const INCOMPLETE = -1;
 export const INVALID = -2;
 
@@ -29,13 +29,13 @@ const IN_NAME = 1;
 const IN_VALUE = 2;
 const KINDS = kindsOfBytes();
 
-/** Names as they came → in lower case. Providers send few; what one of them makes up does not fill memory. */
+/** Names as received → in lower case. Providers send few; the bound keeps made-up names from filling memory. */
 const MAX_KNOWN_NAMES = 512;
 const knownNames = new Map<string, string>();
 
 /**
- * The head of one answer, read strictly: what another reader might see otherwise is no head (RFC 9112 §11.1). One object
- * serves all heads of a thread, but `headers` are made anew for each.
+ * The head of one answer, read strictly: bytes that another reader might read otherwise are no head (RFC 9112 §11.1). One
+ * object serves all heads of a thread, but each head gets new `headers`.
  */
 export class AnswerHead {
   status = 0;
@@ -46,12 +46,12 @@ export class AnswerHead {
   length = 0;
   /** Whether the provider keeps the connection. */
   keepsAlive = true;
-  /** How long it says to keep it while nobody asks; undefined: it does not say. */
+  /** How long the provider keeps the connection idle; undefined: it does not say. */
   keepAliveMs: number | undefined;
 
   /**
-   * Reads the head that begins at `from`; `to` is where the bytes end that came. Returns where the head ends, INCOMPLETE, or
-   * INVALID, also for one of more than MAX_HEAD_BYTES. `lines`: of all heads of this origin.
+   * Reads the head that begins at `from`; the received bytes end at `to`. Returns where the head ends, INCOMPLETE, or
+   * INVALID, also for a head of more than MAX_HEAD_BYTES. `lines`: those of all heads of this origin.
    */
   parse(bytes: Buffer, from: number, to: number, lines: HeadLines): number {
     const end = endOf(bytes, from, Math.min(to, from + MAX_HEAD_BYTES));
@@ -76,13 +76,13 @@ export class AnswerHead {
     }
     if (status < 100) return false;
     const reason = from + STATUS_AT + STATUS_DIGITS;
-    // What it says for people is of no interest.
+    // The reason phrase is not read.
     if (reason < end && bytes[reason] !== SPACE) return false;
     this.status = status;
     return true;
   }
 
-  /** Every line up to the empty one. A line that goes on in the next (RFC 9112 §5.2) is none, since its name is invalid. */
+  /** Reads every line up to the empty one. A line that continues in the next (RFC 9112 §5.2) is refused: its name is invalid. */
   #fields(bytes: Buffer, first: number, end: number, lines: HeadLines): boolean {
     const { byteOffset } = bytes;
     lines.begin(bytes);
@@ -131,7 +131,7 @@ export class AnswerHead {
     this.length = declared === undefined ? 0 : Number(declared);
     if (status < 200 || status === 204 || status === 304) {
       this.framing = 'none';
-      // Whether a body follows all the same cannot be known.
+      // A body might follow all the same, and nobody can know.
       if (this.length > 0 || coding !== undefined) this.keepsAlive = false;
     } else if (coding !== undefined) this.framing = isChunked(joined(coding)) ? 'chunked' : 'close';
     else this.framing = declared === undefined ? 'close' : 'length';
@@ -151,7 +151,7 @@ function endOf(bytes: Buffer, from: number, to: number): number {
   return INCOMPLETE;
 }
 
-/** The end of a line that ends somewhere; INVALID: not as lines of HTTP do. */
+/** The end of a line, which exists; INVALID: the line does not end as HTTP's lines do. */
 function lineEnd(bytes: Buffer, from: number): number {
   for (let at = from; ; at += 1) {
     const byte = bytes[at]!;
@@ -165,7 +165,7 @@ function hasBareLineFeed(bytes: Buffer, from: number, to: number): boolean {
   return false;
 }
 
-/** Whether these bytes may begin a head: what is no HTTP at all is known at once. */
+/** Whether these bytes may begin a head: bytes that are no HTTP are refused at once. */
 function startsAsHead(bytes: Buffer, from: number, to: number): boolean {
   const length = Math.min(to - from, STATUS_AT);
   for (let at = 0; at < length; at += 1) {

@@ -2,13 +2,13 @@ import { AnswerHead, INCOMPLETE, INVALID } from './answer-head.ts';
 import { ChunkedBody } from './chunked-body.ts';
 import type { HeadLines } from './head-lines.ts';
 
-/** Whose answer is read, in the order of the calls. It may pause, resume or abort from within each of them. */
+/** The receiver of an answer, in the order of the calls. It may pause, resume or abort within each of them. */
 export interface AnswerTaker {
   /** The first byte of an answer came. */
   onResponseStarted(): void;
-  /** A head, also one that is only information (1xx). */
+  /** A head, informational ones (1xx) included. */
   answerHead(status: number, headers: Record<string, string | string[]>): void;
-  /** A part of the body, which nobody else holds. `pieces`: how many the provider made of it. */
+  /** A part of the body; the receiver owns the bytes. `pieces`: how many the provider sent them in. */
   answerBody(bytes: Buffer, pieces: number): void;
   answerEnd(): void;
 }
@@ -17,7 +17,7 @@ export interface AnswerTaker {
 export interface ReadConnection {
   /** The taker has its whole answer. `reusable`: the connection may carry another request. */
   answerEnded(taker: AnswerTaker, reusable: boolean, keepAliveMs: number | undefined): void;
-  /** What came is no answer, or nobody asked for it. */
+  /** The bytes are no answer, or nobody asked for them. */
   answerInvalid(what: string): void;
 }
 
@@ -31,12 +31,12 @@ const CHUNKED = 3;
 const UNTIL_CLOSE = 4;
 const END = 5;
 
-/** One for all connections of a thread: what it read is taken out of it before anything else is read. */
+/** One for all connections of a thread: its fields are copied out before another head is read. */
 const head = new AnswerHead();
 
 /**
- * Reads the answers of one connection out of its bytes, one at a time (RFC 9112). While it is paused nothing is told, and
- * what came already is kept: at most what one read brought, since the connection reads no further.
+ * Reads the answers of one connection out of its bytes, one at a time (RFC 9112). While it is paused it calls nobody, and
+ * keeps the bytes at hand: at most those of one read, since the connection reads no further.
  */
 export class AnswerReader {
   readonly #connection: ReadConnection;
@@ -51,19 +51,19 @@ export class AnswerReader {
   /** The bytes left of a counted body. */
   #left = 0;
   #paused = false;
-  /** It goes through bytes: what a call of it resumes, goes on there. */
+  /** It is going through bytes: a `resume` within one of its calls goes on there. */
   #advancing = false;
-  /** Bytes that came and were not read: the beginning of a head, or what came while paused. */
+  /** Received bytes that were not read: the beginning of a head, or bytes that came during a pause. */
   #kept: Buffer | undefined;
   #closed = false;
 
-  /** `lines`: of all answers of this origin. */
+  /** `lines`: those of all heads of this origin. */
   constructor(connection: ReadConnection, lines: HeadLines) {
     this.#connection = connection;
     this.#lines = lines;
   }
 
-  /** `hasNoBody`: whatever its head says, as for HEAD. */
+  /** `hasNoBody`: the answer has no body whatever its head says, as for HEAD. */
   expect(taker: AnswerTaker, hasNoBody: boolean): void {
     this.#taker = taker;
     this.#hasNoBody = hasNoBody;
@@ -72,7 +72,7 @@ export class AnswerReader {
     this.#paused = false;
   }
 
-  /** Nothing more is told to the taker. */
+  /** The receiver is called no more. */
   forget(): void {
     this.#taker = undefined;
     this.#kept = undefined;
@@ -82,7 +82,7 @@ export class AnswerReader {
     return this.#taker;
   }
 
-  /** Reads the first `length` bytes, which are the connection's again afterwards. False: no more is wanted now. */
+  /** Reads the first `length` bytes, which are the connection's again afterwards. False: read no more for now. */
   read(bytes: Buffer, length: number): boolean {
     if (this.#kept !== undefined) {
       const all = Buffer.concat([this.#kept, bytes.subarray(0, length)]);
@@ -150,7 +150,7 @@ export class AnswerReader {
     if (at < to) this.#kept = copied(bytes, at, to);
   }
 
-  /** Where it ended; below 0: go no further. */
+  /** Returns where the head ends; below 0: go no further. */
   #readHead(taker: AnswerTaker, bytes: Buffer, at: number, to: number): number {
     if (!this.#begun) {
       this.#begun = true;
@@ -209,13 +209,13 @@ function partOf({ framing, length }: AnswerHead): number {
   return framing === 'length' && length > 0 ? COUNTED : END;
 }
 
-/** Node has a pool for what is smaller; of one that is larger a read fills half. */
+/** Node has a pool for smaller buffers. */
 const POOLED_BYTES = 4_096;
 const SLAB_BYTES = 65_536;
 let slab = NOTHING;
 let slabUsed = 0;
 
-/** Reads of a busy connection are large: memory of its own for each is a tenth of a burst stream (load: chat-burst). */
+/** Reads of a busy connection are large: fresh memory for each costs a tenth of a burst stream (load: chat-burst). */
 function roomFor(length: number): Buffer {
   if (length < POOLED_BYTES || length > SLAB_BYTES >> 1) return Buffer.allocUnsafe(length);
   if (slab.length - slabUsed < length) {

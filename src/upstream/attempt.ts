@@ -7,9 +7,9 @@ import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
 import { answerEncoding, DecodedAnswer, type DecodedSource, decodedHeaders } from './decoded-answer.ts';
-import { oneRead, type PieceTaker } from './one-read.ts';
 import type { OriginConnection, SentOptions } from './origin-connection.ts';
 import type { Dispatchable, OriginPool, TransferControl } from './origin-pool.ts';
+import { type PieceTaker, readCoalescer } from './read-coalescer.ts';
 import { hadServed } from './served-before.ts';
 import { isRefusedByUndici, transportError, UNASKED_SWITCH } from './transport-error.ts';
 import type { Waiting } from './waiting-line.ts';
@@ -25,19 +25,20 @@ export interface OutboundRequest {
   readonly body: Buffer | Buffer[] | UploadSource | undefined;
   /** In the place of `body`, where it is still coming; with a content-length among the headers if that is known. */
   readonly arriving?: Readable | undefined;
-  /** Called when every byte of a large body has gone into the connection; never where that is not certain. */
+  /** Called when every byte of a large body has gone into the connection, and never where that is uncertain. */
   readonly onBodySent?: (() => void) | undefined;
 }
 
-/** How long, and with how many bytes, a transfer may go on whose answer is whole: its last chunk is due at once. */
+/** The time and the bytes for which a transfer may go on once its answer is whole: its last chunk is due at once. */
 const MAX_LINGER_MS = 1_000;
 const MAX_LINGER_BYTES = 65_536;
 /** Lingering transfers of this thread; one timer looks at them, and runs only while there are any. */
 const lingering = new Sweeper<UpstreamAttempt>();
 
 /**
- * One try of one exchange at one target. Passes the callbacks of undici and of connections on; pausing stops reading from the socket, so the
- * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
+ * One try of one exchange at one target. It passes on the callbacks of undici and of connections. A pause stops reading
+ * from the socket, and so slows the provider. After `abort` or an end it calls nobody, and it gives the connection back
+ * once.
  */
 export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker, DecodedSource, Swept {
   sweepIndex = -1;
@@ -57,23 +58,23 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   #controller: TransferControl | undefined;
   #request: OutboundRequest | undefined;
   #dispatched = false;
-  /** Its answer has no body, whatever its head says. */
+  /** The answer has no body, whatever its head says. */
   #isHead = false;
   #done = false;
   /** The first byte of an answer came. */
   #begun = false;
-  /** What the provider declared as the length of its body, and how much of it came. */
+  /** The content-length of the answer, and how many bytes of it came. */
   #declared: string | string[] | undefined;
   #received = 0;
   /** Decodes the answer where the provider compressed it. */
   #decoded: DecodedAnswer | undefined;
   #paused = false;
   /**
-   * A piece is being handed on by undici's parser. Where the provider has closed, that goes on to the end of the answer in
-   * the same call, and an end behind an abort throws there, past everyone.
+   * undici's parser is handing on a piece. Where the provider has closed, the parser goes on to the end of the answer in the
+   * same call, and an end behind an abort throws there, past every handler.
    */
   #inUndici = false;
-  /** performance.now(); 0: it was not. */
+  /** performance.now() when it began to linger; 0: it does not. */
   #lingersSince = 0;
 
   constructor(pool: OriginPool, handler: AttemptHandler) {
@@ -81,7 +82,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#handler = handler;
   }
 
-  /** False: as many attempts wait for this origin as may, and nothing was begun. */
+  /** False: no more attempts may wait for this origin, and nothing was begun. */
   send(request: OutboundRequest): boolean {
     this.#request = request;
     const entered = this.#pool.enter(this);
@@ -132,7 +133,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   /**
-   * The exchange has all it wants: no callback comes any more. What ends the transfer is read over, so that the
+   * The exchange has all it wants, and is called no more. The rest of the transfer is read and dropped, so that the
    * connection can serve again; a provider that does not end it soon loses the connection.
    */
   linger(): void {
@@ -204,8 +205,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     try {
       if (!this.#counts(chunk)) return;
       // What has a declared length comes in one piece a read.
-      if (this.#declared === undefined && oneRead.take(this, chunk)) return;
-      oneRead.deliver(this);
+      if (this.#declared === undefined && readCoalescer.take(this, chunk)) return;
+      readCoalescer.deliver(this);
       this.deliver(chunk, 1);
     } finally {
       this.#inUndici = false;
@@ -227,7 +228,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   onResponseEnd(): void {
-    oneRead.deliver(this);
+    readCoalescer.deliver(this);
     this.answerEnd();
   }
 
@@ -262,7 +263,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     else this.passFailure(failure);
   }
 
-  /** False: nobody wants them any more. */
+  /** False: nobody wants the bytes any more. */
   #counts(bytes: Buffer): boolean {
     if (this.#done) return false;
     this.#received += bytes.length;
@@ -297,7 +298,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
 
   #end(): void {
     this.#done = true;
-    // From now on its decoder is paused, and not a connection that others use.
+    // From now on a pause is the decoder's alone: others may use the connection.
     this.#controller = undefined;
     lingering.remove(this);
   }

@@ -1,13 +1,13 @@
 /**
- * A socket takes what it can in one call: on a fast line that is ten megabytes and as many milliseconds in which nobody
- * else is served. In pieces, each followed by a turn of the loop where the socket is full, neighbours come in between.
+ * A socket takes what it can in one call: on a fast line ten megabytes, and as many milliseconds in which nobody else is
+ * served. Between pieces, where the socket is full, the loop turns and serves others.
  */
 const PIECE_BYTES = 262_144;
 
 /**
- * Small bodies as they are; large ones as pieces. `onSent` is called once the last piece has left our memory: undici
- * asks for the next piece when the one before has drained, and a whole piece is more than any socket takes without
- * draining. Smaller ones might still wait then, so those are copies.
+ * Small bodies as they are, large ones as pieces. `onSent` is called once the last piece has left our memory: undici asks
+ * for the next piece when the one before has drained, and no socket takes a whole piece without draining. A smaller piece
+ * might still wait then, so it is a copy.
  */
 export function bodyPieces(body: Buffer | readonly Buffer[], onSent?: () => void): Buffer | Iterable<Buffer> {
   if (!Buffer.isBuffer(body)) return cut(body, onSent);

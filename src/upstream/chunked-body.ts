@@ -25,13 +25,13 @@ const NOTHING = 10;
 const FAILED = 11;
 
 /**
- * Takes a chunked body apart (RFC 9112 §7.1), in the memory it came in: what is between chunks is closed up, so that all
- * that one read brought lies in one piece. Extensions and trailers are read over.
+ * Takes a chunked body apart (RFC 9112 §7.1) in the memory of its read: it closes the gaps between chunks, so that the data
+ * of one read lies in one piece. Extensions and trailers are skipped.
  */
 export class ChunkedBody {
-  /** Where the bytes at hand end that were read; what is behind them is another answer's. */
+  /** Where reading stopped; bytes behind it belong to another answer. */
   read = 0;
-  /** How many pieces the last bytes brought: chunks, or parts of one. */
+  /** How many pieces the last bytes held: chunks, or parts of one. */
   pieces = 0;
   #expects: number = SIZE;
   #left = 0;
@@ -78,8 +78,8 @@ export class ChunkedBody {
   }
 
   /**
-   * Behind the data of a chunk. Where its end and the usual line of the next lie at hand, which is nearly always, that one's
-   * data is next; else the byte at `at` is looked at on its own.
+   * Behind the data of a chunk. Where its end and the size line of the next one are at hand, as they nearly always are, goes
+   * on to the next data; else leaves the byte at `at` to `#frame`.
    */
   #nextData(bytes: Buffer, at: number, to: number): number {
     this.#expects = DATA_CR;

@@ -2,10 +2,11 @@ import { type LookupOptions, lookup } from 'node:dns';
 import type { LookupFunction, OnReadOpts, Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 import { isMetadataAddress } from '../core/metadata-address.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead } from './direct-read.ts';
-import { proxyFor, withoutBrackets } from './proxy-choice.ts';
+import { proxyFor } from './proxy-choice.ts';
 import { isPublicAddress } from './public-address.ts';
 import { openTunnel } from './tunnel.ts';
 import { buildConnector } from './undici-client.ts';
@@ -13,8 +14,8 @@ import { buildConnector } from './undici-client.ts';
 type Connector = ReturnType<typeof buildConnector>;
 
 /**
- * Opens connections to providers: directly or through a proxy, trusting the authorities that are configured. Those are
- * read when this is made, which takes some 100 ms with private ones: on the way of an exchange every other would wait.
+ * Opens connections to providers, directly or through a proxy, and trusts the configured authorities. The constructor reads
+ * them, which takes some 100 ms with private ones: on the way of an exchange every other exchange would wait.
  */
 export class Connectors {
   readonly #settings: UpstreamSettings;
@@ -28,8 +29,8 @@ export class Connectors {
   }
 
   /**
-   * The connector that undici's `connect` takes. `timeoutMs`: for the connection, the tunnel and TLS each; 0: no
-   * limit. `reads`: those who read the socket as a stream of Node's must say so.
+   * The connector that undici's `connect` takes. `timeoutMs` bounds the connection, the tunnel and TLS each; 0: no limit.
+   * `reads`: whether the socket is read into our buffer (direct-read.ts), or as a stream of Node's.
    */
   to(connection: Connection, timeoutMs: number, reads: 'directly' | 'as a stream' = 'directly'): Connector {
     const { tls } = connection;
@@ -78,11 +79,11 @@ export class Connectors {
   }
 }
 
-/** Looked at here and not before: between a question of ours and the connection's own the answer may change. */
+/** The look-up of the connection itself is checked: an earlier one might have had another answer. */
 const guardedLookup = lookupWithin('not-metadata', 'a metadata address');
 const publicLookup = lookupWithin('public', 'an address that is not public');
 
-/** Judges an address, not a name. */
+/** Whether a literal address, not a name, may be reached. */
 export function mayReach(address: string, reach: 'not-metadata' | 'public'): boolean {
   return reach === 'public' ? isPublicAddress(address) : !isMetadataAddress(address);
 }

@@ -2,7 +2,7 @@ import { ContentDecoder, type ContentEncoding, contentEncoding, type DecodedTake
 import { GatewayError } from '../core/errors.ts';
 import type { AnswerHeaders } from '../core/http-client.ts';
 
-/** The attempt whose answer is decoded. What is passed on may come after the connection was given back. */
+/** The attempt whose answer is decoded. It may be called after the connection was given back. */
 export interface DecodedSource {
   pass(bytes: Buffer): void;
   passEnd(): void;
@@ -13,7 +13,7 @@ export interface DecodedSource {
   letGo(): void;
 }
 
-/** How the answer is compressed; undefined: it is not, or in a way that nobody here understands. */
+/** How the answer is compressed; undefined: it is not, or in an unknown encoding. */
 export function answerEncoding(headers: AnswerHeaders): ContentEncoding | undefined {
   const header = headers['content-encoding'];
   if (header === undefined) return undefined;
@@ -33,9 +33,9 @@ export function decodedHeaders(headers: AnswerHeaders): AnswerHeaders {
 }
 
 /**
- * A provider that compresses although only `identity` was accepted: nobody above sees it. What is decoded comes in its
- * order, in later turns of the loop, and waits with the provider paused where it is not taken. A failure of the connection
- * is told behind everything that could still be decoded.
+ * Decodes the answer of a provider that compressed it although only `identity` was accepted. Decoded bytes come in order, in
+ * later turns of the loop; where they are not taken they wait, with the provider paused. A failure of the connection comes
+ * behind all that could still be decoded.
  */
 export class DecodedAnswer implements DecodedTaker {
   readonly #source: DecodedSource;
@@ -49,7 +49,7 @@ export class DecodedAnswer implements DecodedTaker {
     this.#decoder = new ContentDecoder(encoding, this);
   }
 
-  /** The provider is paused because what came has to be decoded first. */
+  /** The provider is paused until the received bytes are decoded. */
   get holds(): boolean {
     return this.#holds;
   }

@@ -1,18 +1,18 @@
 import { type OnReadOpts, Socket } from 'node:net';
 import { beginRead, endRead } from '../core/end-of-turn.ts';
-import { oneRead } from './one-read.ts';
+import { readCoalescer } from './read-coalescer.ts';
 import type { UnaskedContinue } from './unasked-continue.ts';
 
-/** What libuv reads at most at once. */
+/** The most that libuv reads at once. */
 const READ_BYTES = 65_536;
-/** All sockets of a thread read into it: what came is copied out before anything else is read. */
+/** All sockets of a thread read into it: the bytes are copied out before anything else is read. */
 const received = Buffer.allocUnsafeSlow(READ_BYTES);
 
-const ARRIVED = Symbol('what came in this read and was not taken yet');
+const ARRIVED = Symbol('bytes of this read that were not taken yet');
 
-const HEADS = Symbol('what is looked at before undici sees it');
+const HEADS = Symbol('looks at all bytes before undici does');
 
-/** The reader of a socket instead of undici. */
+/** The reader of a socket in place of undici. */
 export interface SocketReader {
   /** The first `length` bytes of `bytes` came; they are the socket's again afterwards. False pauses the connection. */
   read(bytes: Buffer, length: number): boolean;
@@ -22,12 +22,12 @@ export interface SocketReader {
   closed(): void;
 }
 
-const READER = Symbol('who reads it');
+const READER = Symbol('the reader in place of undici');
 
 interface DirectSocket extends Socket {
   [READER]: SocketReader | undefined;
   [HEADS]: UnaskedContinue | undefined;
-  /** undefined: nothing is being handed over. */
+  /** Null: taken; undefined: nothing is being handed over. */
   [ARRIVED]: Buffer | null | undefined;
 }
 
@@ -39,10 +39,10 @@ interface DirectSocket extends Socket {
 export const directRead: OnReadOpts = { buffer: received, callback: onRead };
 
 /**
- * Hands what such a socket receives to undici in the turn in which it came, past the queue of Node's streams and its
- * two ticks. That queue stays for what undici does not take at once, because its parser is paused: order, backpressure
- * and the end of the connection are Node's as before. Must be called before undici has the socket; one for which it was
- * not is read through the queue. `heads` sees all bytes first.
+ * Hands the bytes of such a socket to undici in the turn in which they came, past the queue of Node's streams and its two
+ * ticks. Bytes that undici does not take at once, because its parser is paused, go through that queue: order, backpressure
+ * and the end of the connection remain Node's. Must be called before undici has the socket; without the call, a socket is
+ * read through the queue. `heads` sees all bytes first.
  */
 export function readDirectly(socket: Socket, heads: UnaskedContinue): void {
   (socket as DirectSocket)[HEADS] = heads;
@@ -50,7 +50,7 @@ export function readDirectly(socket: Socket, heads: UnaskedContinue): void {
   socket.read = read;
 }
 
-/** All that such a socket receives goes to `reader` in the turn in which it came, and what becomes of it; undefined: no more. */
+/** Gives `reader` the bytes of such a socket in the turn in which they came, and its events. Undefined: ends that. */
 export function readInto(socket: Socket, reader: SocketReader | undefined): void {
   const before = (socket as DirectSocket)[READER];
   (socket as DirectSocket)[READER] = reader;
@@ -65,7 +65,7 @@ export function readInto(socket: Socket, reader: SocketReader | undefined): void
   }
 }
 
-/** Functions of all sockets: three closures for each would be a tenth of what an idle stream holds of one. */
+/** Shared by all sockets: three closures for each would be a tenth of what an idle stream holds. */
 function onError(this: Socket, error: Error): void {
   (this as DirectSocket)[READER]?.failed(error);
 }
@@ -97,18 +97,18 @@ function onRead(this: unknown, length: number): boolean {
   if (!direct) return socket.push(chunk);
   socket[ARRIVED] = chunk;
   let taken = false;
-  oneRead.begin(chunk);
+  readCoalescer.begin(chunk);
   try {
     socket.emit('readable');
     taken = socket[ARRIVED] === null;
   } finally {
     socket[ARRIVED] = undefined;
-    oneRead.end();
+    readCoalescer.end();
   }
   return taken || socket.destroyed || socket.push(chunk);
 }
 
-/** undici asks until there is nothing: first for what came, then once more. */
+/** undici reads until it gets null: it takes the bytes that came, and asks once more. */
 function read(this: Socket, size?: number): Buffer | string | null {
   const arrived = (this as DirectSocket)[ARRIVED];
   if (arrived === undefined || size !== undefined || this.readableLength > 0) {

@@ -4,10 +4,11 @@ import type { MediaSettings } from '../config/server/media.ts';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 import { AnswerTooLong, type HttpAnswer, headerOf } from '../core/http-client.ts';
 import { Connectors } from './connector.ts';
 import { oneRequest } from './one-request.ts';
-import { proxyFor, withoutBrackets } from './proxy-choice.ts';
+import { proxyFor } from './proxy-choice.ts';
 import { isPublicAddress } from './public-address.ts';
 
 /** An image or a file from an address on the web. */
@@ -33,7 +34,7 @@ export class MediaFetches {
   #known: { readonly upstream: UpstreamSettings; readonly connectors: Connectors } | undefined;
   #running = 0;
 
-  /** One after another, so that what is held at once is bounded by `media.max_bytes`. */
+  /** Fetches one after another, so that `media.max_bytes` bounds what is held at once. */
   async fetch(
     addresses: readonly string[],
     { media, upstream }: MediaFetchSettings,
@@ -84,10 +85,11 @@ export class MediaFetches {
   }
 
   async #ask(address: string, { media, upstream, signal, deadline, left }: Asked): Promise<OrError<HttpAnswer>> {
-    if (!URL.canParse(address)) return refused('An address is none.');
+    if (!URL.canParse(address)) return refused('An address of the request is no URL.');
     const url = new URL(address);
     if (url.protocol !== 'https:' && url.protocol !== 'http:') return refused(`${hostOf(address)} is not http(s).`);
-    if (url.username !== '' || url.password !== '') return refused('An address with a user name is not asked.');
+    if (url.username !== '' || url.password !== '')
+      return refused('An address with a user name or password is not fetched.');
     const late = refused(`${url.host} took too long.`, `media.timeout_ms: ${media.timeoutMs}`);
     const place = await within(deadline, signal, placeOf(url, media.privateHosts));
     if (place === undefined) return late;
@@ -115,7 +117,7 @@ export class MediaFetches {
     }
   }
 
-  /** Read once: with private authorities it takes some 100 ms. */
+  /** Made once for a configuration: with private authorities that takes some 100 ms. */
   #connectors(upstream: UpstreamSettings): Connectors {
     if (this.#known?.upstream !== upstream) this.#known = { upstream, connectors: new Connectors(upstream) };
     return this.#known.connectors;
@@ -129,7 +131,7 @@ interface Asked extends MediaFetchSettings {
   readonly left: number;
 }
 
-/** The address to connect to. Of a name that leads to several, one that is public. */
+/** The address to connect to: the first public one where a name has several. */
 async function placeOf(url: URL, privateHosts: readonly string[]): Promise<OrError<string>> {
   const host = withoutBrackets(url.hostname);
   const mayBePrivate = privateHosts.includes(host.toLowerCase());
@@ -143,7 +145,7 @@ async function placeOf(url: URL, privateHosts: readonly string[]): Promise<OrErr
   return place ?? refused(`${host} is not on the public net (allowed: hosts in media.private_hosts).`);
 }
 
-/** Undefined: it took longer. The look-up of a name cannot be ended; what it says then is of no interest. */
+/** Undefined: it took longer. The look-up of a name cannot be aborted; its late answer is dropped. */
 async function within<T>(deadline: number, signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   let stop: (() => void) | undefined;
@@ -168,7 +170,7 @@ function fileOf(answer: HttpAnswer, url: string): OrError<FetchedFile> {
     return refused(`${hostOf(url)} compressed its answer although asked not to.`);
   }
   const mediaType = mediaTypeOf(headerOf(answer, 'content-type'), body, new URL(url).pathname);
-  if (mediaType === undefined) return refused(`What ${hostOf(url)} sent is of no known type.`);
+  if (mediaType === undefined) return refused(`The file of ${hostOf(url)} has no known media type.`);
   return { bytes: body, mediaType };
 }
 
@@ -180,7 +182,7 @@ function refused(detail: string, setting?: string): GatewayError {
   return new GatewayError('media_not_fetched', { param: 'messages', detail, ...(setting && { setting }) });
 }
 
-/** What files begin with: https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern, and PDF. */
+/** The first bytes of files: https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern, and PDF. */
 const BEGINNINGS: readonly (readonly [string, string])[] = [
   ['\x89PNG\r\n\x1a\n', 'image/png'],
   ['\xff\xd8\xff', 'image/jpeg'],
@@ -206,7 +208,7 @@ const ENDINGS: ReadonlyMap<string, string> = new Map([
 /** Labels of servers that do not know what they serve. */
 const UNTELLING: ReadonlySet<string> = new Set(['', 'application/octet-stream', 'binary/octet-stream', 'image/jpg']);
 
-/** By its first bytes where these are known, else by its label, else by the end of its name. */
+/** By the first bytes where these are known, else by the label, else by the ending of the name. */
 function mediaTypeOf(label: string | undefined, bytes: Buffer, path: string): string | undefined {
   const beginning = bytes.toString('latin1', 0, 12);
   for (const [begins, type] of BEGINNINGS) if (beginning.startsWith(begins)) return type;

@@ -2,7 +2,7 @@ import type { HeadersOfInterest } from '../core/exchange.ts';
 import type { AnswerHeaders } from '../core/http-client.ts';
 import type { Framing, Mount } from '../providers/provider.ts';
 
-/** The `accept` of a request for a stream. */
+/** The media type to accept where a stream is wanted, by framing. */
 const STREAM_TYPES: Readonly<Record<Framing, string | undefined>> = {
   sse: 'text/event-stream',
   ndjson: 'application/x-ndjson',
@@ -15,9 +15,9 @@ const JSON_TYPE = 'application/json';
 const OF_THE_CLIENT = 'of-the-client';
 
 /**
- * What goes to the provider is an allow-list: nothing else of the client, so no cookie, no key and no hop-by-hop header
- * can slip through. `identity`: a compressed answer could not be read on the way. Where a header of the client's that the
- * mount forwards is one that the mount sets itself, the client's stands: it goes with the client's own bytes.
+ * The headers for the provider. Headers of the client pass by an allow-list alone, so no cookie, no key and no hop-by-hop
+ * header can slip through. `identity`: a compressed answer could not be read on the way. Where the mount sets a header that
+ * it also forwards, the client's value wins: it belongs to the client's own bytes.
  */
 export function requestHeaders(
   client: HeadersOfInterest,
@@ -50,7 +50,7 @@ export function requestHeaders(
   return list;
 }
 
-/** What of the provider's head reaches the client: its rate and retry headers and its request id, from the attempt that answered. */
+/** Adds the headers of the provider that reach the client: rate limits, retry and request id, of the attempt that answered. */
 export function pushAnswerHeaders(list: string[], headers: AnswerHeaders): void {
   let upstreamId: string | undefined;
   for (const name in headers) {
@@ -63,7 +63,7 @@ export function pushAnswerHeaders(list: string[], headers: AnswerHeaders): void 
       else if (name === 'request-id') upstreamId ??= first(value);
     } else if (code === 0x78) {
       if (name.startsWith('x-ratelimit-')) list.push(name, first(value));
-      // Whether a refused credential is worth another try is known here.
+      // The gateway's own header wins: it knows whether another try is worth it.
       else if (name === 'x-should-retry' && !list.includes(name)) list.push(name, first(value));
       else if (name === 'x-request-id') upstreamId = first(value);
     } else if (code === 0x61 && name.startsWith('anthropic-ratelimit-')) list.push(name, first(value));

@@ -1,11 +1,11 @@
 import { isSame } from '../codec/familiar-event.ts';
 
-/** Further lines, and longer ones, are read anew each time. */
+/** Lines beyond these bounds are read anew each time. */
 const MAX_LINES = 48;
 const MAX_LINE_BYTES = 512;
-/** A line that differs so often in its value differs always, as an id does. */
+/** A line whose value differed so often always differs, as an id does. */
 const MAX_LESSONS = 3;
-/** One that was the same in so many heads is learned anew: a date is, for a second. */
+/** A line that stayed the same for so many heads is learned anew: a date stays so for a second. */
 const HEADS_FOR_A_LESSON = 8;
 
 /** A line of a head that was read and found valid. */
@@ -20,8 +20,8 @@ export interface HeadLine {
 }
 
 /**
- * The lines of the heads that one origin sends: most come again and again in the same bytes and at the same place, and are
- * then neither checked nor made into strings anew.
+ * The lines of the heads that one origin sends. Most come again and again, with the same bytes at the same place, and are then
+ * neither checked nor decoded again.
  */
 export class HeadLines {
   readonly #lines: HeadLine[] = [];
@@ -51,7 +51,7 @@ export class HeadLines {
     return from + byteLength <= to && isSame(bytes, 0, byteLength, this.#view, from);
   }
 
-  /** Whether a line with the same name does. */
+  /** Whether a line of the same name stands there. */
   hasName({ bytes, nameBytes }: HeadLine, from: number, to: number): boolean {
     return from + nameBytes <= to && isSame(bytes, 0, nameBytes, this.#view, from);
   }

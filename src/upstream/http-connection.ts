@@ -6,13 +6,13 @@ import type { HeadLines } from './head-lines.ts';
 import { servedBefore } from './served-before.ts';
 import { errors } from './undici-client.ts';
 
-/** The sender on a connection, which is answered on it. It controls the transfer by the connection. */
+/** The sender of a request on a connection, and the receiver of its answer. It controls the transfer by the connection. */
 export interface Sender extends AnswerTaker {
   onRequestStart(connection: HttpConnection): void;
   onResponseError(connection: HttpConnection | null, error: Error): void;
 }
 
-/** Its keeper. */
+/** The owner of a connection. */
 export interface HttpConnectionKeeper {
   /** It can carry no more requests. Before its `closed`. */
   spent(connection: HttpConnection): void;
@@ -21,7 +21,7 @@ export interface HttpConnectionKeeper {
 
 /** Bodies up to this are copied behind their head: one write of one piece is less than the copy. */
 const MAX_JOINED_BYTES = 32_768;
-/** Before the provider's own end of an idle connection it is given up: a request would cross with it (as undici does). */
+/** An idle connection is closed so long before the provider closes it: a request could cross with that (as undici does). */
 const KEEP_ALIVE_MARGIN_MS = 2_000;
 const MAX_KEEP_ALIVE_MS = 600_000;
 const LENGTH = Buffer.from('content-length: ');
@@ -32,18 +32,18 @@ const MAX_TAIL_BYTES = LENGTH.length + 16 + HEAD_END.length;
 /** Heads have less than half of it. */
 const WRITTEN_BYTES = 65_536;
 /**
- * Where requests are joined. The kernel mostly takes all of one at once, so the next one may have the same memory: fresh
- * memory for each would be collected for each.
+ * Requests are joined here. The kernel mostly takes all of a request at once, so the next one may use the same memory: fresh
+ * memory for each would be garbage for each.
  */
 let written = Buffer.allocUnsafeSlow(WRITTEN_BYTES);
 
 /**
  * HTTP/1.1 on one socket, for requests that are whole in memory: a request is one write, and its answer is read out of the
- * memory that the socket reads into. undici does that for any request, and a whole answer then costs a quarter more (load:
- * chat-whole): whatever is not usual goes there (origin-connection.ts).
+ * memory that the socket reads into. undici would do it too, and a whole answer would cost a quarter more (load:
+ * chat-whole). Unusual requests go through undici (origin-connection.ts).
  */
 export class HttpConnection implements ReadConnection, SocketReader {
-  /** How long it may rest; undefined: as long as the pool keeps it. Below 0: not at all. */
+  /** How long it may be idle; undefined: as long as the pool keeps it. Below 0: not at all. */
   keepAliveMs: number | undefined;
   readonly #socket: Socket;
   readonly #keeper: HttpConnectionKeeper;
@@ -52,9 +52,9 @@ export class HttpConnection implements ReadConnection, SocketReader {
   #sender: Sender | undefined;
   #error: Error | undefined;
   #spent = false;
-  /** The socket may still read written bytes after the call has returned. */
+  /** The socket may read written memory after the call has returned. */
   #keepsWritten: boolean;
-  /** The thread lives on for its sake. */
+  /** The socket keeps the thread alive. */
   #isAwaited = true;
 
   constructor(socket: Socket, keeper: HttpConnectionKeeper, lines: HeadLines) {
@@ -71,7 +71,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
     for (const listener of connecting) socket.off('error', listener as () => void);
   }
 
-  /** `head`: up to the line of the length. */
+  /** `head`: all up to the content-length line. */
   send(sender: Sender, head: Buffer, body: Buffer | undefined, expectsBody: boolean): void {
     this.#sender = sender;
     if (!this.#isAwaited) this.#await();
@@ -96,7 +96,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
     if (body !== undefined) bytes.set(body, end);
     socket.write(bytes.subarray(0, end + joined));
     if (!isShared || socket.writableLength === 0) return;
-    // Some of it waits, as always where it is encrypted: it is the socket's.
+    // Some of the bytes wait, as they always do under TLS: the memory is the socket's.
     this.#keepsWritten = true;
     written = Buffer.allocUnsafeSlow(WRITTEN_BYTES);
   }
@@ -129,8 +129,8 @@ export class HttpConnection implements ReadConnection, SocketReader {
   }
 
   /**
-   * It has been idle for a while: that is no reason for the thread to live on. Not told behind each answer, since the next
-   * request mostly follows at once.
+   * It has been idle for a while, and no longer keeps the thread alive. This is not called behind each answer, since the
+   * next request mostly follows at once.
    */
   rest(): void {
     if (!this.#isAwaited) return;
@@ -143,7 +143,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
     this.#socket.ref();
   }
 
-  /** The socket, for somebody else; idle. */
+  /** Hands over the socket, which is idle. */
   release(): Socket {
     const socket = this.#socket;
     this.#await();
@@ -160,7 +160,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
     this.keepAliveMs =
       keepAliveMs === undefined ? undefined : Math.min(keepAliveMs - KEEP_ALIVE_MARGIN_MS, MAX_KEEP_ALIVE_MS);
     const rests = reusable && (this.keepAliveMs === undefined || this.keepAliveMs > 0);
-    // Answered before all of the request was taken: what is left of it would be the next request's.
+    // The provider answered before it took the whole request: the rest would stand before the next request.
     if (!rests || this.#socket.writableLength > 0) this.destroy();
     taker.answerEnd();
   }
@@ -204,7 +204,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
   }
 }
 
-/** The line of the length, where there is one, and the empty line; returns where it ends. */
+/** Writes the content-length line, where there is one, and the empty line; returns where they end. */
 function writeTail(bytes: Buffer, start: number, length: number | undefined): number {
   if (length === undefined) {
     bytes.set(HEAD_END.subarray(2), start);

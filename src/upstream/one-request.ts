@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 import { AnswerTooLong, type HttpAnswer, type HttpClient, type HttpRequest } from '../core/http-client.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors, mayReach } from './connector.ts';
-import { withoutBrackets } from './proxy-choice.ts';
 import { Client } from './undici-client.ts';
 
 export interface OneRequest extends Omit<HttpRequest, 'url' | 'proxy'> {
@@ -13,8 +13,8 @@ export interface OneRequest extends Omit<HttpRequest, 'url' | 'proxy'> {
 }
 
 /**
- * A request on a connection of its own, for commands and the main thread: what is asked on the side, on the same way as
- * exchanges (proxy, authorities). Rejects with an error whose message is for people and holds no secret.
+ * A request on a connection of its own, for commands and the main thread. It takes the way of exchanges (proxy,
+ * authorities). Rejects with an error whose message is for people and holds no secret.
  */
 export function oneRequest(connectors: Connectors, request: OneRequest): Promise<HttpAnswer> {
   const { connection, path, method = 'GET', headers = [], body = null, timeoutMs, maxBytes, signal } = request;
@@ -57,11 +57,11 @@ export function oneRequest(connectors: Connectors, request: OneRequest): Promise
     }
     signal?.addEventListener('abort', abandon, { once: true });
     client.dispatch({ method, path, headers: [...headers], body }, handler);
-    // Whatever is still under way when it is settled is of no interest.
+    // A transfer that is still under way then is aborted.
   }).finally(() => client.destroy());
 }
 
-/** With the settings that hold when it is asked. */
+/** A client that uses the settings of the moment of each request. */
 export function httpClient(settings: () => UpstreamSettings): HttpClient {
   let known: { readonly settings: UpstreamSettings; readonly connectors: Connectors } | undefined;
   return (request) => {

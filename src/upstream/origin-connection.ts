@@ -7,7 +7,7 @@ import { UnaskedContinue } from './unasked-continue.ts';
 import { errors } from './undici-client.ts';
 import type { Waiting } from './waiting-line.ts';
 
-/** The keeper of connections, which hears what becomes of them. */
+/** The owner of connections. */
 export interface ConnectionKeeper {
   connected(): void;
   disconnected(connection: OriginConnection): void;
@@ -27,30 +27,29 @@ export interface OriginAccess {
 }
 
 /**
- * One connection at a time. Usual requests go on a socket of ours (http-connection.ts); with the first one that is not
- * usual (its body streams, its method or a header asks for more) undici takes the socket over for good, once it has
- * accepted that request: until then the socket is still watched here. Where the
- * provider closed before a request was written, undici opens another and writes it there. A connection that has neither
- * socket nor attempt is dropped.
+ * One connection at a time. Usual requests go on a socket of ours (http-connection.ts). With the first unusual one (its body
+ * streams, its method or a header asks for more) undici takes the socket over for good, once it has accepted that request:
+ * until then the socket is watched here. Where the provider closed before a request was written, undici opens another
+ * socket and writes it there. A connection that has neither socket nor attempt is dropped.
  */
 export class OriginConnection implements Waiting, HttpConnectionKeeper {
   /** Among the idle ones. */
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   inLine = false;
-  /** Its place among all of its pool, so that it leaves them without a search. */
+  /** Its place among the connections of its pool, which it leaves without a search. */
   index: number;
   open = false;
-  /** performance.now() after which it is given up, if nobody has asked for it; 0: not known yet. */
+  /** performance.now() after which it closes, if it is still idle; 0: not known yet. */
   restsUntil = 0;
   readonly #access: OriginAccess;
   readonly #keeper: ConnectionKeeper;
-  /** Watches the requests that go through undici; undefined: none has. */
+  /** Watches the requests that go through undici; undefined: none has gone yet. */
   #heads: UnaskedContinue | undefined;
   #http: HttpConnection | undefined;
   #client: Client | undefined;
   #closing = false;
-  /** Whom it is being opened for. */
+  /** The sender that it is being opened for. */
   #awaited: Sender | undefined;
   #destroyed: Error | undefined;
 
@@ -77,14 +76,14 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
     this.#client.dispatch(options, sender);
   }
 
-  /** What it still holds is finished first. */
+  /** Closes once the request under way is answered. */
   close(): void {
     this.#closing = true;
     this.#client?.close(ignore);
     if (this.#http?.busy === false) this.#http.destroy();
   }
 
-  /** Not from within a callback of it: undici would find its own books changed. */
+  /** Must not be called within one of its callbacks: undici would find its own state changed. */
   destroy(): void {
     this.#destroyed = new errors.ClientDestroyedError();
     this.#client?.destroy(ignore);
@@ -94,17 +93,17 @@ export class OriginConnection implements Waiting, HttpConnectionKeeper {
     awaited?.onResponseError(null, this.#destroyed);
   }
 
-  /** How long it may rest; undefined: as long as the pool keeps it. */
+  /** How long it may be idle; undefined: as long as the pool keeps it. */
   get keepAliveMs(): number | undefined {
     return this.#http?.keepAliveMs;
   }
 
-  /** Nobody asked for it since the last look. */
+  /** It stayed idle since the last look. */
   rest(): void {
     this.#http?.rest();
   }
 
-  /** undici gives up its own idle connections. */
+  /** Whether this code closes it when it is idle: undici closes its own. */
   get restsHere(): boolean {
     return this.#http !== undefined;
   }

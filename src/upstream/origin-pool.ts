@@ -8,8 +8,8 @@ import { type Waiting, WaitingLine } from './waiting-line.ts';
 /** An attempt as the pool sees it. */
 export interface Dispatchable extends Waiting, Dispatcher.DispatchHandler, Sender {
   /**
-   * Its turn has come, on this connection, which it gives back once; made only now, so that nothing of it is held by a
-   * line that it has left.
+   * Its turn has come, on this connection, which it gives back once. The options are made only now, so that a line that it
+   * left holds nothing of it.
    */
   dispatchOptions(connection: OriginConnection): SentOptions;
   onRequestStart(controller: TransferControl): void;
@@ -17,52 +17,52 @@ export interface Dispatchable extends Waiting, Dispatcher.DispatchHandler, Sende
   onResponseError(controller: TransferControl | null, error: Error): void;
 }
 
-/** What can be done to a transfer: by undici's controller, or by the connection itself. */
+/** Control of a transfer, by undici's controller or by the connection itself. */
 export interface TransferControl {
   pause(): void;
   resume(): void;
   abort(reason: Error): void;
 }
 
-/** Keeps an idle connection for less time than providers and load balancers commonly do (60 s and more). */
+/** How long an idle connection is kept: less than providers and load balancers commonly do (60 s and more). */
 export const KEEP_ALIVE_MS = 30_000;
-/** So often idle connections are looked at. */
+/** How often the pool looks at idle connections. */
 const IDLE_LOOK_MS = 500;
 /** Pools of this thread that have idle connections. */
 const resting = new Sweeper<OriginPool>('idle');
 
 /**
- * Connections to one origin with one credential. Which of them serves is chosen here: undici's own pool looks through
- * all that are busy, for each request. The line of those that wait is ours too: what has given up leaves it at once with
- * all it holds, and whoever waits is known to wait and not to connect.
+ * Connections to one origin with one credential. The pool chooses the one that serves: undici's own pool looks through all
+ * busy ones for each request. The line of waiting attempts is ours too: an attempt that gives up leaves it at once with all
+ * that it holds, and one that waits is told apart from one that connects.
  */
 export class OriginPool implements ConnectionKeeper, Swept {
   sweepIndex = -1;
   /** Connections open now. */
   open = 0;
   readonly #access: OriginAccess;
-  readonly #most: number;
-  readonly #mostWaiting: number;
-  /** All, idle ones and those being opened too. */
+  readonly #maxConnections: number;
+  readonly #maxWaiting: number;
+  /** All connections, the idle ones and those being opened included. */
   readonly #connections: OriginConnection[] = [];
-  /** The one used last is used next: its memory is warm, and those nobody needs fall idle until undici closes them. */
+  /** The latest used is used next: its memory is warm, and surplus ones stay idle until they are closed. */
   readonly #idle = new WaitingLine<OriginConnection>();
   /**
-   * Their answers ended in this turn of the loop. Whoever waits gets them in the next: undici tells the end before its own
-   * books are closed, and what the provider does right behind its answer (it closes without having said so, it sends
-   * what nobody asked for) is then seen before anything more is written.
+   * Connections whose answers ended in this turn of the loop. A waiting attempt gets them in the next: undici tells the end
+   * before its own state is settled, and what the provider does right behind its answer (an unannounced close, unasked
+   * bytes) is then seen before anything more is written.
    */
   #ended: OriginConnection[] = [];
-  /** They were idle, or ended in the turn before: given out when all that came in this turn has been read. */
+  /** Connections that were idle, or ended in the turn before: given out when all bytes of this turn have been read. */
   #checked: OriginConnection[] = [];
   readonly #line = new WaitingLine<Dispatchable>();
   #closing = false;
   #lookedAt = 0;
 
-  constructor(access: OriginAccess, most: number, mostWaiting: number) {
+  constructor(access: OriginAccess, maxConnections: number, maxWaiting: number) {
     this.#access = access;
-    this.#most = most;
-    this.#mostWaiting = mostWaiting;
+    this.#maxConnections = maxConnections;
+    this.#maxWaiting = maxWaiting;
   }
 
   /** Connections that an attempt holds, or that are being opened for one. */
@@ -78,31 +78,31 @@ export class OriginPool implements ConnectionKeeper, Swept {
     return this.#line.length;
   }
 
-  /** False, and nothing taken, where as many wait already as may. */
+  /** False, and nothing taken, where no more attempts may wait. */
   enter(attempt: Dispatchable): boolean {
     const servedNextTurn = this.#given;
     const isServed = this.#line.length < servedNextTurn;
     const idle = isServed ? undefined : this.#idle.pop();
-    // To wait for the next turn is less than to connect.
+    // A wait for the next turn is shorter than a connect.
     const another = isServed || idle ? undefined : this.#another();
     if (idle) this.#give(this.#checked, idle);
     if (another) this.#dispatch(another, attempt);
-    else if (!idle && this.#line.length >= this.#mostWaiting + servedNextTurn) return false;
+    else if (!idle && this.#line.length >= this.#maxWaiting + servedNextTurn) return false;
     else this.#line.push(attempt);
     return true;
   }
 
-  /** It gave up before its turn. */
+  /** The attempt gave up before its turn. */
   leaveLine(attempt: Dispatchable): void {
     this.#line.remove(attempt);
   }
 
-  /** Its answer ended well, or its attempt was refused before undici took it. */
+  /** The answer on it ended well, or the attempt was refused before undici took it. */
   free(connection: OriginConnection): void {
     this.#give(this.#ended, connection);
   }
 
-  /** Connections that serve who waits in this turn or the next. */
+  /** Connections that serve waiting attempts in this turn or the next. */
   get #given(): number {
     return this.#ended.length + this.#checked.length;
   }
@@ -112,13 +112,13 @@ export class OriginPool implements ConnectionKeeper, Swept {
     to.push(connection);
   }
 
-  /** Its attempt failed; whatever undici still holds of it goes in the next turn. */
+  /** The attempt on it failed; undici's state of it is destroyed in the next turn. */
   broken(connection: OriginConnection): void {
     setImmediate(() => connection.destroy());
     this.#remove(connection);
   }
 
-  /** It is about to be cut, or nobody needs it. */
+  /** It is about to be aborted, or nobody needs it. */
   drop(connection: OriginConnection): void {
     connection.close();
     this.#remove(connection);
@@ -130,7 +130,7 @@ export class OriginPool implements ConnectionKeeper, Swept {
 
   disconnected(connection: OriginConnection): void {
     this.open -= 1;
-    // One that an attempt holds is opened again by undici, or fails it.
+    // undici reopens one that an attempt holds, or fails the attempt.
     if (!connection.inLine || connection.open) return;
     this.#idle.remove(connection);
     this.drop(connection);
@@ -170,7 +170,7 @@ export class OriginPool implements ConnectionKeeper, Swept {
 
   #another(): OriginConnection | undefined {
     const index = this.#connections.length;
-    if (index >= this.#most) return undefined;
+    if (index >= this.#maxConnections) return undefined;
     const connection = new OriginConnection(this.#access, this, index);
     this.#connections.push(connection);
     return connection;
@@ -180,7 +180,7 @@ export class OriginPool implements ConnectionKeeper, Swept {
     connection.dispatch(attempt.dispatchOptions(connection), attempt);
   }
 
-  /** Serves one that waited. What its exchange throws, where it is refused, is not for whoever gave the connection. */
+  /** Serves a waiting attempt. An error that its exchange throws is not the caller's, whose connection this was. */
   #serve(connection: OriginConnection, next: Dispatchable): void {
     try {
       this.#dispatch(connection, next);

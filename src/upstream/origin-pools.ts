@@ -2,19 +2,19 @@ import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { Limits, Timeouts } from '../config/server/limits.ts';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors } from './connector.ts';
 import { readDirectly } from './direct-read.ts';
 import { HeadLines } from './head-lines.ts';
 import type { OriginAccess } from './origin-connection.ts';
 import { KEEP_ALIVE_MS, OriginPool } from './origin-pool.ts';
-import { withoutBrackets } from './proxy-choice.ts';
 import { RequestHeads } from './request-head.ts';
 import { servedBefore } from './served-before.ts';
 import type { UnaskedContinue } from './unasked-continue.ts';
 import { Client } from './undici-client.ts';
 
-/** Closes connections that undici still tries to open after our own connect wait gave up on them. */
+/** After our own connect timeout, how long undici may still try to open a connection. */
 const CONNECT_GRACE_MS = 1_000;
 
 /** No proxy, and no authority but the public ones. */
@@ -26,7 +26,7 @@ const DIRECT: UpstreamSettings = { proxies: {}, noProxy: [] };
  */
 export class OriginPools {
   readonly #pools = new Map<string, OriginPool>();
-  /** By the object too: making and hashing the key for each exchange costs more than all the rest of the choice. */
+  /** Pools by the object as well: to make and hash the key for each exchange would cost more than the rest of the choice. */
   #known = new WeakMap<Connection, OriginPool>();
   #limits: Limits;
   #timeouts: Timeouts;
@@ -54,7 +54,7 @@ export class OriginPools {
     return pool;
   }
 
-  /** Opens a connection of its own, outside of any pool, that is read as a stream of Node's. */
+  /** The connector for a connection outside of any pool, which is read as a stream of Node's. */
   connector(connection: Connection): ReturnType<Connectors['to']> {
     return this.#connectors.to(connection, this.#timeouts.connectMs, 'as a stream');
   }
@@ -73,7 +73,7 @@ export class OriginPools {
     return queued;
   }
 
-  /** After a reload: pools that no target uses any more, or whose limits or way changed, close when their attempts are over. */
+  /** After a reload: pools that no target uses, or whose limits or proxy changed, close when their attempts are over. */
   reconfigure(limits: Limits, timeouts: Timeouts, inUse: Iterable<Connection>, upstream = this.#upstream): void {
     const rerouted = !isDeepStrictEqual(upstream, this.#upstream);
     if (rerouted) this.#connectors = new Connectors(upstream);
@@ -122,8 +122,8 @@ export class OriginPools {
         : undefined,
       client: (heads, takeOver) =>
         new Client(origin, {
-          // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
-          // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
+          // The pool gives one request at a time. With 1, undici would hold back a second; with 2 it saves one turn of the
+          // loop after each answer, which showed no gain.
           pipelining: 1,
           allowH2: false,
           keepAliveTimeout: KEEP_ALIVE_MS,
@@ -152,7 +152,7 @@ export class OriginPools {
   }
 }
 
-/** undici does not say whether a failed connection had served before; that it had brought bytes does. */
+/** undici does not say whether a failed connection had served before: it had, if it had brought bytes. */
 function watch(socket: Socket, heads: UnaskedContinue): void {
   socket.setNoDelay(true);
   readDirectly(socket, heads);

@@ -7,8 +7,8 @@ import type { OriginPools } from './origin-pools.ts';
 const MAX_ORIGINS = 1_000;
 
 /**
- * Requests beside the traffic that are asked often: on connections that are kept, as those to providers are, through the same
- * proxies and with the same bounds.
+ * Frequent requests beside the traffic, on connections that are kept as those to providers are, through the same proxies and
+ * with the same bounds.
  */
 export function pooledClient(pools: OriginPools): HttpClient {
   const connections = new Map<string, Connection>();

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 import type { Connection } from '../providers/provider.ts';
 
 /** The proxy that an origin is reached through; undefined: it is reached directly. An account's own choice wins. */
@@ -34,9 +35,4 @@ function inRange(range: string, address: string): boolean {
   const type = family === 4 ? 'ipv4' : 'ipv6';
   list.addSubnet(network, prefix, type);
   return list.check(address, type);
-}
-
-/** The host of a URL as connections take it: URLs write IPv6 addresses in brackets. */
-export function withoutBrackets(host: string): string {
-  return host.startsWith('[') ? host.slice(1, -1) : host;
 }

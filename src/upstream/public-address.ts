@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Addresses of IPv4 that lead into a network of one's own, to a machine's metadata, or nowhere.
+ * IPv4 addresses that lead into a private network, to a machine's metadata, or nowhere.
  * https://www.iana.org/assignments/iana-ipv4-special-registry
  */
 const NOT_PUBLIC = new BlockList();
@@ -29,7 +29,7 @@ for (const [network, prefix] of [
 ] as const)
   NOT_PUBLIC.addSubnet(network, prefix, 'ipv4');
 
-/** All of IPv6 that is routed in public lies in here, and some of that is documentation, or leads to any IPv4. */
+/** The publicly routed part of IPv6; some of it is for documentation, or leads to any IPv4 address. */
 const ROUTED = new BlockList();
 ROUTED.addSubnet('2000::', 3, 'ipv6');
 for (const [network, prefix] of [
@@ -40,7 +40,7 @@ for (const [network, prefix] of [
 ] as const)
   NOT_PUBLIC.addSubnet(network, prefix, 'ipv6');
 
-/** Whether an IP address may be asked on behalf of a client: false for everything that is not surely on the public net. */
+/** Whether an IP address may be asked on behalf of a client: false for every address that is not surely public. */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:

@@ -3,8 +3,7 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const PATH = /^[/?][\x21-\x7e\x80-\xff]*$/;
 /**
- * Headers of the connection, or of a request that expects more than an answer: undici knows what they ask for, or
- * refuses them.
+ * Headers that are about the connection, or that ask for more than an answer: undici handles them, or refuses them.
  */
 const UNUSUAL = new Set([
   'connection',
@@ -19,7 +18,7 @@ const UNUSUAL = new Set([
 ]);
 const USUAL_METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** What a head says but for the length of its body. */
+/** A head without the length of its body. */
 interface HeadParts {
   readonly method: string;
   readonly path: string;
@@ -43,7 +42,7 @@ export class RequestHeads {
     this.#host = host;
   }
 
-  /** Up to the line of the length; undefined: it is for undici. */
+  /** The head up to its content-length line; undefined: the request is unusual, and for undici. */
   of({ method, path, headers }: HeadParts): Buffer | undefined {
     if (this.#bytes !== undefined && method === this.#method && path === this.#path && this.#same(headers)) {
       return this.#bytes;
@@ -75,7 +74,7 @@ export class RequestHeads {
   }
 }
 
-/** Names are checked once; what clients make up does not fill memory. */
+/** Names are checked once; the bound keeps made-up names from filling memory. */
 const MAX_KNOWN_NAMES = 512;
 const knownNames = new Map<string, boolean>();
 

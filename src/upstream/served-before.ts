@@ -1,4 +1,4 @@
-/** A connection's error tells in this property that it had brought bytes before. */
+/** The property of a connection's error that says whether the connection had brought bytes before. */
 const HAD_SERVED = Symbol('the connection had served before');
 
 export function servedBefore(error: Error, served: boolean): Error {

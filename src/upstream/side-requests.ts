@@ -1,7 +1,7 @@
 import type { UpstreamSettings } from '../config/server/upstream.ts';
 import type { HttpClient } from '../core/http-client.ts';
 
-/** Requests beside the traffic. Loads its code with the first: a gateway that needs none is ready sooner. */
+/** Requests beside the traffic. The first one loads the code: a gateway that makes none is ready sooner. */
 export function sideRequests(settings: () => UpstreamSettings): HttpClient {
   let loaded: Promise<HttpClient> | undefined;
   return async (request) => {

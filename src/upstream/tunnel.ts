@@ -1,22 +1,22 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
-import { withoutBrackets } from './proxy-choice.ts';
+import { withoutBrackets } from '../core/host-name.ts';
 
-/** An error says in this property, for clients, what a proxy did. It names no address. */
+/** The property of an error that tells clients what a proxy did. It names no address. */
 export const PROXY_FAULT = Symbol('what the proxy did');
 
-/** What a proxy may say before a tunnel stands. */
+/** Bytes of a proxy's answer to CONNECT. */
 const MAX_HEAD_BYTES = 16_384;
 
 export interface TunnelOptions {
   /** `http://user:password@host:port`; with `https:` the way to the proxy itself is encrypted. */
   readonly proxy: string;
-  /** Where the tunnel ends. */
+  /** The host at the end of the tunnel. */
   readonly host: string;
   readonly port: number;
   /** Until the proxy has opened it; 0: no limit. */
   readonly timeoutMs: number;
-  /** How the socket is read; only without TLS, inside or outside, does it come into effect. */
+  /** How the socket is read; it takes effect only without TLS, inside the tunnel and outside. */
   readonly onread?: OnReadOpts;
   readonly secureContext?: SecureContext | undefined;
 }
@@ -24,8 +24,8 @@ export interface TunnelOptions {
 type TunnelCallback = (error: Error | null, socket: Socket | null) => void;
 
 /**
- * A TCP connection through an HTTP proxy, by CONNECT (RFC 9110 §9.3.6), for http:// providers as well: so the proxy sees
- * neither credential nor request where those are encrypted, and what comes back is read as on any other connection.
+ * A TCP connection through an HTTP proxy, by CONNECT (RFC 9110 §9.3.6), for http:// providers as well. The proxy sees neither
+ * credential nor request where those are encrypted, and the answer is read as on any other connection.
  * Calls back once; a socket that is handed over has no listener of ours and nothing unread.
  */
 export function openTunnel(options: TunnelOptions, callback: TunnelCallback): Socket {
@@ -38,7 +38,7 @@ export function openTunnel(options: TunnelOptions, callback: TunnelCallback): So
     clearTimeout(timer);
     socket.off('readable', onReadable).off('error', settle).off('end', onEnd);
     if (error) {
-      // Whatever it still says is of no interest; unheard, it would end the thread.
+      // A late error is ignored; unheard, it would end the thread.
       socket.on('error', () => undefined).destroy();
     }
     callback(error, error ? null : socket);

@@ -11,8 +11,8 @@ const TWO = 0x32;
 
 /**
  * A client has to ignore informational heads that it did not ask for (RFC 9110 §15.2). undici ignores all but
- * `100 Continue`, for which it closes the connection; so that one reaches it as 102. Looks at the bytes of one connection
- * from a request to the first head that is an answer, and at none behind it.
+ * `100 Continue`, for which it closes the connection: so undici is given 102 in its place. Looks at the bytes of one
+ * connection from a request to the first head that is an answer, and at none behind it.
  */
 export class UnaskedContinue {
   #state = OVER;

@@ -1,11 +1,11 @@
-/** A waiter carries its own place, so that leaving from the middle costs nothing. */
+/** An item carries its own place in the line, so that it leaves the middle at no cost. */
 export interface Waiting {
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   inLine: boolean;
 }
 
-/** A waiter that gives up leaves nothing behind. */
+/** A line of waiting items. An item that leaves it leaves nothing behind. */
 export class WaitingLine<T extends Waiting> {
   length = 0;
   #first: Waiting | undefined;
@@ -34,7 +34,7 @@ export class WaitingLine<T extends Waiting> {
     return last as T | undefined;
   }
 
-  /** The waiters now, the first first. */
+  /** The waiting items, in order. */
   items(): T[] {
     const items: T[] = [];
     for (let item = this.#first; item; item = item.behind) items.push(item as T);

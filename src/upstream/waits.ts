@@ -3,8 +3,8 @@ import { type ErrorCode, GatewayError } from '../core/errors.ts';
 import type { StepWaits } from '../routing/route-plan.ts';
 
 /**
- * The waits of one attempt. Looked at by the sweep, never by a timer of its own; a chunk only sets a flag. Times are
- * performance.now(). A pause of ours stops the idle wait: the provider is silent because we do not read.
+ * The timeouts of one attempt. The sweep checks them, and no attempt has a timer; a chunk only sets a flag. Times are
+ * performance.now(). A pause of ours stops the idle timeout: the provider is silent because we do not read.
  */
 export class Waits {
   readonly #timeouts: Timeouts;

@@ -1,6 +1,7 @@
 import { isArray, type JsonObject, parseObject, stringOf } from '../../codec/json-value.ts';
 import type { McpOAuth } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
+import { isLoopback } from '../../core/host-name.ts';
 import { type HttpClient, headerOf } from '../../core/http-client.ts';
 import { isMetadataAddress } from '../../core/metadata-address.ts';
 import { challengeParameter, scopesIn } from '../protocol/challenge.ts';
@@ -207,10 +208,6 @@ function addressIn(value: unknown, mayBeLocal: boolean): string | undefined {
   const isLocal = isLoopback(hostname);
   const safe = isLocal ? mayBeLocal && /^https?:$/.test(protocol) : protocol === 'https:';
   return safe && username === '' && password === '' && hash === '' && !isMetadataAddress(hostname) ? text : undefined;
-}
-
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 /** RFC 8707 §2: no fragment; the slash at the end of a bare host is left out. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { parseObject } from '../../codec/json-value.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
+import { isLoopback } from '../../core/host-name.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { Seal } from '../clients/seal.ts';
-import { isLoopback } from './discovery.ts';
 
 /** A client of MCP that asks for tokens of the gateway. All are public: PKCE stands in the place of a secret. */
 export interface McpClient {

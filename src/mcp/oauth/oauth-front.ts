@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isLoopback } from '../../core/host-name.ts';
 import type { Log } from '../../core/log.ts';
 import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../../threads/mcp-messages.ts';
 import { scopeOf } from '../protocol/scopes.ts';
@@ -6,7 +7,6 @@ import type { ServerRegistry } from '../servers/registry.ts';
 import type { Asked, AuthorizationServer } from './authorization-server.ts';
 import { asOAuthServer, type ConnectFlow, type Onward } from './connect-flow.ts';
 import type { Connections } from './connections.ts';
-import { isLoopback } from './discovery.ts';
 import { browserCookie } from './own-addresses.ts';
 import { connectionsOf, refusal, signInsOf } from './own-grants.ts';
 import { errorPage, html, page, redirect, signInPage } from './pages.ts';

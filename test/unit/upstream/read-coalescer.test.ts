@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import type { Dispatcher } from 'undici';
-import { oneRead } from '../../../src/upstream/one-read.ts';
+import { readCoalescer } from '../../../src/upstream/read-coalescer.ts';
 import { EVENTS_HEAD, httpChunk, wholeAnswer } from '../../support/raw-provider.ts';
 import { HeardAttempt } from './attempts.ts';
 import { pools, provide } from './providers.ts';
@@ -142,11 +142,11 @@ test('bytes from outside the current read come behind those that were taken of i
   const heard = new HeardAttempt(pools(), (await provide(() => {})).origin);
   const controller = {} as Dispatcher.DispatchController;
   const read = Buffer.from('[1]one[2]two');
-  oneRead.begin(read);
+  readCoalescer.begin(read);
   heard.attempt.onResponseData(controller, read.subarray(3, 6));
   heard.attempt.onResponseData(controller, read.subarray(9));
   heard.attempt.onResponseData(controller, Buffer.from('three'));
-  oneRead.end();
+  readCoalescer.end();
   assert.deepEqual(heard.heard, [
     ['chunk', 'onetwo', 2],
     ['chunk', 'three', 1],
@@ -161,24 +161,28 @@ test('only bytes of the current read, in order and for one taker, are joined, an
   const around = Buffer.from('before[1]one[2]two[3]three|after');
   const memory = around.subarray(6, around.indexOf('|'));
   const at = (text: string) => memory.subarray(memory.indexOf(text), memory.indexOf(text) + text.length);
-  assert.equal(oneRead.take(taker, at('one')), false, 'no read is at hand');
-  oneRead.begin(memory);
-  assert.ok(oneRead.take(taker, at('one')));
-  assert.equal(oneRead.take(taker, Buffer.from('elsewhere')), false);
-  assert.equal(oneRead.take(taker, around.subarray(0, 6)), false, 'the same memory, not of this read');
-  assert.equal(oneRead.take(taker, around.subarray(around.length - 5)), false, 'the same memory, not of this read');
-  assert.equal(oneRead.take(other, at('two')), false, 'one taker a read');
-  assert.ok(oneRead.take(taker, at('two')));
-  assert.equal(oneRead.take(taker, at('[1]')), false, 'behind what was taken only');
-  oneRead.deliver(other);
-  oneRead.deliver(taker);
-  assert.ok(oneRead.take(taker, at('three')));
-  oneRead.end();
+  assert.equal(readCoalescer.take(taker, at('one')), false, 'no read is at hand');
+  readCoalescer.begin(memory);
+  assert.ok(readCoalescer.take(taker, at('one')));
+  assert.equal(readCoalescer.take(taker, Buffer.from('elsewhere')), false);
+  assert.equal(readCoalescer.take(taker, around.subarray(0, 6)), false, 'the same memory, not of this read');
+  assert.equal(
+    readCoalescer.take(taker, around.subarray(around.length - 5)),
+    false,
+    'the same memory, not of this read',
+  );
+  assert.equal(readCoalescer.take(other, at('two')), false, 'one taker a read');
+  assert.ok(readCoalescer.take(taker, at('two')));
+  assert.equal(readCoalescer.take(taker, at('[1]')), false, 'behind what was taken only');
+  readCoalescer.deliver(other);
+  readCoalescer.deliver(taker);
+  assert.ok(readCoalescer.take(taker, at('three')));
+  readCoalescer.end();
   assert.deepEqual(delivered, [
     ['onetwo', 2],
     ['three', 1],
   ]);
   assert.match(around.toString(), /^before\[1\]onetwo.*three\|after$/);
-  oneRead.end();
+  readCoalescer.end();
   assert.equal(delivered.length, 2);
 });

@@ -1,16 +1,16 @@
-/** The receiver of pieces of an answer out of a read. */
+/** The receiver of the pieces of one answer in a read. */
 export interface PieceTaker {
-  /** All that was taken for it, as one; `pieces`: of how many it was made. */
+  /** All pieces that were taken for it, as one; `pieces`: how many they were. */
   deliver(bytes: Buffer, pieces: number): void;
 }
 
 /**
- * What one read of a connection of undici's brought, while it is taken apart. A provider that sends an event in each HTTP chunk
- * brings a hundred of them in one read, and whoever looks at each pays a hundred times: so they are handed on as one, when
- * undici has seen the whole read. They lie in its memory one behind the other with only their framing between them;
- * each is moved up to the end of the one before, over bytes that undici has read (load: chat-burst).
+ * Joins the pieces that undici takes out of one read. A provider that sends an event in each HTTP chunk brings a hundred of
+ * them in one read, and handling each would cost a hundred times as much: so they are handed on as one, when undici has
+ * seen the whole read. They lie in its memory one behind the other, with only their framing between them; each is moved up
+ * to the end of the one before, over bytes that undici has read (load: chat-burst).
  */
-class OneRead {
+class ReadCoalescer {
   #memory: Buffer | undefined;
   #buffer: ArrayBufferLike | undefined;
   #taker: PieceTaker | undefined;
@@ -18,14 +18,14 @@ class OneRead {
   #end = 0;
   #pieces = 0;
 
-  /** The part of `memory` behind a piece is undici's until it hands that on as well; what is before it is ours. */
+  /** `memory`: of the read. Bytes behind a piece are undici's until it hands them on; bytes before it are ours. */
   begin(memory: Buffer): void {
     this.#memory = memory;
     this.#buffer = memory.buffer;
     this.#end = 0;
   }
 
-  /** False: it is no part of the read at hand, and whoever has it must hand it on. */
+  /** False: the piece is no part of the read at hand, and its owner must hand it on. */
   take(taker: PieceTaker, piece: Buffer): boolean {
     const memory = this.#memory;
     if (memory === undefined || piece.buffer !== this.#buffer) return false;
@@ -42,12 +42,12 @@ class OneRead {
     return true;
   }
 
-  /** Hands on what was taken until now, if it was for this one. */
+  /** Hands on the pieces that were taken until now, if they were for this receiver. */
   deliver(taker: PieceTaker): void {
     if (this.#taker === taker) this.#deliver(taker);
   }
 
-  /** undici has seen all of it. Who is told may go on reading, which is no part of this read. */
+  /** undici has seen the whole read. State is cleared before delivery: the receiver may resume reading re-entrantly. */
   end(): void {
     const memory = this.#memory;
     this.#memory = undefined;
@@ -60,10 +60,10 @@ class OneRead {
     this.#taker = undefined;
     this.#pieces = 0;
     const bytes = memory!.subarray(this.#start, this.#end);
-    // Keeping a piece keeps all of the read: of a read that was mostly framing only the bytes are kept.
+    // A kept piece keeps the memory of the whole read: where that was mostly framing, the bytes are copied.
     taker.deliver(bytes.length * 2 < memory!.length ? Buffer.from(bytes) : bytes, pieces);
   }
 }
 
 /** A thread hands over one read at a time. */
-export const oneRead = new OneRead();
+export const readCoalescer = new ReadCoalescer();
