@@ -40,7 +40,7 @@ export interface Price {
   atMostNanoUsd(usage: Usage, atMs?: number): number | undefined;
   /** From how many input tokens on the rates hold by which a request of so many is priced; nearly always 0. */
   bandFrom(inputTokens: number | undefined, atMs?: number): number;
-  /** For counts that several requests used together, since no step of a price is reached by a sum. */
+  /** The price of counts that several requests used together: a sum reaches no step of it. */
   ofSum(summed: SummedRequests): Price;
 }
 

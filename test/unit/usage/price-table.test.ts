@@ -71,11 +71,10 @@ test('unknown usage costs an unknown amount, and never nothing', () => {
 
 test('what several requests cost is what each of them costs, and is computed again from its record', () => {
   const at = Date.UTC(2026, 10, 1);
-  const cost = { metric: 'per_request', value: { input: 0.5 } };
   for (const price of [
     openai('gpt-5.4'),
     openai('gpt-4o'),
-    compilePrice({ catalogueId: undefined, modelId: 'own', cost }),
+    compilePrice({ catalogueId: 'perplexity', modelId: 'sonar' }),
   ]) {
     for (const inputTokens of [1_000, 271_999, 300_000]) {
       const each = { inputTokens, outputTokens: 10, servedAs: { serviceTier: 'default' } };
