@@ -30,6 +30,15 @@ export function numberAsWritten(value: unknown): string | undefined {
   return exact.isRawJSON(value) ? JSON.stringify(value) : undefined;
 }
 
+/**
+ * A word, a number or a flag of what was parsed, as text; undefined: the value is none of these. `String` and `Number` throw
+ * at objects that a stranger sends (`{"toString": 0}`), and at the numbers that `parseExact` keeps as they were written.
+ */
+export function scalarText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return typeof value === 'boolean' ? String(value) : numberAsWritten(value);
+}
+
 /** Digits that JavaScript would write in another way: many of them, a trailing zero behind the point, an exponent, `-0`. */
 const CHANGED_NUMBER = /\d{16}|\.\d{14}|\.\d*0(?!\d)|\d[eE][+-]?\d|-0(?![.\d])/;
 

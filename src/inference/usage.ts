@@ -26,7 +26,7 @@ type Counts = { [Name in NumberCounter]?: number };
  * The most tokens of one exchange: more than any context holds. Ledger and budgets add whole nano-dollars, exact to
  * 2^53: a provider that says thousands of millions each time would have them there after a few hundred answers.
  */
-const MAX_COUNT = 2 ** 24;
+export const MAX_COUNT = 2 ** 24;
 /** Seven weeks of audio. */
 const MAX_MS = 2 ** 32;
 

@@ -4,7 +4,14 @@ import type { Usage } from '../inference/usage.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { ProviderAccount, Target } from '../providers/provider.ts';
 import type { ModelRoutes } from '../routing/model-routes.ts';
+import type { SummedRequests } from '../usage/token-rates.ts';
 import { queryParameter } from './proxy-path.ts';
+
+/** What several requests used together. */
+export interface Billed extends SummedRequests {
+  readonly target: Target | undefined;
+  readonly usage: Usage;
+}
 
 /** Where a request asks to be passed on to. */
 export type ProxyAsked =
@@ -20,7 +27,7 @@ export type ProxyAsked =
       readonly kinds: ReadonlySet<string> | undefined;
       readonly path: string;
       /** What its answer stands for, where somebody read that elsewhere: it is recorded and charged with it. */
-      readonly billed?: { readonly target: Target | undefined; readonly usage: Usage } | undefined;
+      readonly billed?: Billed | undefined;
     };
 
 /** A request before its body is read, and who sends it. */

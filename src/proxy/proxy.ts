@@ -269,7 +269,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
       watch: (_step, contentType, meter) => {
         this.#isStream = /^(text\/event-stream|application\/vnd\.amazon\.eventstream)/i.test(contentType);
         const billed = this.#billed;
-        if (billed !== undefined) return { chunk() {}, ended: () => meter.add(billed.usage) };
+        if (billed !== undefined) return { chunk() {}, ended: () => meter.summed(billed.usage) };
         const spoken = this.#spoken;
         if (spoken === undefined) return undefined;
         return usageWatch(contentType, {
@@ -303,6 +303,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     const peeked = this.#peeked;
     const wire = this.#spoken?.mount.wire;
     const choices = peeked?.choices ?? choicesOf(wire);
+    const billed = this.#billed;
     settle(
       { ...result, wireName: wire && plainFormOf(wire) },
       {
@@ -317,7 +318,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
         // Nothing is estimated for a request that nobody here reads.
         counted: peeked === undefined && choices === undefined ? {} : peeked?.counted,
         free: this.#isFree(),
-        price,
+        price: billed === undefined ? price : (target) => price(target).ofSum(billed),
         estimate,
         record,
         provisional,

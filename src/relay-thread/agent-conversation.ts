@@ -1,3 +1,4 @@
+import { scalarText } from '../codec/exact-json.ts';
 import { isArray, type JsonObject, objectOf, stringOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -23,14 +24,22 @@ export function conversationOf(input: string | readonly JsonObject[]): OrError<C
   );
   for (const [index, item] of input.entries()) {
     const { type = 'message', role, content, id, call_id: callId } = item;
-    const call = { id: String(callId ?? id ?? ''), name: String(item['name'] ?? ''), arguments: argumentsOf(item) };
+    const call = {
+      id: scalarText(callId ?? id) ?? '',
+      name: scalarText(item['name']) ?? '',
+      arguments: argumentsOf(item),
+    };
     switch (type) {
       case 'message':
         messages.push({ role: stringOf(role) ?? 'user', content: partsOf(content) });
         break;
       case 'mcp_call':
         addCall(messages, call);
-        messages.push({ role: 'tool', tool_call_id: call.id, content: String(item['output'] ?? item['error'] ?? '') });
+        messages.push({
+          role: 'tool',
+          tool_call_id: call.id,
+          content: scalarText(item['output'] ?? item['error']) ?? '',
+        });
         break;
       case 'function_call':
         addCall(messages, call);
@@ -58,7 +67,7 @@ export function conversationOf(input: string | readonly JsonObject[]): OrError<C
         // What the model thought, and which tools there were, is nothing that it is asked.
         break;
       default: {
-        const detail = `\`input.${index}.type\`: \`${String(type).slice(0, 64)}\` is not known here.`;
+        const detail = `\`input.${index}.type\`: \`${(scalarText(type) ?? 'an object').slice(0, 64)}\` is not known here.`;
         return new GatewayError('invalid_parameter', { param: `input.${index}.type`, detail });
       }
     }

@@ -1,3 +1,4 @@
+import { scalarText } from '../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { epochMs } from '../core/clock.ts';
@@ -264,7 +265,7 @@ export class AgentLoop {
     const { content, structuredContent, isError } = answer;
     const texts = (isArray(content) ? content : []).map((each) => {
       const { type, text: said } = objectOf(each) ?? {};
-      return typeof said === 'string' ? said : `[${String(type)}]`;
+      return typeof said === 'string' ? said : `[${scalarText(type)}]`;
     });
     const structured = structuredContent === undefined ? '' : JSON.stringify(structuredContent);
     return { content: texts.length > 0 ? texts.join('\n') : structured, failed: isError === true };

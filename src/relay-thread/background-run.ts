@@ -1,4 +1,4 @@
-import { parseExactObject } from '../codec/exact-json.ts';
+import { parseExactObject, scalarText } from '../codec/exact-json.ts';
 import { isObject, type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -170,7 +170,7 @@ export class BackgroundRun implements AnswerReceiver {
       text = JSON.stringify(own);
     }
     if (type === 'error') this.#failure = failureIn(parseObject(text));
-    this.#add(String(type), text, told === undefined ? this.#nextNumber : Number(told));
+    this.#add(scalarText(type) ?? '', text, told === undefined ? this.#nextNumber : Number(told));
   }
 
   /** The provider's own answer under the id by which it is asked for here. */

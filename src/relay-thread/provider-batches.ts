@@ -130,7 +130,15 @@ export class ProviderBatchEndpoint {
   async #charged(exchange: Exchange, account: ProviderAccount, form: ReadBatches, batch: ProviderBatch) {
     const { batches, proxy } = this.#options;
     const requests = this.#requests(exchange, account);
-    const error = await chargeOnce({ account, form, batch, requests, rows: batches.rows, log: proxy.log });
+    const error = await chargeOnce({
+      account,
+      form,
+      batch,
+      requests,
+      rows: batches.rows,
+      log: proxy.log,
+      price: proxy.snapshot().price,
+    });
     if (error) this.#failed(batch.id, error);
     return error;
   }

@@ -2,10 +2,10 @@ import { ArrayItems } from '../codec/array-items.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
-import type { Usage } from '../inference/usage.ts';
 import type { ProviderAccount, Target } from '../providers/provider.ts';
 import type { BatchResults, ReadBatches } from '../providers/provider-batches.ts';
 import { anyTarget } from '../proxy/asked-steps.ts';
+import type { Billed } from '../proxy/asked-account.ts';
 import { runProxy } from '../proxy/proxy.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 
@@ -16,7 +16,7 @@ export interface ProviderRequest {
   readonly query?: string;
   /** JSON. */
   readonly body?: Buffer;
-  readonly billed?: { readonly target: Target | undefined; readonly usage: Usage };
+  readonly billed?: Billed;
 }
 
 /** Takes the lines of an answer; false: no more of them until `drained`. */

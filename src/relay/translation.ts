@@ -11,6 +11,9 @@ import type { HeldMemory } from './held-memory.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { streamError } from './stream-error.ts';
 
+/** `[DONE]`, or nothing at all, with the blanks that some put around it. */
+const LONGEST_MARK = 16;
+
 export interface TranslationOptions {
   readonly host: RelayHost;
   readonly meter: UsageMeter;
@@ -84,8 +87,10 @@ export class StreamTranslation implements RelayMode {
   #onEvent = (event: string | undefined, data: string): void => {
     // Bytes behind the end belong to nobody, however they came.
     if (this.#over || this.#reader.complete) return;
+    const said = data.length <= LONGEST_MARK ? data.trim() : data;
+    if (said === '' && event !== 'error') return;
     this.#events.length = 0;
-    this.#reader.fromEvent(event, data, this.#events);
+    this.#reader.fromEvent(event, said, this.#events);
     this.#deliver();
   };
 

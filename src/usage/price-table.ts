@@ -8,10 +8,13 @@ import { type CatalogueEntry, catalogueEntry } from './price-catalogue.ts';
 import { TermFactors } from './term-factors.ts';
 import { atMostNanoUsd, pricedNanoUsd } from './token-cost.ts';
 import {
+  bandOf,
   multipliedTable,
   type RateTable,
+  type SummedRequests,
   scaledTable,
   tableForImage,
+  tableForSum,
   withHourWrites,
   withPlainAudio,
 } from './token-rates.ts';
@@ -35,6 +38,10 @@ export interface Price {
    * known.
    */
   atMostNanoUsd(usage: Usage, atMs?: number): number | undefined;
+  /** From how many input tokens on the rates hold by which a request of so many is priced; nearly always 0. */
+  bandFrom(inputTokens: number | undefined, atMs?: number): number;
+  /** The price of counts that several requests used together: a sum reaches no step of it. */
+  ofSum(summed: SummedRequests): Price;
 }
 
 /**
@@ -140,6 +147,16 @@ class TablePrice implements Price {
     if (base === undefined) return undefined;
     const table = servedAs === undefined ? base : this.#multipliedBy(this.#factors.dearest(servedAs), base);
     return atMostNanoUsd(table, usage);
+  }
+
+  bandFrom(inputTokens: number | undefined, atMs = Date.now()): number {
+    const table = this.#tableAt(atMs);
+    return table === undefined ? 0 : bandOf(table, inputTokens).fromInputTokens;
+  }
+
+  ofSum(summed: SummedRequests): Price {
+    const tableAt = derived(this.#tableAt, (table) => tableForSum(table, summed));
+    return new TablePrice(this.version, tableAt, this.#factors, this.#reported, this.#untold);
   }
 
   /** A text: what of the answer cannot be priced. */

@@ -1,6 +1,13 @@
 import type { Usage } from '../inference/usage.ts';
 import { RARE_COUNTERS, type RareCounter, type RareCounts, USAGE_COUNTERS } from '../inference/usage-counters.ts';
-import { type RateTable, type TokenRates, UNIT_COUNTERS, type UnitCounter, type UnitRates } from './token-rates.ts';
+import {
+  bandOf,
+  type RateTable,
+  type TokenRates,
+  UNIT_COUNTERS,
+  type UnitCounter,
+  type UnitRates,
+} from './token-rates.ts';
 
 type RareTokens = Exclude<RareCounter, UnitCounter>;
 
@@ -14,7 +21,7 @@ const UNITS = UNIT_COUNTERS.map((name) => ({ name, ...USAGE_COUNTERS[name] }));
  * nobody counted it. A guess of zero would let a budget be passed by a provider that reports nothing.
  */
 export function pricedNanoUsd(table: RateTable, usage: Usage): number | string {
-  const rates = ratesOf(table, usage.inputTokens);
+  const { rates } = bandOf(table, usage.inputTokens);
   return unpricedColumn(table, rates, usage) ?? costBy(table, rates, usage) ?? missingColumn(table, rates, usage);
 }
 
@@ -23,15 +30,7 @@ export function pricedNanoUsd(table: RateTable, usage: Usage): number | string {
  * unknown. So costs of the ledger are computed again, older ones too, which were written by this rule alone.
  */
 export function tokenCostNanoUsd(table: RateTable, usage: Usage): number | undefined {
-  return costBy(table, ratesOf(table, usage.inputTokens), usage);
-}
-
-function ratesOf({ bands }: RateTable, inputTokens: number | undefined): TokenRates {
-  let band = bands[0];
-  if (bands.length > 1 && inputTokens !== undefined) {
-    for (const next of bands) if (inputTokens >= next.fromInputTokens) band = next;
-  }
-  return band.rates;
+  return costBy(table, bandOf(table, usage.inputTokens).rates, usage);
 }
 
 function costBy(table: RateTable, rates: TokenRates, usage: Usage): number | undefined {
@@ -167,7 +166,7 @@ const DEAREST_UNIT_NANO_USD = 50_000_000;
 
 /** The most that an exchange can have cost whose parts have no rate of their own; undefined: nobody can say. */
 export function atMostNanoUsd(table: RateTable, usage: Usage): number | undefined {
-  const rates = ratesOf(table, usage.inputTokens);
+  const { rates } = bandOf(table, usage.inputTokens);
   const cost = costBy(table, rates, usage);
   if (cost === undefined) return undefined;
   let more = 0;

@@ -71,9 +71,30 @@ export function scaledTable(table: RateTable, factor: number): RateTable {
   return scaled;
 }
 
+/** Requests whose counts are summed up, and priced at once: each in the band of `inputTokens`, which the sum is not. */
+export interface SummedRequests {
+  readonly requests: number;
+  readonly inputTokens: number;
+}
+
 /** A copy with the rates of tokens multiplied, and nothing else: what tier, speed and geography do to a price. */
 export function multipliedTable(table: RateTable, factor: number): RateTable {
   return { ...withTokenRates(table, factor), multiplier: cleanRate(factor) };
+}
+
+/** The band whose rates hold for one request of so many input tokens. */
+export function bandOf({ bands }: RateTable, inputTokens: number | undefined): RateTable['bands'][number] {
+  let band = bands[0];
+  if (bands.length > 1 && inputTokens !== undefined) {
+    for (const next of bands) if (inputTokens >= next.fromInputTokens) band = next;
+  }
+  return band;
+}
+
+/** A copy for the summed counts of several requests, each of which has as many input tokens as its rates ask for. */
+export function tableForSum(table: RateTable, { requests, inputTokens }: SummedRequests): RateTable {
+  const { rates } = bandOf(table, inputTokens);
+  return { ...table, perExchange: table.perExchange * requests, bands: [{ fromInputTokens: 0, rates }] };
 }
 
 /** A copy with one price of an image: that of this size and quality. */

@@ -34,6 +34,11 @@ export class UsageMeter {
     if (usage.outputTokens !== undefined) this.#uncounted = false;
   }
 
+  /** What several answers used, each of which was looked at: their sum may be more than one answer's. */
+  summed(usage: Usage): void {
+    this.usage = usage;
+  }
+
   /** A piece of content came. */
   content(): void {
     this.#uncounted = true;

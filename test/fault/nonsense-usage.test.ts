@@ -23,12 +23,22 @@ let gateway: RunningGateway;
 
 before(async () => {
   provider = await startProvider((request, response) => {
+    if (request.path.includes('/images/')) {
+      sendJson(response, 200, { created: 1, data: [{ b64_json: 'AA==' }] });
+      return;
+    }
     const { user }: { user: number } = JSON.parse(request.body.toString());
     const message = { role: 'assistant', content: 'hello' };
     sendJson(response, 200, { choices: [{ index: 0, message, finish_reason: 'stop' }], usage: NONSENSE[user] });
   });
   gateway = await startGateway({
     manifests: [
+      {
+        type: 'provider-account/openai',
+        name: 'pictures',
+        base_url: `${provider.origin}/v1`,
+        auth_data: { type: 'api-key', api_key: 'k' },
+      },
       selfHosted('p', `${provider.origin}/v1`, ['m'], {
         cost: { metric: 'per_1000_tokens', value: { input: 0.001, output: 0.002 } },
       }),
@@ -66,4 +76,25 @@ test('nonsense usage from a provider costs the ledger no row, and nobody is refu
   });
   assert.equal(await gateway.metric('sluice_ledger_lost_total'), 0);
   assert.equal(await gateway.metric('sluice_reservations_open'), 0);
+});
+
+test('a client cannot ask for so many images that the ledger loses the row', { timeout: 60_000 }, async () => {
+  const rowsBefore = await gateway.metric('sluice_ledger_rows_total');
+  const ask = async (n: string): Promise<number> => {
+    const response = await fetch(`${gateway.url}/v1/images/generations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: `{"model": "pictures/dall-e-3", "prompt": "a sluice", "n": ${n}}`,
+    });
+    await response.text();
+    return response.status;
+  };
+  const counts = ['1', '16777216', '16777217', '9007199254740993', '1e20', '1e300'];
+  const statuses = await Promise.all(counts.map(ask));
+  assert.deepEqual(statuses, [200, 200, 400, 400, 400, 400]);
+  await eventually('every exchange has its row', async () => {
+    const rows = await gateway.metric('sluice_ledger_rows_total');
+    return (rows ?? 0) - (rowsBefore ?? 0) === counts.length;
+  });
+  assert.equal(await gateway.metric('sluice_ledger_lost_total'), 0);
 });

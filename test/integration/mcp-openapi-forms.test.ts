@@ -51,6 +51,12 @@ const document = {
       ),
     },
     '/bytes': { put: content('application/octet-stream', file) },
+    '/pets/{id}': {
+      get: {
+        operationId: 'pet',
+        parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+      },
+    },
     '/search': {
       get: {
         operationId: 'search',
@@ -215,4 +221,14 @@ test('a form that grows over the bound of a message is refused with the setting'
     connected.client.callTool({ name: 'application_x_www_form_urlencoded', arguments: { body } }),
     /mcp\.max_message_bytes: 65536/,
   );
+});
+
+test('an argument that fits into no path is refused, and what looks like one is one part of it', async () => {
+  const pet = (id: string) => connected.client.callTool({ name: 'pet', arguments: { id } });
+  await pet('a/b?c#d ü');
+  assert.equal(asked.at(-1)?.url, '/pets/a%2Fb%3Fc%23d%20%C3%BC');
+  const before = asked.length;
+  for (const id of ['..', 'a/../b', '%2e%2E', 'x\ud800', '\udfffx'])
+    await assert.rejects(pet(id), /`id` is no part of a path/);
+  assert.equal(asked.length, before);
 });

@@ -96,6 +96,28 @@ test('a session is found by each request, is of one subject, and is gone when it
   assert.equal((await send(ping, own)).status, 404);
 });
 
+test('an answer has the id of its request to the digit, or the request is refused', async () => {
+  const headers = await session();
+  const ping = (id: string) => send(`{"jsonrpc": "2.0", "id": ${id}, "method": "ping"}`, headers);
+  for (const id of ['0', '-1', '9007199254740991', '"9007199254740993"', '"\\ud800"']) {
+    assert.equal((await ping(id)).text, `{"jsonrpc":"2.0","id":${id},"result":{}}`);
+  }
+  for (const id of [
+    '9007199254740992',
+    '9007199254740993',
+    '1e300',
+    '1e400',
+    '1.5',
+    '{"toString": 0}',
+    '[1]',
+    'true',
+  ]) {
+    const { status, json } = await ping(id);
+    assert.equal(status, 400, id);
+    assert.match(json.error?.message ?? '', /`id` must be text or a whole number/);
+  }
+});
+
 test('a session goes on after the gateway was started anew', async (context) => {
   const first = await startGateway({ keys, manifests: [remote('old', server.url)] });
   const url = `${first.url}/mcp/v1/old/mcp`;

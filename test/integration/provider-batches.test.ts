@@ -134,6 +134,20 @@ const geminiBatch = (state: string) => {
 };
 let geminiState = 'PENDING';
 
+/** Beyond 272,000 tokens a request of this model costs twice as much. */
+const STEPPED = 'gpt-5.4';
+const MANY = 80;
+const MOST_OF_A_STEP = 250_000;
+const LONG = 300_000;
+/** Together more tokens than one request can have, and one line without reason. */
+const largeOutput = jsonLines(
+  [...Array.from({ length: MANY }, () => MOST_OF_A_STEP), LONG, LONG, 2 ** 40].map((prompt_tokens, index) => {
+    const made = openAiLine(index);
+    const usage = { prompt_tokens, completion_tokens: 1_000, total_tokens: prompt_tokens + 1_000 };
+    return { ...made, response: { ...made.response, body: { ...made.response.body, model: STEPPED, usage } } };
+  }),
+);
+
 const openAiOutput = jsonLines([openAiLine(0), openAiLine(1)]);
 
 const answer: Answer = (request, response) => {
@@ -149,13 +163,13 @@ const answer: Answer = (request, response) => {
     state = 'canceling';
     sendJson(response, 200, messageBatch('msgbatch_1'));
   } else if (pathname === '/v1/messages/batches/msgbatch_1') sendJson(response, 200, messageBatch('msgbatch_1'));
-  else if (pathname === '/v1/batches/batch_1')
+  else if (pathname === '/v1/batches/batch_1' || pathname === '/v1/batches/batch_2')
     sendJson(response, 200, {
-      id: 'batch_1',
+      id: pathname.slice('/v1/batches/'.length),
       object: 'batch',
       status: 'completed',
       endpoint: CHAT,
-      output_file_id: 'file-out',
+      output_file_id: pathname.endsWith('1') ? 'file-out' : 'file-large',
       created_at: 1_767_225_600,
       request_counts: { total: 2, completed: 2, failed: 0 },
       own: 1.5e300,
@@ -185,6 +199,7 @@ const answer: Answer = (request, response) => {
     sendJson(response, 200, {});
   } else if (pathname === '/v1beta/batches')
     sendJson(response, 200, { operations: [geminiBatch('SUCCEEDED')], nextPageToken: '' });
+  else if (pathname === '/v1/files/file-large/content') text('application/octet-stream', largeOutput);
   else if (pathname === '/v1/files/file-out/content') text('application/octet-stream', openAiOutput);
   else sendJson(response, 404, { error: { type: 'not_found_error', message: 'no such batch' } });
 };
@@ -364,6 +379,27 @@ describe('a batch that OpenAI runs', () => {
     // 0.15 and 0.6 dollars a million, at half of it.
     assert.equal(charged(model)[0]?.['sluice.cost.usd'], (2_000 * 0.15 + 200 * 0.6) / 2e6);
   });
+});
+
+test('a batch is charged for each line by the step of the price that this line reached, however many lines it has', async () => {
+  const headers = { authorization: `Bearer ${KEY}`, 'x-tfy-provider-name': 'main' };
+  await fetch(`${gateway.url}/v1/batches/batch_2`, { headers });
+  const records = () =>
+    gateway
+      .records({ 'gen_ai.request.model': `main/${STEPPED}` })
+      .map((record) => [
+        record['gen_ai.usage.input_tokens'],
+        record['gen_ai.usage.output_tokens'],
+        record['sluice.cost.usd'],
+      ]);
+  await eventually('it is charged', async () => records().length === 2);
+  // Half of 2.5 and 15 dollars a million, and half of 5 and 22.5; of the last line only its output can be true.
+  const short = MANY * MOST_OF_A_STEP;
+  assert.deepEqual(records(), [
+    [short, (MANY + 1) * 1_000, (short * 2.5 + (MANY + 1) * 1_000 * 15) / 2e6],
+    [2 * LONG, 2_000, (2 * LONG * 5 + 2_000 * 22.5) / 2e6],
+  ]);
+  assert.equal(await gateway.metric('sluice_ledger_lost_total'), 0);
 });
 
 /** What a client makes of the output of a batch. */

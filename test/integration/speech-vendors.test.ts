@@ -129,6 +129,29 @@ describe('speech of vendors with forms of their own', () => {
     assert.deepEqual(await refusal('cartesia/sonic-3', { response_format: 'opus' }), [400, 'response_format']);
   });
 
+  test('a speed is read however its number is written, and what is no number is refused', async () => {
+    const paceOf = async (model: string, speed: string): Promise<unknown> => {
+      const response = await fetch(`${gateway.url}/v1/audio/speech`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+        body: `{"model": "${model}", "input": "Hi", "voice": "zeus", "speed": ${speed}}`,
+      });
+      await response.arrayBuffer();
+      if (response.status !== 200) return response.status;
+      const { path, body } = provider.requests.at(-1)!;
+      return Number(new URLSearchParams(path).get('speed') ?? JSON.parse(body.toString()).voice_settings.speed);
+    };
+    for (const model of ['elevenlabs/eleven_v3', 'deepgram/thalia']) {
+      for (const written of ['1.0', '1.10', '1e0', '11E-1']) {
+        assert.equal(await paceOf(model, written), Number(written), `${model} ${written}`);
+      }
+      for (const nonsense of ['1e400', '{"toString": 0}', '[]', 'true', '"fast"', '-0']) {
+        assert.equal(await paceOf(model, nonsense), 400, `${model} ${nonsense}`);
+      }
+    }
+    assert.match((await asked('deepgram/thalia', { mip_opt_out: true })).path, /&mip_opt_out=true$/);
+  });
+
   test('their refusals pass with their words, and their audio as events where these were asked for', async () => {
     for (const model of ['elevenlabs/eleven_v3', 'deepgram/thalia', 'cartesia/sonic-3']) {
       await assert.rejects(

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
 import { CARRIED_MARK, carryInId, plainSignature, splitCarryingId } from '../../inference/signature.ts';
 
@@ -101,7 +102,7 @@ function lacksThinking(messages: readonly unknown[]): boolean {
     if (!isObject(message) || !isArray(message['content'])) return false;
     const blocks = message['content'].filter(isObject);
     if (message['role'] === 'assistant')
-      return blocks.some(({ type }) => type === 'tool_use') && !/thinking$/.test(String(blocks[0]?.['type']));
+      return blocks.some(({ type }) => type === 'tool_use') && !/thinking$/.test(scalarText(blocks[0]?.['type']) ?? '');
     if (!blocks.some(({ type }) => type === 'tool_result')) return false;
   }
   return false;

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
 import {
   type GuardedEvent,
@@ -64,7 +65,7 @@ function ofFound(block: JsonObject, role: string | undefined, slots: TextSlot[])
 }
 
 function read({ type, index, delta, content_block: block, message }: JsonObject): GuardedEvent {
-  const prefix = `${String(index)} `;
+  const prefix = `${scalarText(index)} `;
   if (type === 'content_block_stop') return { slots: [], ends: [prefix] };
   const slots: TextSlot[] = [];
   if (type === 'content_block_start' && isObject(block)) {

@@ -1,4 +1,4 @@
-import { parseExactObject } from '../../codec/exact-json.ts';
+import { parseExactObject, scalarText } from '../../codec/exact-json.ts';
 import { isObject } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -15,8 +15,8 @@ export function toInference(body: Buffer, model: string): OrError<SpeechRequest>
   if (known === undefined) return wrong('response_format', `It must be one of ${SPEECH_FORMATS.join(', ')}.`);
   const named = isObject(voice) ? voice['id'] : voice;
   if (named !== undefined && typeof named !== 'string') return wrong('voice', 'It must be a string, or have an `id`.');
-  const pace = speed === undefined || speed === null ? undefined : Number(speed);
-  if (pace !== undefined && !(pace > 0)) return wrong('speed', 'It must be a number above 0.');
+  const pace = speed === undefined || speed === null ? undefined : Number(scalarText(speed));
+  if (pace !== undefined && !(pace > 0 && Number.isFinite(pace))) return wrong('speed', 'It must be a number above 0.');
   return {
     model,
     text: input,

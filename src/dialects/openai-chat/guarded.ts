@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
 import {
   type GuardedEvent,
@@ -112,7 +113,7 @@ function read(event: JsonObject): GuardedEvent {
   if (isArray(choices)) {
     for (const choice of choices) {
       if (!isObject(choice)) continue;
-      const prefix = `${String(choice['index'] ?? 0)} `;
+      const prefix = `${scalarText(choice['index']) ?? 0} `;
       const { delta } = choice;
       const before = slots.length;
       if (isObject(delta)) ofTold(delta, choice, prefix, slots);

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
 import {
   type GuardedEvent,
@@ -33,13 +34,13 @@ function slotsOf(choices: unknown, channelOf: (choice: JsonObject) => string | u
 }
 
 function read({ choices }: JsonObject): GuardedEvent {
-  const slots = slotsOf(choices, ({ index }) => `${String(index ?? 0)} `);
+  const slots = slotsOf(choices, ({ index }) => `${scalarText(index) ?? 0} `);
   const ends: string[] = [];
   let isStripped = false;
   if (isArray(choices)) {
     for (const choice of choices) {
       if (!isObject(choice)) continue;
-      if (typeof choice['finish_reason'] === 'string') ends.push(`${String(choice['index'] ?? 0)} `);
+      if (typeof choice['finish_reason'] === 'string') ends.push(`${scalarText(choice['index']) ?? 0} `);
       if (choice['text'] !== '' || !hasTokens(choice['logprobs'])) continue;
       (choice as Record<string, unknown>)['logprobs'] = null;
       isStripped = true;

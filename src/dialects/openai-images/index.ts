@@ -1,12 +1,14 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { servedAfter, servedAs } from '../../inference/served-as.ts';
+import { MAX_COUNT } from '../../inference/usage.ts';
 import type { AnswerForm } from '../answer-form.ts';
 import type { PeekedRequest } from '../dialect.ts';
 import { formDialect } from '../openai-json/form-dialect.ts';
 import type { FormValues } from '../openai-json/form-scan.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
+import { wrong } from '../openai-json/request-scan.ts';
 import { typedReader } from '../openai-json/typed-events.ts';
 import { fromInference } from './from-inference.ts';
 import { imageEvents } from './to-events.ts';
@@ -77,11 +79,13 @@ export const openAiImageVariations = formDialect({
   },
 });
 
+/** What is asked for is what is counted where the answer does not tell it, so it is bounded as counts of answers are. */
 function peekImages(values: FormValues): OrError<Partial<PeekedRequest>> {
   const stream = values.flag('stream');
   if (stream instanceof GatewayError) return stream;
   const asked = values.count('n');
   if (asked instanceof GatewayError) return asked;
+  if (asked !== undefined && asked > MAX_COUNT) return wrong('n', `It may be up to ${MAX_COUNT}.`);
   const choices = Math.max(1, asked ?? 1);
   const wish = servedAs({ imageSize: values.word('size'), imageQuality: values.word('quality') });
   return {

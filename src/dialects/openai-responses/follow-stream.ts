@@ -50,9 +50,10 @@ class ResponseFollower implements StreamFollower {
     const value = data === undefined ? undefined : parseObject(data);
     if (value === undefined) return this.#tokens;
     this.#unsent = value;
-    const { type, delta, item } = value;
-    if (ENDS.test(String(type))) this.finished = true;
-    if (typeof delta === 'string' && String(type).endsWith('.delta')) {
+    const { delta, item } = value;
+    const type = stringOf(value['type']) ?? '';
+    if (ENDS.test(type)) this.finished = true;
+    if (typeof delta === 'string' && type.endsWith('.delta')) {
       this.#pieces += 1;
       this.#bytes += Buffer.byteLength(delta);
     } else if (type === 'response.output_item.added') {

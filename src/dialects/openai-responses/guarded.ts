@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
 import {
   type GuardedEvent,
@@ -125,7 +126,7 @@ function channelOf(
   { output_index: output, content_index: content, summary_index: summary }: JsonObject,
   name: string,
 ): string {
-  return `${name} ${String(output)} ${String(content ?? summary ?? 0)} `;
+  return `${name} ${scalarText(output)} ${scalarText(content ?? summary) ?? 0} `;
 }
 
 function kindOf(type: string): TextKind {

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { FamiliarBeginning, FamiliarEvent, gapsOf } from '../../codec/familiar-event.ts';
 import { isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
@@ -86,7 +87,7 @@ class ResponseEvents implements EventForm {
 /** By its first bytes where they name the event, else by all that is around what differs. */
 function learn(event: JsonObject, { bytes, start, end }: EventPlace, reader: EventReader): void {
   if (!reader.learns) return;
-  const beginning = FamiliarBeginning.of(String(event['type']), bytes, start, end);
+  const beginning = FamiliarBeginning.of(scalarText(event['type']) ?? '', bytes, start, end);
   if (beginning !== undefined) {
     reader.learn(beginning);
     return;

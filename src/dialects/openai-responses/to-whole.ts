@@ -1,5 +1,5 @@
 import { EventEnds } from '../../codec/event-cutter.ts';
-import { parseExactObject } from '../../codec/exact-json.ts';
+import { parseExactObject, scalarText } from '../../codec/exact-json.ts';
 import { isObject } from '../../codec/json-value.ts';
 import { readEvent } from '../../codec/sse-event.ts';
 import { GatewayError } from '../../core/errors.ts';
@@ -19,7 +19,8 @@ export function toWhole(events: Buffer): OrError<Buffer> {
     if (data === undefined || !data.includes('"response"')) continue;
     const event = parseExactObject(data);
     const response = event?.['response'];
-    if (isObject(response) && LAST.test(String(event?.['type']))) return Buffer.from(JSON.stringify(response));
+    if (isObject(response) && LAST.test(scalarText(event?.['type']) ?? ''))
+      return Buffer.from(JSON.stringify(response));
   }
   return new GatewayError('upstream_protocol', { detail: 'Its stream has no last response.' });
 }

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import { PASSED } from '../guard.ts';
@@ -36,7 +37,7 @@ export const azureContentSafety: Service = (config) => {
       if (!isArray(analysis)) throw new Error('its answer has no `categoriesAnalysis`');
       const names = analysis.flatMap((each) => {
         const { category, severity } = need(each, 'categoriesAnalysis');
-        return Number(severity) >= least ? [String(category)] : [];
+        return Number(scalarText(severity)) >= least ? [scalarText(category) ?? 'unnamed'] : [];
       });
       if (isArray(matches) && matches.length > 0) names.push('block list');
       return found(names);
@@ -121,9 +122,9 @@ export const azurePii: Service = (config) => {
       for (const each of documents) {
         const { id, redactedText, entities } = need(each, 'documents');
         if (!isArray(entities) || entities.length === 0) continue;
-        for (const entity of entities) names.add(String(objectOf(entity)?.['category']));
+        for (const entity of entities) names.add(scalarText(objectOf(entity)?.['category']) ?? 'unnamed');
         if (typeof redactedText !== 'string') throw new Error('its answer has no `redactedText`');
-        changed[Number(id)] = redactedText;
+        changed[Number(scalarText(id))] = redactedText;
       }
       if (names.size === 0) return PASSED;
       return config.operation === 'mutate' ? { result: 'mutated', texts: changed } : found([...names]);

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
 import { type GuardConfig, isWantedCategory } from '../../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../../core/http-client.ts';
@@ -79,8 +80,8 @@ function spansOf(answer: unknown, text: string): Span[] {
 function spanOf(answer: unknown, units: readonly number[]): Span {
   const { entity_type: type, start, end }: JsonObject = isObject(answer) ? answer : {};
   const category = Object.keys(ENTITIES).find((each) => ENTITIES[each] === stringOf(type));
-  const from = units[Number(start)];
-  const to = units[Number(end)];
+  const from = units[Number(scalarText(start))];
+  const to = units[Number(scalarText(end))];
   if (category === undefined || from === undefined || to === undefined || to <= from)
     throw new Error('its answer names no place in the text');
   return { start: from, end: to, category };

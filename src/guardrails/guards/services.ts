@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../../core/http-client.ts';
@@ -47,7 +48,11 @@ const openAiModerations: Service = (config) => {
         const isFlagged = objectOf(categories) ?? {};
         for (const name of new Set([...Object.keys(isFlagged), ...Object.keys(scoreOf)])) {
           const least = thresholds?.[name];
-          if (least === undefined ? isFlagged[name] === true && flagged === true : Number(scoreOf[name]) >= least)
+          if (
+            least === undefined
+              ? isFlagged[name] === true && flagged === true
+              : Number(scalarText(scoreOf[name])) >= least
+          )
             names.add(name);
         }
       }
@@ -145,7 +150,7 @@ const prismaAirs: Service = (config) => {
       headers,
       body: scan,
       read({ action, category }) {
-        if (action === 'block') return failed(`Found: ${String(category ?? 'a threat')}.`);
+        if (action === 'block') return failed(`Found: ${scalarText(category) ?? 'a threat'}.`);
         if (action !== 'allow' && action !== 'alert') throw new Error('its answer has no `action` that is known');
         return PASSED;
       },
@@ -259,7 +264,7 @@ const patronus: Service = (config) => {
         results.flatMap((each) => {
           const { status, evaluation_result: judged, criteria } = need(each, 'results');
           if (status !== 'success') throw new Error('an evaluator did not judge');
-          return objectOf(judged)?.['pass'] === true ? [] : [String(criteria)];
+          return objectOf(judged)?.['pass'] === true ? [] : [scalarText(criteria) ?? 'unnamed'];
         }),
       );
     },

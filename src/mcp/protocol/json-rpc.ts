@@ -56,6 +56,8 @@ export class RpcError extends Error {
   }
 }
 
+const ID_FAULT = '`id` must be text or a whole number, at most 2^53 - 1';
+
 /** The message that a value is; a text says what is wrong with it. */
 export function readMessage(value: unknown): RpcMessage | string {
   if (!isObject(value)) return 'a message must be one JSON object';
@@ -65,10 +67,10 @@ export function readMessage(value: unknown): RpcMessage | string {
     if (typeof method !== 'string' || method === '') return '`method` must be text';
     if (params !== undefined && !isObject(params)) return '`params` must be an object';
     if (id === undefined) return { kind: 'notification', method, params: params ?? {} };
-    if (!isId(id)) return '`id` must be text or a whole number';
+    if (!isId(id)) return ID_FAULT;
     return { kind: 'request', id, method, params: params ?? {} };
   }
-  if (id !== null && id !== undefined && !isId(id)) return '`id` must be text or a whole number';
+  if (id !== null && id !== undefined && !isId(id)) return ID_FAULT;
   const known = id ?? undefined;
   const error = objectOf(value['error']);
   if (error) return { kind: 'response', id: known, error: readError(error) };
@@ -92,8 +94,9 @@ function readError({ code, message, data }: JsonObject): RpcError {
   return new RpcError(typeof code === 'number' ? code : INTERNAL_ERROR, stringOf(message) ?? '', data);
 }
 
+/** An answer under another number than was asked for is no answer: beyond 2^53 they are not told apart here. */
 function isId(value: unknown): value is Id {
-  return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
+  return typeof value === 'string' || Number.isSafeInteger(value);
 }
 
 export function requestJson(id: Id, method: string, params: JsonObject): string {

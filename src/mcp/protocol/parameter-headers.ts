@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 
 /**
@@ -32,7 +33,7 @@ export function parameterHeaders(inputSchema: unknown): readonly ParameterHeader
       const header = property['x-mcp-header'];
       if (header !== undefined) {
         const type = property['type'];
-        if (typeof header !== 'string' || !TOKEN.test(header) || !PRIMITIVE.has(String(type))) return false;
+        if (typeof header !== 'string' || !TOKEN.test(header) || !PRIMITIVE.has(scalarText(type) ?? '')) return false;
         if (names.has(header.toLowerCase())) return false;
         names.add(header.toLowerCase());
         found.push({ header, valueIn: (args) => textAt(args, below) });

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { type JsonObject, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
 import { lackingScopes } from '../protocol/challenge.ts';
@@ -138,7 +139,7 @@ export abstract class LeafServer implements Served {
       if (method === 'notifications/tools/list_changed') this.#tools.forgetLists();
       if (method !== 'notifications/tasks') named.notify(method, params);
       else {
-        const taskId = tasks.get(String(params['taskId']));
+        const taskId = tasks.get(scalarText(params['taskId']) ?? '');
         if (taskId !== undefined) notify(method, { ...params, taskId });
       }
     };

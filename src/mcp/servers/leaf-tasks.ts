@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import { INVALID_REQUEST, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
@@ -114,7 +115,7 @@ export class LeafTasks {
       await check(context, tool);
       if (task.era === 'legacy') this.#remember(context, id, tool);
       const call = ask(context, method, { ...params, taskId: id }, this.heard(context, hooks, tool), cancelled);
-      const taskId = String(params['taskId']);
+      const taskId = scalarText(params['taskId']) ?? '';
       const named = (result: JsonObject): JsonObject => {
         if (method === 'tasks/result') return relatedTo(result, taskId);
         return result['taskId'] === undefined ? result : told(result, taskId, context.guarded === true);

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpStdio } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
@@ -132,7 +133,7 @@ export class LeafTools {
   }
 
   #shown(tools: readonly unknown[], context: CallContext): JsonObject[] {
-    const shown = this.#o.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(String(name)));
+    const shown = this.#o.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(scalarText(name) ?? ''));
     // How clients of the older era ask for a task is nothing to those of the newer one.
     return context.session ? shown : shown.map(withoutExecution);
   }

@@ -211,7 +211,7 @@ function pathOf(base: string, { path, parameters }: OperationTool, args: JsonObj
         throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` is missing.`);
       }
       const text = textOf(value);
-      if (leadsElsewhere(text)) {
+      if (!text.isWellFormed() || leadsElsewhere(text)) {
         throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` is no part of a path.`);
       }
       filled = filled.replaceAll(`{${name}}`, encodeURIComponent(text));

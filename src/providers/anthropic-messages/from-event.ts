@@ -48,7 +48,8 @@ class MessagesEventReader implements EventReader {
   #usage: Record<string, unknown> = {};
 
   fromEvent(event: string | undefined, data: string, out: InferenceEvent[]): void {
-    if (event === 'ping') return;
+    // The end of OpenAI's form is none of this one.
+    if (event === 'ping' || data === '[DONE]') return;
     let value: unknown;
     try {
       value = JSON.parse(data);

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { AUDIO_PATHS, audioPlug, nothingFor, speechWire } from '../base/speech.ts';
@@ -28,8 +29,10 @@ const speech = speechWire({
     const query = new URLSearchParams({ model: modelWith(model, voice), ...FORMATS[format] });
     if (speed !== undefined) query.set('speed', String(speed));
     for (const [name, value] of Object.entries(extra)) {
-      if (name === 'instructions' || (typeof value === 'object' && value !== null)) return nothingFor(PROVIDER, name);
-      if (value !== null) query.set(name, String(value));
+      if (value === null) continue;
+      const text = scalarText(value);
+      if (name === 'instructions' || text === undefined) return nothingFor(PROVIDER, name);
+      query.set(name, text);
     }
     return { body: jsonBody({ text }), headers: [], path: `/v1/speak?${query}` };
   },

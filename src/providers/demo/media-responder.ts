@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32, deflateSync } from 'node:zlib';
+import { scalarText } from '../../codec/exact-json.ts';
 import { isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
 import { boundaryOf, MultipartScan } from '../../codec/multipart.ts';
 import { dataEvent } from '../../codec/sse-writer.ts';
@@ -26,7 +27,7 @@ function answerTo(request: LocalRequest): AnswerParts {
 /** The demo alone has no address to give, for which a request may ask. */
 function images(request: LocalRequest): AnswerParts {
   const fields = fieldsOf(request, ['n', 'stream']);
-  const count = Math.min(10, Math.max(1, Number(fields['n'] ?? 1) || 1));
+  const count = Math.min(10, Math.max(1, Number(scalarText(fields['n'])) || 1));
   const b64_json = picture(request.body).toString('base64');
   const usage = {
     input_tokens: 0,
@@ -36,7 +37,7 @@ function images(request: LocalRequest): AnswerParts {
   };
   const about = { size: `${IMAGE_SIDE}x${IMAGE_SIDE}`, output_format: 'png', background: 'opaque', quality: 'low' };
   const created = Math.floor(Date.now() / 1000);
-  if (String(fields['stream']) === 'true') {
+  if (scalarText(fields['stream']) === 'true') {
     const type = request.path.includes('edits') ? 'image_edit' : 'image_generation';
     return events([
       { type: `${type}.partial_image`, partial_image_index: 0, b64_json, created_at: created, ...about },

@@ -51,6 +51,8 @@ class ResponseReader implements EventReader {
   }
 
   fromEvent(_event: string | undefined, data: string, out: InferenceEvent[]): void {
+    // Servers that speak this form beside OpenAI's send its end as well.
+    if (data === '[DONE]') return;
     let value: unknown;
     try {
       // Arguments go out as text again: no number may change on the way.

@@ -1,3 +1,4 @@
+import { scalarText } from '../../codec/exact-json.ts';
 import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -92,6 +93,9 @@ function result({ metadata, response, error }: JsonObject): ProviderResult | und
     return { customId, answer, model: stringOf(modelVersion), usage, error: undefined };
   }
   const { status, code = status, message } = objectOf(error) ?? {};
-  const told = { code: String(code ?? 'batch_error'), message: stringOf(message) ?? 'The provider does not say why.' };
+  const told = {
+    code: scalarText(code) ?? 'batch_error',
+    message: stringOf(message) ?? 'The provider does not say why.',
+  };
   return { customId, answer: undefined, error: told };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { calcPrice, findProvider } from '@pydantic/genai-prices';
+import { recomputedNanoUsd } from '../../../src/usage/price-basis.ts';
 import { catalogueHas, catalogueModels, catalogueVersion } from '../../../src/usage/price-catalogue.ts';
 import { compilePrice } from '../../../src/usage/price-table.ts';
 
@@ -66,6 +67,25 @@ test('unknown usage costs an unknown amount, and never nothing', () => {
   assert.equal(price.costNanoUsd({ outputTokens: 10 }), undefined);
   assert.equal(price.costNanoUsd({ inputTokens: 0, outputTokens: 0 }), 0);
   assert.equal(price.costNanoUsd({ inputTokens: Number.NaN, outputTokens: 1 }), undefined);
+});
+
+test('what several requests cost is what each of them costs, and is computed again from its record', () => {
+  const at = Date.UTC(2026, 10, 1);
+  for (const price of [
+    openai('gpt-5.4'),
+    openai('gpt-4o'),
+    compilePrice({ catalogueId: 'perplexity', modelId: 'sonar' }),
+  ]) {
+    for (const inputTokens of [1_000, 271_999, 300_000]) {
+      const each = { inputTokens, outputTokens: 10, servedAs: { serviceTier: 'default' } };
+      const sum = { inputTokens: 30 * inputTokens, outputTokens: 300, servedAs: each.servedAs };
+      const whole = price.ofSum({ requests: 30, inputTokens: price.bandFrom(inputTokens, at) });
+      const nanoUsd = whole.costNanoUsd(sum, at);
+      const one = price.costNanoUsd(each, at);
+      assert.equal(nanoUsd, one === undefined ? undefined : 30 * one);
+      if (nanoUsd !== undefined) assert.equal(recomputedNanoUsd(whole.basis(sum, at)!, sum), nanoUsd);
+    }
+  }
 });
 
 test('an embedding costs its input alone', () => {
