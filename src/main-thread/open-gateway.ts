@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import { packConfiguration } from '../config/packed-configuration.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
 import type { ConfigurationSource } from '../operator/configuration-source.ts';
@@ -27,7 +28,13 @@ import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { RequestLogService } from './request-log-service.ts';
 import { RequestTail } from './request-tail.ts';
-import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
+import {
+  configurationForThreads,
+  configureThreads,
+  type Gateway,
+  type InForce,
+  RunningGateway,
+} from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
@@ -139,8 +146,7 @@ export async function openGateway({
   });
   targets.register(registry);
   const priceRefresh = new PriceRefresh({
-    tell: () =>
-      relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
+    tell: () => configureThreads(relayThreads, configurationForThreads(inForce, port, madeKey), log),
     http,
     log,
   });
@@ -250,7 +256,8 @@ export async function openGateway({
     answers: cachedAnswers.buffer,
     claims: cachedAnswers.claimBuffer,
     vectors: cachedAnswers.vectorBuffer,
-    configuration: configurationForThreads(inForce, port, madeKey),
+    // As a reload brings it, from another thread: its pieces are then known.
+    configuration: packConfiguration(structuredClone(configurationForThreads(inForce, port, madeKey))),
     tokens: accountTokens.tokens(),
     journal: database.journal,
   }));
