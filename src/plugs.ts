@@ -6,6 +6,7 @@ import type { GuardConfig } from './config/guardrails/guardrails.ts';
 import type { AccountKind, WellKnownAccount } from './config/load.ts';
 import { codeLoader } from './core/code-loader.ts';
 import { madeOnce } from './core/made-once.ts';
+import { runToEnd, type Steps } from './core/steps.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import type { RealtimeWords } from './dialects/realtime-words.ts';
 import { MODEL_TYPES_OF, type Operation } from './inference/operation.ts';
@@ -269,12 +270,33 @@ export function openAccounts(
   configuration: Pick<Configuration, 'accounts' | 'server'>,
   tokens: Tokens,
 ): ProviderAccount[] {
-  const accounts = configuration.accounts.map((manifest) => {
-    const [account, ...others] = withEachKey(manifest).map((each) => plugOf(manifest).open(each, tokens));
-    return others.length === 0 ? account! : { ...account!, others };
-  });
+  return runToEnd(accountsInSteps(configuration, tokens));
+}
+
+/** By the tokens that sign their requests and the manifest, which a reload keeps where it says the same. */
+const opened = new WeakMap<Tokens, WeakMap<AccountManifest, ProviderAccount>>();
+
+/** The same; a step for each account: one of two hundred models takes 5 to 10 ms to read. */
+export function* accountsInSteps(
+  configuration: Pick<Configuration, 'accounts' | 'server'>,
+  tokens: Tokens,
+): Steps<ProviderAccount[]> {
+  const known = opened.get(tokens) ?? new WeakMap<AccountManifest, ProviderAccount>();
+  opened.set(tokens, known);
+  const accounts: ProviderAccount[] = [];
+  for (const manifest of configuration.accounts) {
+    const account = known.get(manifest) ?? openAccount(manifest, tokens);
+    known.set(manifest, account);
+    accounts.push(account);
+    yield;
+  }
   if (hasDemo(configuration)) accounts.push(load('./providers/demo/index').demoAccount());
   return accounts;
+}
+
+function openAccount(manifest: AccountManifest, tokens: Tokens): ProviderAccount {
+  const [account, ...others] = withEachKey(manifest).map((each) => plugOf(manifest).open(each, tokens));
+  return others.length === 0 ? account! : { ...account!, others };
 }
 
 function hasDemo({ accounts, server: { demo } }: Pick<Configuration, 'accounts' | 'server'>): boolean {

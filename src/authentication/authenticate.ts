@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Configuration } from '../config/configuration.ts';
 import type { Identities } from '../config/identities/identities.ts';
 import { type ConfiguredKey, everyKey, findKey, type PackedKeys } from '../config/packed-keys.ts';
@@ -242,8 +243,8 @@ export class KeyRing {
     resources?: TokenResources | undefined,
   ): void {
     const ends = this.#accountEnds;
-    const outsideChanged =
-      JSON.stringify([identities, resources]) !== JSON.stringify([this.#identities, this.#resources]);
+    // What did not change is the same object: thousands of identities are not compared.
+    const outsideChanged = !isDeepStrictEqual([identities, resources], [this.#identities, this.#resources]);
     this.#resources = resources;
     this.#configured = keys;
     this.#configuredNames = undefined;

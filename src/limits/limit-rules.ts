@@ -2,6 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import type { BudgetPeriod, BudgetRule, RateLimitRule } from '../config/rules/counted-rules.ts';
 import type { GroupKey } from '../config/rules/rule-match.ts';
 import { canonicalSubject } from '../config/subject.ts';
+import type { Steps } from '../core/steps.ts';
 import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
 import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';
 import type { Leg } from '../counters/counters.ts';
@@ -39,30 +40,44 @@ export interface RuleList {
   readonly charged: 'first' | 'all';
 }
 
-/** One list per rate limit manifest and per v1 budget manifest; a v2 budget is a list by itself. */
-export function ruleLists({ rateLimits, budgets }: Pick<Configuration, 'rateLimits' | 'budgets'>): RuleList[] {
+/** One list per rate limit manifest and per v1 budget manifest; a v2 budget is a list by itself. A step for each rule. */
+export function* ruleLists({ rateLimits, budgets }: Pick<Configuration, 'rateLimits' | 'budgets'>): Steps<RuleList[]> {
   const sameId = new Map<string, number>();
-  const rate = (rule: RateLimitRule): LimitRule => {
-    const before = sameId.get(rule.id) ?? 0;
-    sameId.set(rule.id, before + 1);
-    return rateRule(rule, before);
-  };
-  const lists: RuleList[] = rateLimits.map((rules) => ({ rules: rules.map(rate), charged: 'first' }));
+  const lists: RuleList[] = [];
+  for (const written of rateLimits) {
+    const rules: LimitRule[] = [];
+    for (const rule of written) {
+      const before = sameId.get(rule.id) ?? 0;
+      sameId.set(rule.id, before + 1);
+      rules.push(rateRule(rule, before));
+      yield;
+    }
+    lists.push({ rules, charged: 'first' });
+  }
   const byList = new Map<number, LimitRule[]>();
   for (const budget of budgets) {
     const listed = budget.list === undefined ? undefined : byList.get(budget.list);
-    if (listed) {
-      listed.push(budgetRule(budget));
-      continue;
+    const rule = budgetRule(budget);
+    if (listed) listed.push(rule);
+    else {
+      const rules = [rule];
+      if (budget.list !== undefined) byList.set(budget.list, rules);
+      lists.push({ rules, charged: 'all' });
     }
-    const rules = [budgetRule(budget)];
-    if (budget.list !== undefined) byList.set(budget.list, rules);
-    lists.push({ rules, charged: 'all' });
+    yield;
   }
   return lists;
 }
 
+/**
+ * By what is written, which a reload keeps where it says the same: to make five hundred rules again takes a thread as many
+ * milliseconds as a request takes.
+ */
+const madeOf = new WeakMap<RateLimitRule | BudgetRule, { readonly rule: LimitRule; readonly sameId: number }>();
+
 function rateRule(written: RateLimitRule, sameId: number): LimitRule {
+  const known = madeOf.get(written);
+  if (known?.sameId === sameId) return known.rule;
   const { id, unit, counts, limit, appliesPer } = written;
   const window: CellWindow = counts === 'concurrent' ? { kind: 'open' } : { kind: 'sliding', ms: written.windowMs };
   const cellOf = cells(appliesPer, window, (group) => rateLimitCellName(sameId, id, unit, group));
@@ -75,10 +90,13 @@ function rateRule(written: RateLimitRule, sameId: number): LimitRule {
     downgradeTo: undefined,
     legs: (group) => [{ cell: cellOf(group), limit, rule, counts, unit, group, period: undefined }],
   };
+  madeOf.set(written, { rule, sameId });
   return rule;
 }
 
 function budgetRule(budget: BudgetRule): LimitRule {
+  const known = madeOf.get(budget);
+  if (known !== undefined) return known.rule;
   const { id, appliesPer, mode } = budget;
   const rule: LimitRule = {
     kind: 'budget',
@@ -94,6 +112,7 @@ function budgetRule(budget: BudgetRule): LimitRule {
         return { cell: cellOf(group), limit, rule, counts, unit, group, period };
       }),
   };
+  madeOf.set(budget, { rule, sameId: 0 });
   return rule;
 }
 

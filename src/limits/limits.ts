@@ -1,6 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
+import { runToEnd, type Steps } from '../core/steps.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import { type Counters, isRefusal, type Refusal, type Reservation } from '../counters/counters.ts';
 import { periodStart } from '../counters/periods.ts';
@@ -45,7 +46,15 @@ export function createLimits(
   configuration: Pick<Configuration, 'rateLimits' | 'budgets'>,
   options: LimitsOptions,
 ): Limits {
-  const lists = ruleLists(configuration);
+  return runToEnd(limitsInSteps(configuration, options));
+}
+
+/** The same; a step for each rule. */
+export function* limitsInSteps(
+  configuration: Pick<Configuration, 'rateLimits' | 'budgets'>,
+  options: LimitsOptions,
+): Steps<Limits> {
+  const lists = yield* ruleLists(configuration);
   if (lists.length === 0) return NO_LIMITS;
   const cutsStreams = lists.some(({ rules }) => rules.some(({ mode }) => mode === 'cut'));
   return new ConfiguredLimits(new LimitPlans({ lists, ...options }), cutsStreams, options);

@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import { packConfiguration } from '../config/packed-configuration.ts';
 import { isLoopback } from '../core/host-name.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
@@ -31,7 +32,13 @@ import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { RequestLogService } from './request-log-service.ts';
 import { RequestTail } from './request-tail.ts';
-import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
+import {
+  configurationForThreads,
+  configureThreads,
+  type Gateway,
+  type InForce,
+  RunningGateway,
+} from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
@@ -49,7 +56,7 @@ export interface OpenGatewayOptions {
 export async function openGateway(options: OpenGatewayOptions): Promise<Gateway> {
   const { configuration, source, port, relayThreads, database } = options;
   // Called when a list was fetched, and so behind all of what follows.
-  const onPrices = () => relayThreads.broadcast({ type: 'reconfigure', configuration: forThreads() });
+  const onPrices = () => configureThreads(relayThreads, forThreads(), observation.log);
   const base = openBase(options, onPrices);
   const { inForce, counters, observation } = base;
   const shared = openSharedMemory(base);
@@ -140,7 +147,8 @@ export async function openGateway(options: OpenGatewayOptions): Promise<Gateway>
     answers: shared.cachedAnswers.buffer,
     claims: shared.cachedAnswers.claimBuffer,
     vectors: shared.cachedAnswers.vectorBuffer,
-    configuration: forThreads(),
+    // As a reload brings it, from another thread: its pieces are then known.
+    configuration: packConfiguration(structuredClone(forThreads())),
     tokens: accountTokens.tokens(),
     journal: database.journal,
   }));

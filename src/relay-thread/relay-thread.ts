@@ -7,6 +7,7 @@ import { presentedKey } from '../authentication/presented-key.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
+import { runToEnd } from '../core/steps.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import { Edge } from '../edge/edge.ts';
@@ -14,11 +15,11 @@ import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
-import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
+import type { PipelineOptions, Snapshot } from '../pipeline/pipeline-options.ts';
 import { dialects as allDialects, PASSED_AT } from '../plugs.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
-import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
+import type { FromRelayThread, RelayThreadBirth, ToRelayThread } from '../threads/messages.ts';
 import { plainGlobals } from '../threads/plain-globals.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
@@ -40,12 +41,13 @@ import { addressAsked } from './oauth-routes.ts';
 import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
 import { realtimeSockets } from './realtime-sockets.ts';
+import { bornWith, Reconfiguration } from './reconfiguration.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
 import { Shadows } from './shadows.ts';
-import { lastingOf, makeSnapshot, toolLimits } from './snapshot.ts';
+import { lastingOf, snapshotInSteps, toolLimits } from './snapshot.ts';
 import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
 import { threadCache } from './thread-cache.ts';
@@ -64,12 +66,13 @@ type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
 const early: LaterMessage[] = [];
 let hear = (message: LaterMessage): void => void early.push(message);
 // Its modules are loaded by now; it begins with what the first message brings.
-const data = await new Promise<RelayThreadData>((resolve) => {
+const birth = await new Promise<RelayThreadBirth>((resolve) => {
   port.on('message', (message: ToRelayThread) => {
     if (message.type === 'begin') resolve(message.data);
     else hear(message);
   });
 });
+const { data, pieces } = bornWith(birth);
 const send = (message: FromRelayThread, transfer: readonly (ArrayBuffer | MessagePort)[] = []): void =>
   port.postMessage(message, transfer);
 
@@ -116,11 +119,10 @@ const lasting = lastingOf(data, {
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 });
 let { configuration } = data;
-let snapshot = makeSnapshot(configuration, lasting);
+const make = (next: Configuration) => snapshotInSteps(next, lasting);
+let snapshot = runToEnd(make(configuration));
 const ledgerRoom = new LedgerRoom(records, () => snapshot.settings.ledger, data.journal?.full ?? false);
 if (server.ledger.sync !== 'batched') runBeforeLastByte(() => records.writeJournal() || !ledgerRoom.refuses);
-let { identityProviders } = data.configuration.identities;
-let { semanticCacheModel } = data.configuration;
 
 const answersInRedis = await openAnswersInRedis(redis);
 const cache = threadCache({
@@ -131,7 +133,7 @@ const cache = threadCache({
   vectors: new ModelVectors({
     dialect: dialects.find(({ operation }) => operation === 'embedding')!,
     pipeline: () => pipeline,
-    model: () => semanticCacheModel,
+    model: () => configuration.semanticCacheModel,
     limits: () => snapshot.settings.cache.semantic,
   }),
   searchElsewhere: tasks.searchVectors,
@@ -238,7 +240,7 @@ const edge = new Edge({
     mcp,
     oauth: {
       settings: () => snapshot.settings,
-      issuers: () => identityProviders,
+      issuers: () => configuration.identities.identityProviders,
       callerOf: (principal) => snapshot.callers.of(principal),
       signIn: (key, side) => keyRing.signIn(key, side),
       isGood: (token, address) => !(keyRing.lookupAt(address, token) instanceof GatewayError),
@@ -276,6 +278,7 @@ const edge = new Edge({
 process.on('uncaughtException', (error) => log.error({ error }, 'uncaught in a relay thread'));
 process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in a relay thread'));
 
+const reconfiguration = new Reconfiguration({ log, pieces, send, make, take: reconfigure });
 const probe = new EventLoopProbe();
 setInterval(reportStats, STATS_MS).unref();
 collectWhenIdle(() => counters.idleMark);
@@ -289,10 +292,11 @@ send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', 
 function onMessage(message: LaterMessage): void {
   switch (message.type) {
     case 'reconfigure':
-      reconfigure(message.configuration);
+      reconfiguration.begin(message);
       return;
     case 'configured-keys':
       configuration = { ...configuration, keys: message.keys };
+      reconfiguration.keysCame(message.keys);
       takeKeys();
       return;
     case 'keys':
@@ -348,12 +352,10 @@ function takeKeys(): void {
   keyRing.reconfigure(configuration, tokenResources(configuration.server.mcp));
 }
 
-function reconfigure(next: Configuration): void {
+function reconfigure(next: Configuration, made: Snapshot): void {
   configuration = next;
-  snapshot = makeSnapshot(configuration, lasting);
+  snapshot = made;
   takeKeys();
-  ({ identityProviders } = configuration.identities);
-  ({ semanticCacheModel } = configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
   mcp.reconfigure(configuration);
   probes?.reconfigure(configuration.server.routing);

@@ -1,14 +1,16 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
+import type { Steps } from '../core/steps.ts';
 import type { Elsewhere } from '../guardrails/elsewhere.ts';
 import { guardCode } from '../guardrails/guard-code.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
-import { createLimits, type LimitsOptions } from '../limits/limits.ts';
+import { createLimits, type LimitsOptions, limitsInSteps } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import { toolRules } from '../limits/tool-rules.ts';
 import type { Snapshot } from '../pipeline/pipeline-options.ts';
-import { guardCredential, openAccounts } from '../plugs.ts';
+import { accountsInSteps, guardCredential } from '../plugs.ts';
+import { readAccess } from '../policy/access.ts';
 import { CacheRules } from '../policy/cache-rules.ts';
 import { Callers } from '../policy/caller.ts';
 import { isNamed } from '../policy/data-access.ts';
@@ -52,9 +54,8 @@ export function toolLimits(
   return createLimits(toolRules(configuration), { ...lasting, price: () => NO_TOOL_PRICE });
 }
 
-/** Everything that follows from one configuration. */
-export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting: Lasting): Snapshot {
-  usePriceList(configuration.server.prices?.list);
+/** Everything that follows from one configuration. A step for each account and rule; what follows from what did not change is the same. */
+export function* snapshotInSteps(configuration: Omit<Configuration, 'keys'>, lasting: Lasting): Steps<Snapshot> {
   const prices = new Map<Target, Price>();
   const price = (target: Target): Price => {
     let known = prices.get(target);
@@ -64,20 +65,31 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     }
     return known;
   };
-  const accounts = openAccounts(configuration, lasting.tokens);
+  const accounts = yield* accountsInSteps(configuration, lasting.tokens);
+  yield* readAccess(configuration);
+  const limits = yield* limitsInSteps(configuration, { ...lasting, price });
   if (accounts.some(({ catalogueId }) => catalogueId !== undefined)) loadCatalogue();
   const { virtualModels, retrySettings: retry, loadBalancing, fallbackRules } = configuration;
   const routing = { virtualModels, retry, memory: lasting.health, laws: configuration.server.routing };
   const routes = new ModelRoutes(accounts, { models: catalogueModels, has: catalogueHas }, routing);
+  yield;
   const hasRules = loadBalancing.length > 0 || fallbackRules.length > 0;
+  const routeRules = hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined;
+  yield;
+  const callers = new Callers(configuration);
+  yield;
+  const guardrails = guardrailsOf(configuration, lasting);
+  yield;
+  // The snapshot that serves until now has compiled what it was asked for.
+  usePriceList(configuration.server.prices?.list);
   return {
     settings: configuration.server,
     routes,
-    routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
-    callers: new Callers(configuration),
+    routeRules,
+    callers,
     cacheRules: configuration.cacheRules.length > 0 ? new CacheRules(configuration.cacheRules) : undefined,
-    limits: createLimits(configuration, { ...lasting, price }),
-    guardrails: guardrailsOf(configuration, lasting),
+    limits,
+    guardrails,
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     bodies: bodyPolicy(configuration, { compileSubjects, isNamed }),
     price,

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Configuration } from '../config/configuration.ts';
+import type { PackedConfiguration } from '../config/packed-configuration.ts';
 import type { PackedKeys } from '../config/packed-keys.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
@@ -68,10 +69,22 @@ export interface OpenApiMessage {
   readonly json: Uint8Array | undefined;
 }
 
+/** The same on its way to the thread. */
+export interface RelayThreadBirth extends Omit<RelayThreadData, 'configuration'> {
+  readonly configuration: PackedConfiguration;
+}
+
+/** Answered by `configured` of this number or a later one: one that comes before it was taken takes its place. */
+export interface ReconfigureMessage {
+  readonly type: 'reconfigure';
+  readonly number: number;
+  readonly configuration: PackedConfiguration;
+}
+
 export type ToRelayThread =
   /** The first message; before it a thread only loads its code. */
-  | { type: 'begin'; data: RelayThreadData }
-  | { type: 'reconfigure'; configuration: Configuration }
+  | { type: 'begin'; data: RelayThreadBirth }
+  | ReconfigureMessage
   /** A reload changed nothing but the configured keys. */
   | { type: 'configured-keys'; keys: PackedKeys }
   | IdentityMessage
@@ -97,6 +110,8 @@ export type ToRelayThread =
 export type FromRelayThread =
   | { type: 'listening'; port: number }
   | { type: 'listen-failed' }
+  /** The configuration of this number is in force; one that could not be put in force was told to the log. */
+  | { type: 'configured'; number: number }
   /** Encoded ExchangeRecords, several frames at once; their buffers are transferred. */
   | { type: 'records'; thread: number; frames: readonly Uint8Array<ArrayBuffer>[] }
   /** The same of those that belong into the ledger. */

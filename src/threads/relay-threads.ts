@@ -1,6 +1,7 @@
 import { type Transferable, Worker } from 'node:worker_threads';
+import type { PackedConfiguration } from '../config/packed-configuration.ts';
 import type { Log } from '../core/log.ts';
-import type { FromRelayThread, RelayThreadData, ToRelayThread } from './messages.ts';
+import type { FromRelayThread, RelayThreadBirth, ToRelayThread } from './messages.ts';
 
 export interface RelayThreadsOptions {
   readonly entry: URL;
@@ -10,7 +11,7 @@ export interface RelayThreadsOptions {
 export interface RelayThreadsHost {
   readonly log: Log;
   /** What a thread is born with: also after one died, so it must be true when the promise resolves. */
-  data(thread: number): Promise<RelayThreadData>;
+  data(thread: number): Promise<RelayThreadBirth>;
   onMessage(message: FromRelayThread): void;
   /** A thread ended that should not have; what it held must be given back before the next one begins. */
   onDied(thread: number): void;
@@ -28,9 +29,16 @@ interface Slot {
   born: boolean;
   listening: boolean;
   drained: boolean;
+  /** The number of the configuration that it has. */
+  configured: number;
   /** Deaths in a row, each soon after a birth, before this one was born. */
   readonly deaths: number;
   readonly bornAt: number;
+}
+
+interface AwaitedConfiguration {
+  readonly number: number;
+  over(): void;
 }
 
 /** Starts the relay threads, keeps them alive, and speaks to them. Lives on the main thread. */
@@ -43,6 +51,9 @@ export class RelayThreads {
   #stopping = false;
   #onListening: ((port: number | undefined) => void) | undefined;
   #onDrained: (() => void) | undefined;
+  /** Configurations that were told so far. */
+  #configurations = 0;
+  readonly #awaited = new Set<AwaitedConfiguration>();
 
   constructor(options: RelayThreadsOptions) {
     this.#options = options;
@@ -71,6 +82,27 @@ export class RelayThreads {
     for (const { worker, born } of this.#slots) if (born) worker.postMessage(message);
   }
 
+  /**
+   * Tells all threads what is in force from now on. Resolves when each has taken it, or a later one, or has ended; with the
+   * number of those that have not after `deadlineMs`.
+   */
+  reconfigure(configuration: PackedConfiguration, deadlineMs: number): Promise<number> {
+    this.#configurations += 1;
+    const number = this.#configurations;
+    this.broadcast({ type: 'reconfigure', number, configuration });
+    return new Promise((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        this.#awaited.delete(awaited);
+        resolve(this.#without(number));
+      };
+      const timer = setTimeout(over, deadlineMs).unref();
+      const awaited = { number, over };
+      this.#awaited.add(awaited);
+      this.#checkConfigured();
+    });
+  }
+
   /** To one thread; one that is not born yet hears nothing. */
   tell(thread: number, message: ToRelayThread, transfer: readonly Transferable[] = []): void {
     const slot = this.#slots[thread];
@@ -94,7 +126,7 @@ export class RelayThreads {
     const { entry } = this.#options;
     const worker = new Worker(entry, { name: `relay-${thread}` });
     const bornAt = performance.now();
-    const slot: Slot = { worker, born: false, listening: false, drained: false, deaths, bornAt };
+    const slot: Slot = { worker, born: false, listening: false, drained: false, configured: 0, deaths, bornAt };
     worker.on('message', (message: FromRelayThread) => this.#onMessage(slot, message));
     worker.on('error', (error) => this.#onError(thread, error));
     worker.on('exit', () => this.#onExit(thread, slot));
@@ -107,6 +139,7 @@ export class RelayThreads {
       const message: ToRelayThread = { type: 'begin', data: await host.data(thread) };
       // In the same turn: what is told from now on follows what it was born with.
       slot.born = true;
+      slot.configured = this.#configurations;
       slot.worker.postMessage(message);
     } catch (error) {
       this.#onError(thread, error);
@@ -129,6 +162,10 @@ export class RelayThreads {
       slot.listening = false;
       slot.drained = true;
       this.#checkDrained();
+    } else if (message.type === 'configured') {
+      slot.configured = message.number;
+      this.#checkConfigured();
+      return;
     }
     this.#host?.onMessage(message);
   }
@@ -137,12 +174,22 @@ export class RelayThreads {
     slot.listening = false;
     slot.drained = true;
     this.#checkDrained();
+    this.#checkConfigured();
     this.#host?.onDied(thread);
     if (this.#stopping) return;
     const deaths = deathsInARow(slot.deaths, performance.now() - slot.bornAt);
     setTimeout(() => {
       if (!this.#stopping) this.#slots[thread] = this.#spawn(thread, deaths);
     }, restartDelayMs(deaths));
+  }
+
+  #checkConfigured(): void {
+    for (const { number, over } of this.#awaited) if (this.#without(number) === 0) over();
+  }
+
+  /** Threads that have not taken the configuration of this number. One that is not born yet is born with it. */
+  #without(number: number): number {
+    return this.#slots.filter(({ born, drained, configured }) => born && !drained && configured < number).length;
   }
 
   #checkDrained(): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Configuration } from '../../../src/config/configuration.ts';
 import { AccountTokens } from '../../../src/main-thread/account-tokens.ts';
-import type { RelayThreadData } from '../../../src/threads/messages.ts';
+import type { RelayThreadBirth } from '../../../src/threads/messages.ts';
 import { RelayThreads } from '../../../src/threads/relay-threads.ts';
 
 const silent = {
@@ -39,7 +39,7 @@ test('every thread signs with the newest account token, one that is born later t
     relayThreads.load();
     await relayThreads.start({
       log: silent,
-      data: async (thread) => ({ thread: first + thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
+      data: async (thread) => ({ thread: first + thread, tokens: tokens.tokens() }) as unknown as RelayThreadBirth,
       onMessage: (message) => {
         if (message.type !== 'log') return;
         said.push(message.line);
