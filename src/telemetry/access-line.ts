@@ -19,22 +19,12 @@ export class AccessLine {
       this.#timeMs = timeMs;
       this.#begin = Buffer.from(`{"level":"info","time":${timeMs},"sluice.exchange.id":"`);
     }
-    const { id, requestId, errorDetail, clientJson, usage, costNanoUsd } = record;
+    const { id, usage, costNanoUsd } = record;
     const labels = this.#labels.of(record);
     into.bytes(this.#begin);
     into.ascii(id);
-    if (requestId === id && errorDetail === undefined && clientJson === undefined) into.bytes(labels.whatAndWho);
-    else {
-      into.ascii('"');
-      if (requestId !== id) into.text(`,"http.request.id":${quoted(requestId)}`);
-      into.text(labels.what);
-      if (errorDetail !== undefined) into.text(`,"error.message":${quoted(errorDetail)}`);
-      if (clientJson !== undefined) into.text(clientFields(clientJson));
-      into.text(labels.who);
-    }
-    // As it is: one line of JSON, of the keys that the configuration names.
-    if (record.metadataJson !== undefined) into.text(`,"sluice.metadata":${record.metadataJson}`);
-    if (record.cacheJson !== undefined) into.text(`,"sluice.cache":${record.cacheJson}`);
+    if (this.#labels.isUsual) into.bytes(labels.whatAndWho);
+    else unusual(record, labels, into);
     if (usage) {
       number(into, COUNTS.inputTokens, usage.inputTokens);
       number(into, COUNTS.outputTokens, usage.outputTokens);
@@ -64,6 +54,25 @@ export class AccessLine {
     number(into, BYTES_OUT, record.bytesOut);
     into.bytes(END);
   }
+}
+
+/** Some of what few exchanges have is there. */
+function unusual(record: RecordView, labels: Labels, into: LineWriter): void {
+  const { id, requestId, errorDetail, clientJson, metadataJson, cacheJson } = record;
+  into.ascii('"');
+  if (requestId !== id) into.text(`,"http.request.id":${quoted(requestId)}`);
+  into.text(labels.what);
+  if (errorDetail !== undefined) into.text(`,"error.message":${quoted(errorDetail)}`);
+  if (clientJson !== undefined) into.text(clientFields(clientJson));
+  into.text(labels.who);
+  // As it is: one line of JSON, of the keys that the configuration names.
+  if (metadataJson !== undefined) into.text(`,"sluice.metadata":${metadataJson}`);
+  if (cacheJson !== undefined) into.text(`,"sluice.cache":${cacheJson}`);
+}
+
+function isUsual({ id, requestId, errorDetail, clientJson, metadataJson, cacheJson }: RecordView): boolean {
+  if (requestId !== id || errorDetail !== undefined || clientJson !== undefined) return false;
+  return metadataJson === undefined && cacheJson === undefined;
 }
 
 /** The field of every counter. */
@@ -162,9 +171,21 @@ class LineLabels {
   #known = new Map<string | undefined, Labels>();
   #size = 0;
   #last: Labels | undefined;
+  /** See RecordView, of the latest record. */
+  #like: number | undefined;
+  /** The latest record has nothing beside its labels. */
+  isUsual = false;
 
   of(record: RecordView): Labels {
-    if (this.#last !== undefined && isOf(this.#last, record)) return this.#last;
+    const last = this.#last;
+    const { like } = record;
+    if (like !== undefined && like === this.#like) {
+      if (last !== undefined && last.status === record.status && last.stream === record.stream) return last;
+    } else {
+      this.#like = like;
+      this.isUsual = isUsual(record);
+    }
+    if (last !== undefined && isOf(last, record)) return last;
     const first = this.#known.get(record.subject);
     let labels = first;
     while (labels !== undefined && !isOf(labels, record)) labels = labels.next;
