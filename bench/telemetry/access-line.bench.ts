@@ -23,14 +23,19 @@ const log = createAccessLog('all', {
   },
 });
 
+function writeLines(): void {
+  for (const record of new RecordFrame(frame)) log.add(record);
+  log.send();
+}
+
 export const subject = subjectOf([
   task({
     name: 'a line of a record in a frame of 100',
     operations: RECORDS,
-    run: () => log.addAll(new RecordFrame(frame)),
+    run: writeLines,
     check: () => {
       keep = true;
-      log.addAll(new RecordFrame(frame));
+      writeLines();
       keep = false;
       const written = lines
         .trimEnd()

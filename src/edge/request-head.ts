@@ -1,4 +1,5 @@
 import type { HttpRequest } from 'uWebSockets.js';
+import { decimal } from '../core/decimal.ts';
 import type { HeadersOfInterest } from '../core/exchange.ts';
 
 /** The names of each length, by length; undefined: no name has it. */
@@ -168,7 +169,7 @@ export class RequestHead implements HeadersOfInterest {
   #takeContentLength(value: string): void {
     // The addon takes the first of several; a proxy before us may take the last (request smuggling).
     if (this.contentLength !== undefined) this.fault = 'content-length is repeated';
-    this.contentLength = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    this.contentLength = decimal(value);
     if (Number.isNaN(this.contentLength)) this.fault = 'content-length is not a number';
   }
 

@@ -52,6 +52,8 @@ export class LabelBook {
   #known = new Map<string, Known>();
   /** Most records are like the one before. */
   #last: Known | undefined;
+  /** See RecordView, of the same record. */
+  #like: number | undefined;
   #size = 0;
   #series = new Map<string, Series>();
   readonly #prices: PriceTables;
@@ -63,18 +65,23 @@ export class LabelBook {
     this.#metadataKeys = new Set(metadataKeys);
   }
 
-  /** Found by a short key and then compared: hashing all the texts of every record costs a microsecond. */
   of(record: RecordView): Labels {
     const last = this.#last;
-    if (last !== undefined && sameLabels(last.like, record)) return last.labels;
+    const { like } = record;
+    if (last !== undefined && like !== undefined && like === this.#like && last.like.stream === record.stream)
+      return last.labels;
+    const known = last !== undefined && sameLabels(last.like, record) ? last : this.#find(record);
+    this.#last = known;
+    this.#like = like;
+    return known.labels;
+  }
+
+  /** Found by a short key and then compared: hashing all the texts of every record costs a microsecond. */
+  #find(record: RecordView): Known {
     const { subject = '', metadataJson } = record;
     const key = metadataJson === undefined ? subject : `${subject} ${metadataJson}`;
     const first = this.#known.get(key);
-    for (let known = first; known !== undefined; known = known.next) {
-      if (!sameLabels(known.like, record)) continue;
-      this.#last = known;
-      return known.labels;
-    }
+    for (let known = first; known !== undefined; known = known.next) if (sameLabels(known.like, record)) return known;
     const labels = this.#make(record);
     this.#size += 1;
     if (this.#size > MOST_KNOWN) {
@@ -82,9 +89,9 @@ export class LabelBook {
       this.#size = 1;
     }
     const next = first !== undefined && first.depth < MOST_COMPARED ? first : undefined;
-    this.#last = { like: textsOf(record), labels, depth: (next?.depth ?? 0) + 1, next };
-    this.#known.set(key, this.#last);
-    return labels;
+    const known = { like: textsOf(record), labels, depth: (next?.depth ?? 0) + 1, next };
+    this.#known.set(key, known);
+    return known;
   }
 
   #make(record: RecordView): Labels {

@@ -44,15 +44,20 @@ export class Observation implements MainService {
     this.#refusingBudgets.register(this.metrics.registry);
   }
 
-  /** All of one message, whose lines leave as one write. */
+  /** All of one message, in one pass over its records; its lines leave as one write. */
   addAll(frames: readonly RecordFrame[]): void {
-    const records: Iterable<RecordView> = { [Symbol.iterator]: () => finalRecords(frames) };
-    this.metrics.addAll(records);
-    this.#ruleMetrics.addAll(records);
-    this.#routingMetrics.addAll(records);
-    this.#cacheMetrics.addAll(records);
-    this.#guardrailMetrics.addAll(records);
-    this.#accessLog.addAll(records);
+    for (const frame of frames) for (const record of frame) if (!record.pending) this.#add(record);
+    this.#accessLog.send();
+  }
+
+  /** One that counts: nobody is told of a provisional one, which the final one follows. */
+  #add(record: RecordView): void {
+    this.metrics.add(record);
+    this.#ruleMetrics.add(record);
+    this.#routingMetrics.add(record);
+    this.#cacheMetrics.add(record);
+    this.#guardrailMetrics.add(record);
+    this.#accessLog.add(record);
   }
 
   /** A finished line of another thread's log. */
@@ -80,9 +85,4 @@ export class Observation implements MainService {
   close(): Promise<void> {
     return this.#output.flush();
   }
-}
-
-/** The records that count: nobody is told of a provisional one, which the final one follows. */
-function* finalRecords(frames: readonly RecordFrame[]): Generator<RecordView> {
-  for (const frame of frames) for (const record of frame) if (!record.pending) yield record;
 }

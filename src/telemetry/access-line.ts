@@ -19,19 +19,12 @@ export class AccessLine {
       this.#timeMs = timeMs;
       this.#begin = Buffer.from(`{"level":"info","time":${timeMs},"sluice.exchange.id":"`);
     }
-    const { id, requestId, errorDetail, clientJson, usage, costNanoUsd } = record;
+    const { id, usage, costNanoUsd } = record;
     const labels = this.#labels.of(record);
     into.bytes(this.#begin);
     into.ascii(id);
-    into.ascii('"');
-    if (requestId !== id) into.text(`,"http.request.id":${quoted(requestId)}`);
-    into.bytes(labels.what);
-    if (errorDetail !== undefined) into.text(`,"error.message":${quoted(errorDetail)}`);
-    if (clientJson !== undefined) into.text(clientFields(clientJson));
-    into.bytes(labels.who);
-    // As it is: one line of JSON, of the keys that the configuration names.
-    if (record.metadataJson !== undefined) into.text(`,"sluice.metadata":${record.metadataJson}`);
-    if (record.cacheJson !== undefined) into.text(`,"sluice.cache":${record.cacheJson}`);
+    if (this.#labels.isUsual) into.bytes(labels.whatAndWho);
+    else unusual(record, labels, into);
     if (usage) {
       number(into, COUNTS.inputTokens, usage.inputTokens);
       number(into, COUNTS.outputTokens, usage.outputTokens);
@@ -50,9 +43,8 @@ export class AccessLine {
       into.milliardths(costNanoUsd);
     } else if (record.unknownCost !== undefined)
       into.text(`,"sluice.cost.unknown_part":${quoted(record.unknownCost.part)}`);
-    number(into, ATTEMPTS, record.attempts);
-    number(into, THREAD, record.thread);
-    number(into, STARTED_AT, Math.round(record.startedAt));
+    into.bytes(attemptsAndThread(record));
+    into.number(Math.round(record.startedAt));
     milliseconds(into, DURATION, record.durationMs);
     milliseconds(into, OVERHEAD, record.overheadMs);
     milliseconds(into, UPSTREAM, record.upstreamMs);
@@ -64,14 +56,30 @@ export class AccessLine {
   }
 }
 
+/** Some of what few exchanges have is there. */
+function unusual(record: RecordView, labels: Labels, into: LineWriter): void {
+  const { id, requestId, errorDetail, clientJson, metadataJson, cacheJson } = record;
+  into.ascii('"');
+  if (requestId !== id) into.text(`,"http.request.id":${quoted(requestId)}`);
+  into.text(labels.what);
+  if (errorDetail !== undefined) into.text(`,"error.message":${quoted(errorDetail)}`);
+  if (clientJson !== undefined) into.text(clientFields(clientJson));
+  into.text(labels.who);
+  // As it is: one line of JSON, of the keys that the configuration names.
+  if (metadataJson !== undefined) into.text(`,"sluice.metadata":${metadataJson}`);
+  if (cacheJson !== undefined) into.text(`,"sluice.cache":${cacheJson}`);
+}
+
+function isUsual({ id, requestId, errorDetail, clientJson, metadataJson, cacheJson }: RecordView): boolean {
+  if (requestId !== id || errorDetail !== undefined || clientJson !== undefined) return false;
+  return metadataJson === undefined && cacheJson === undefined;
+}
+
 /** The field of every counter. */
 const COUNTS = Object.fromEntries(
   COUNTER_NAMES.map((name) => [name, field(attributeOf(USAGE_COUNTERS[name]))]),
 ) as Readonly<Record<CounterName, Buffer>>;
 const COST = field('sluice.cost.usd');
-const ATTEMPTS = field('sluice.attempts');
-const THREAD = field('sluice.thread');
-const STARTED_AT = field('sluice.started_at_ms');
 const DURATION = field('sluice.duration_ms');
 const OVERHEAD = field('sluice.overhead_ms');
 const UPSTREAM = field('sluice.upstream_ms');
@@ -80,6 +88,23 @@ const INTER_TOKEN = field('sluice.inter_token_ms');
 const BYTES_IN = field('http.request.body.size');
 const BYTES_OUT = field('http.response.body.size');
 const END = Buffer.from(',"msg":"exchange"}\n');
+
+/** Those of nearly all exchanges are few, and their fields stand side by side. */
+const knownAttempts: Buffer[] = [];
+const MAX_KNOWN_ATTEMPTS = 8;
+const MAX_KNOWN_THREADS = 128;
+
+/** The fields of attempts and thread, and the name of the one behind them. */
+function attemptsAndThread({ attempts, thread }: RecordView): Buffer {
+  if (attempts >= MAX_KNOWN_ATTEMPTS || thread >= MAX_KNOWN_THREADS) return attemptFields(attempts, thread);
+  const place = thread * MAX_KNOWN_ATTEMPTS + attempts;
+  knownAttempts[place] ??= attemptFields(attempts, thread);
+  return knownAttempts[place];
+}
+
+function attemptFields(attempts: number, thread: number): Buffer {
+  return Buffer.from(`,"sluice.attempts":${attempts},"sluice.thread":${thread},"sluice.started_at_ms":`);
+}
 
 function field(name: string): Buffer {
   return Buffer.from(`,"${name}":`);
@@ -127,8 +152,10 @@ interface Labels {
   readonly provider: string | undefined;
   readonly stream: boolean;
   readonly source: string | undefined;
-  readonly what: Buffer;
-  readonly who: Buffer;
+  readonly what: string;
+  readonly who: string;
+  /** Both, behind the quote that ends the id: nearly always nothing stands between them. */
+  readonly whatAndWho: Buffer;
   readonly usageSource: Buffer;
   readonly depth: number;
   readonly next: Labels | undefined;
@@ -144,9 +171,21 @@ class LineLabels {
   #known = new Map<string | undefined, Labels>();
   #size = 0;
   #last: Labels | undefined;
+  /** See RecordView, of the latest record. */
+  #like: number | undefined;
+  /** The latest record has nothing beside its labels. */
+  isUsual = false;
 
   of(record: RecordView): Labels {
-    if (this.#last !== undefined && isOf(this.#last, record)) return this.#last;
+    const last = this.#last;
+    const { like } = record;
+    if (like !== undefined && like === this.#like) {
+      if (last !== undefined && last.status === record.status && last.stream === record.stream) return last;
+    } else {
+      this.#like = like;
+      this.isUsual = isUsual(record);
+    }
+    if (last !== undefined && isOf(last, record)) return last;
     const first = this.#known.get(record.subject);
     let labels = first;
     while (labels !== undefined && !isOf(labels, record)) labels = labels.next;
@@ -200,8 +239,9 @@ function labelsOf(record: RecordView, next: Labels | undefined): Labels {
   const source = record.usageSource;
   return {
     ...{ method, path, status, outcome, errorCode, subject, keyId, model, target, provider, stream, source },
-    what: Buffer.from(what),
-    who: Buffer.from(who),
+    what,
+    who,
+    whatAndWho: Buffer.from(`"${what}${who}`),
     usageSource: Buffer.from(source === undefined ? '' : `,"sluice.usage.source":"${source}"`),
     depth: (next?.depth ?? 0) + 1,
     next,

@@ -27,8 +27,8 @@ export class CacheMetrics {
   readonly #shadows = new Map<string, Series>();
   readonly #said = new Map<string, Said>();
 
-  addAll(records: Iterable<RecordView>): void {
-    for (const { cacheJson } of records) if (cacheJson !== undefined) this.#add(this.#read(cacheJson));
+  add({ cacheJson }: RecordView): void {
+    if (cacheJson !== undefined) this.#add(this.#read(cacheJson));
   }
 
   register(registry: MetricRegistry): void {

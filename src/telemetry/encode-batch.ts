@@ -8,6 +8,7 @@ import {
   NUMBERS,
   PENDING,
   packr,
+  SAME_TEXTS,
   STREAM,
   TEXT,
   TEXTS,
@@ -41,8 +42,12 @@ export class FrameEncoder {
     const index = this.#count;
     this.#count += 1;
     this.#ids += index === 0 ? record.id : `\n${record.id}`;
-    writeNumbers(record, this.#numbers, index * NUMBERS);
-    writeTexts(record, this.#references, index * TEXTS, this.#texts);
+    const at = index * TEXTS;
+    const isSame =
+      index > 0 && this.#references[at - TEXTS + TEXT.requestId] === NO_TEXT && sameTexts(record, this.#texts.before);
+    writeNumbers(record, this.#numbers, index * NUMBERS, isSame ? SAME_TEXTS : 0);
+    if (isSame) this.#references.copyWithin(at, at - TEXTS, at);
+    else writeTexts(record, this.#references, at, this.#texts);
   }
 
   /** A frame of all records since the last one; it owns its ArrayBuffer exactly, so it can be transferred. */
@@ -76,14 +81,14 @@ class TextTable {
   list: string[] = [];
   readonly #places = new Map<string, number>();
   /** By field, of the record before. */
-  readonly #last: (string | undefined)[] = new Array(TEXTS).fill(undefined);
+  readonly before: (string | undefined)[] = new Array(TEXTS).fill(undefined);
   readonly #lastPlace: number[] = new Array(TEXTS).fill(NO_TEXT);
 
   reference(field: number, text: string | undefined): number {
     // Mostly the same object as in the record before, which is seen at a glance.
-    if (text === this.#last[field]) return this.#lastPlace[field]!;
+    if (text === this.before[field]) return this.#lastPlace[field]!;
     const place = this.#placeOf(text);
-    this.#last[field] = text;
+    this.before[field] = text;
     this.#lastPlace[field] = place;
     return place;
   }
@@ -91,7 +96,7 @@ class TextTable {
   clear(): void {
     this.list = [];
     this.#places.clear();
-    this.#last.fill(undefined);
+    this.before.fill(undefined);
     this.#lastPlace.fill(NO_TEXT);
   }
 
@@ -108,13 +113,13 @@ class TextTable {
 
 const NOTHING_USED: Usage = {};
 
-function writeNumbers(record: ExchangeRecord, into: Float64Array, at: number): void {
+function writeNumbers(record: ExchangeRecord, into: Float64Array, at: number, flags: number): void {
   const usage = record.usage ?? NOTHING_USED;
   into[at + NUMBER.startedAt] = record.startedAt;
   into[at + NUMBER.durationMs] = record.durationMs;
   into[at + NUMBER.thread] = record.thread;
   into[at + NUMBER.status] = record.status;
-  into[at + NUMBER.flags] = (record.stream ? STREAM : 0) | (record.pending ? PENDING : 0);
+  into[at + NUMBER.flags] = flags | (record.stream ? STREAM : 0) | (record.pending ? PENDING : 0);
   into[at + NUMBER.attempts] = record.attempts;
   into[at + NUMBER.costNanoUsd] = record.costNanoUsd ?? Number.NaN;
   into[at + NUMBER.overheadMs] = record.overheadMs;
@@ -160,6 +165,35 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + TEXT.traceparent] = texts.reference(TEXT.traceparent, record.traceparent);
   into[at + TEXT.guardrailsJson] = texts.reference(TEXT.guardrailsJson, record.guardrailsJson);
   into[at + TEXT.cacheJson] = texts.reference(TEXT.cacheJson, record.cacheJson);
+}
+
+/** All that `writeTexts` writes; `before`: by field. Those that differ most often are first. */
+function sameTexts(record: ExchangeRecord, before: readonly (string | undefined)[]): boolean {
+  return (
+    record.requestId === record.id &&
+    record.model === before[TEXT.model] &&
+    record.target === before[TEXT.target] &&
+    record.subject === before[TEXT.subject] &&
+    record.keyId === before[TEXT.keyId] &&
+    record.outcome === before[TEXT.outcome] &&
+    record.errorCode === before[TEXT.errorCode] &&
+    record.errorDetail === before[TEXT.errorDetail] &&
+    record.path === before[TEXT.path] &&
+    record.method === before[TEXT.method] &&
+    originOf(record) === before[TEXT.origin] &&
+    record.teamsJson === before[TEXT.teamsJson] &&
+    record.metadataJson === before[TEXT.metadataJson] &&
+    record.rulesJson === before[TEXT.rulesJson] &&
+    record.chargesJson === before[TEXT.chargesJson] &&
+    record.attemptsJson === before[TEXT.attemptsJson] &&
+    record.priceVersion === before[TEXT.priceVersion] &&
+    record.priceTable === before[TEXT.priceTable] &&
+    unknownCostText(record) === before[TEXT.unknownCost] &&
+    record.clientJson === before[TEXT.clientJson] &&
+    record.traceparent === before[TEXT.traceparent] &&
+    record.guardrailsJson === before[TEXT.guardrailsJson] &&
+    record.cacheJson === before[TEXT.cacheJson]
+  );
 }
 
 /** The latest origin that told nothing special: the next record mostly has the same provider, and tells nothing either. */

@@ -45,18 +45,31 @@ export class ExchangeMetrics {
   readonly #overheadWhole = new Histogram(overheadBuckets);
   readonly #unknownCosts = new Map<string, Count>();
   readonly #metadata: MetadataLabels;
+  /** What the latest record was counted under: records of its texts are counted there, too. */
+  #like: number | undefined;
+  #series: ExchangeSeries;
+  #counts: ExchangeCounts;
 
   constructor(options: ExchangeMetricsOptions) {
     this.#tenantName = options.tenantName;
     this.#shares = new SeriesShares(options.maxSeries);
     this.#metadata = new MetadataLabels(options.metadataKeys);
     this.#other = this.#newSeries(other, other, undefined);
+    this.#series = this.#other;
+    this.#counts = this.#other.counts;
   }
 
   add(record: RecordView): void {
-    const series = this.#seriesOf(record);
+    const { like } = record;
+    if (like === undefined || like !== this.#like) {
+      this.#like = undefined;
+      this.#series = this.#seriesOf(record);
+      this.#counts = this.#countsOf(this.#series, record);
+      this.#like = like;
+    }
+    const series = this.#series;
+    const counts = this.#counts;
     series.add(record);
-    const counts = this.#countsOf(series, record);
     counts.add(record);
     this.#statusOf(counts, record.status, series.share).value += 1;
     if (record.errorCode !== undefined) this.#countFailure(series, record.errorCode, record.status);

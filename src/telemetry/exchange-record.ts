@@ -97,6 +97,8 @@ export interface ExchangeRecord {
 export interface RecordView extends Readonly<Omit<ExchangeRecord, 'usage' | 'fleeting'>> {
   readonly usage?: Readonly<Usage> | undefined;
   readonly fleeting?: true;
+  /** Records with the same number here have the same texts; absent: nobody knows who else has them. */
+  readonly like?: number | undefined;
 }
 
 /** Every field is named, be its value undefined: what is added to `T` and not carried does not compile. */

@@ -80,6 +80,8 @@ export const TEXTS = 23;
 /** Flags in one number. */
 export const STREAM = 1;
 export const PENDING = 2;
+/** Its texts are those of the record before it in its frame. Frames of older builds do not say it. */
+export const SAME_TEXTS = 4;
 /** Reference 0: undefined; the others count from 1. */
 export const NO_TEXT = 0;
 /** As the source of the usage: there is none. */

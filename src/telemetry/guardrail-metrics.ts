@@ -16,14 +16,12 @@ export class GuardrailMetrics {
   readonly #counts = new Map<string, { readonly name: string; readonly result: string; value: number }>();
   readonly #times = new Map<string, { readonly labels: Labels; readonly histogram: Histogram }>();
 
-  addAll(records: Iterable<RecordView>): void {
-    for (const { guardrailsJson } of records) {
-      if (guardrailsJson === undefined) continue;
-      for (const { guardrail, result, ms } of results.parse(JSON.parse(guardrailsJson))) {
-        const name = this.#times.has(guardrail) || this.#times.size < MAX_SERIES ? guardrail : OTHER;
-        this.#count(name, result);
-        this.#timesOf(name).observe(ms);
-      }
+  add({ guardrailsJson }: RecordView): void {
+    if (guardrailsJson === undefined) return;
+    for (const { guardrail, result, ms } of results.parse(JSON.parse(guardrailsJson))) {
+      const name = this.#times.has(guardrail) || this.#times.size < MAX_SERIES ? guardrail : OTHER;
+      this.#count(name, result);
+      this.#timesOf(name).observe(ms);
     }
   }
 

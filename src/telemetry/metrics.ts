@@ -53,8 +53,8 @@ export class Metrics {
     return this.#registry;
   }
 
-  addAll(records: Iterable<RecordView>): void {
-    for (const record of records) this.#exchanges.add(record);
+  add(record: RecordView): void {
+    this.#exchanges.add(record);
   }
 
   setThread(stats: ThreadStats): void {

@@ -1,9 +1,12 @@
 import type { Usage } from '../inference/usage.ts';
 import { type ColumnReader, NO_ORIGIN, type UsageRest } from './column-reader.ts';
 import type { Complete, ExchangeRecord, RecordView, UnknownCost } from './exchange-record.ts';
-import { NUMBER, PENDING, STREAM, TEXT } from './frame-columns.ts';
+import { NUMBER, PENDING, SAME_TEXTS, STREAM, TEXT } from './frame-columns.ts';
 
-/** One view on a frame that is moved from record to record. */
+/** Of records with the same texts, in all frames of this thread; that it begins anew some day is in nobody's way. */
+let runs = 0;
+
+/** One view on a frame that is moved from record to record, in their order. */
 export class RecordCursor implements Complete<RecordView> {
   readonly fleeting = true;
   readonly #columns: ColumnReader;
@@ -12,6 +15,7 @@ export class RecordCursor implements Complete<RecordView> {
   /** Where its numbers and its references begin. */
   #n = 0;
   #t = 0;
+  #like = 0;
 
   constructor(columns: ColumnReader) {
     this.#columns = columns;
@@ -22,6 +26,13 @@ export class RecordCursor implements Complete<RecordView> {
     this.#index = index;
     this.#n = index * this.#columns.numbersPerRecord;
     this.#t = index * this.#columns.textsPerRecord;
+    if ((this.#columns.number(this.#n + NUMBER.flags) & SAME_TEXTS) !== 0) return;
+    runs = (runs + 1) | 0;
+    this.#like = runs;
+  }
+
+  get like(): number {
+    return this.#like;
   }
 
   get id(): string {

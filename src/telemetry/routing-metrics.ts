@@ -16,11 +16,9 @@ export class RoutingMetrics {
   readonly #failed = new Map<string, { readonly target: string; readonly error: string; value: number }>();
   readonly #rules = new Map<string, string>();
 
-  addAll(records: Iterable<RecordView>): void {
-    for (const { rulesJson, attemptsJson } of records) {
-      if (rulesJson !== undefined) this.#addRouted(rulesJson);
-      if (attemptsJson !== undefined) for (const hop of hops.parse(JSON.parse(attemptsJson))) this.#addFailed(hop);
-    }
+  add({ rulesJson, attemptsJson }: RecordView): void {
+    if (rulesJson !== undefined) this.#addRouted(rulesJson);
+    if (attemptsJson !== undefined) for (const hop of hops.parse(JSON.parse(attemptsJson))) this.#addFailed(hop);
   }
 
   register(registry: MetricRegistry): void {

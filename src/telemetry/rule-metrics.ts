@@ -32,8 +32,8 @@ export class RuleMetrics {
   readonly #budgetNominated: Counts = new Map();
   readonly #budgetApplied: Counts = new Map();
 
-  addAll(records: Iterable<RecordView>): void {
-    for (const record of records) if (record.rulesJson !== undefined) this.#add(record.rulesJson, record.errorCode);
+  add({ rulesJson, errorCode }: RecordView): void {
+    if (rulesJson !== undefined) this.#add(rulesJson, errorCode);
   }
 
   #add(text: string, errorCode: string | undefined): void {

@@ -1,3 +1,4 @@
+import { decimal } from '../core/decimal.ts';
 import type { HeadLines } from './head-lines.ts';
 
 /** Bytes of one answer head at the most, as undici's `maxHeaderSize`. */
@@ -20,8 +21,6 @@ const ZERO = 0x30;
 const VERSION = Buffer.from('HTTP/1.');
 const STATUS_AT = VERSION.length + 2;
 const STATUS_DIGITS = 3;
-/** Fifteen digits are exact in a number. */
-const DECIMAL_LENGTH = /^\d{1,15}$/;
 const KEEP_ALIVE_SECONDS = /(?:^|[,\s])timeout\s*=\s*"?(\d{1,9})/i;
 
 /** 1: may stand in a name (RFC 9110 §5.6.2); 2: may stand in a value (§5.5). */
@@ -119,16 +118,17 @@ export class AnswerHead {
   #frame(isOld: boolean): boolean {
     const { headers, status } = this;
     const connection = headers['connection'];
-    this.keepsAlive = connection === undefined ? !isOld : keeps(joined(connection), isOld);
+    if (connection === undefined) this.keepsAlive = !isOld;
+    // As nearly all say that say anything.
+    else this.keepsAlive = connection === 'keep-alive' || keeps(joined(connection), isOld);
     const keepAlive = headers['keep-alive'];
     this.keepAliveMs = keepAlive === undefined ? undefined : secondsIn(joined(keepAlive));
     const declared = headers['content-length'];
     const coding = headers['transfer-encoding'];
     // Two lengths, or a length and chunks, end at two places (RFC 9112 §6.3).
-    if (declared !== undefined && (coding !== undefined || Array.isArray(declared) || !DECIMAL_LENGTH.test(declared))) {
-      return false;
-    }
-    this.length = declared === undefined ? 0 : Number(declared);
+    if (declared !== undefined && (coding !== undefined || Array.isArray(declared))) return false;
+    this.length = declared === undefined ? 0 : decimal(declared);
+    if (Number.isNaN(this.length)) return false;
     if (status < 200 || status === 204 || status === 304) {
       this.framing = 'none';
       // A body might follow all the same, and nobody can know.

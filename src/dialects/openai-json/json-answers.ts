@@ -6,7 +6,10 @@ import type { AnswerFacts, AnswerForm } from '../answer-form.ts';
 const USAGE = Buffer.from('usage"');
 /** An answer up to here is parsed where it has the word `error`. */
 const MOST_FAILURE_BYTES = 65_536;
-const ERROR = Buffer.from('"error"');
+const QUOTE = 0x22;
+const SMALL_E = 0x65;
+/** Of the word `"error"`: a quote and an `e` are the commonest bytes of JSON and of its texts, and stop a search each time. */
+const END_OF_ERROR = Buffer.from('rror"');
 
 /** Answers that are one JSON object, never a stream; `beside`: its small values that tell of usage, besides `usage`. */
 export function jsonAnswers(beside: readonly string[] = []): AnswerForm {
@@ -14,7 +17,7 @@ export function jsonAnswers(beside: readonly string[] = []): AnswerForm {
   const told = beside.map((name) => Buffer.from(`${name}"`));
   return {
     whole(answer) {
-      if (answer.length <= MOST_FAILURE_BYTES && answer.indexOf(ERROR) >= 0) {
+      if (answer.length <= MOST_FAILURE_BYTES && namesError(answer)) {
         const all = parseObject(answer.toString('utf8'));
         if (all !== undefined) return factsOf(all);
       }
@@ -31,6 +34,12 @@ export function jsonAnswers(beside: readonly string[] = []): AnswerForm {
       return undefined;
     },
   };
+}
+
+function namesError(answer: Buffer): boolean {
+  for (let at = answer.indexOf(END_OF_ERROR); at >= 0; at = answer.indexOf(END_OF_ERROR, at + 1))
+    if (answer[at - 1] === SMALL_E && answer[at - 2] === QUOTE) return true;
+  return false;
 }
 
 function factsOf(values: JsonObject): AnswerFacts {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { openapiJson } from '../../../src/operator/openapi.ts';
 import { type OperatorOptions, startOperator } from '../../../src/operator/operator.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
+import { addRecords } from '../../support/add-records.ts';
 import { fullRecord } from '../telemetry/records.ts';
 
 const document = await openapiJson([]);
@@ -46,7 +47,7 @@ test('a gateway is ready when all relay threads listen, the ledger has room and 
 
 test('metrics show every record that was added, in Prometheus text', async () => {
   const metrics = new Metrics({ inFlight: () => 3, bodyMemoryBytes: () => 0, logLinesDropped: () => 0 });
-  metrics.addAll([fullRecord()]);
+  addRecords(metrics, [fullRecord()]);
   const operator = await startOperator(operatorOptions({ metrics }));
   try {
     const answer = await fetch(`http://127.0.0.1:${operator.port}/metrics?x=1`);

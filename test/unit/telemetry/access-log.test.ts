@@ -7,6 +7,7 @@ import { countIn } from '../../../src/inference/usage.ts';
 import { COUNTER_NAMES, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { createAccessLog } from '../../../src/telemetry/access-log.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
+import { addRecords } from '../../support/add-records.ts';
 import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
 
 function capture() {
@@ -17,8 +18,8 @@ function capture() {
 test('every exchange is one line of JSON with what is known of it', () => {
   const { lines, destination } = capture();
   const log = createAccessLog('all', destination);
-  log.addAll([fullRecord()]);
-  log.addAll([plainRecord()]);
+  addRecords(log, [fullRecord()]);
+  addRecords(log, [plainRecord()]);
   assert.equal(lines.length, 2);
   const [full, plain] = lines.map((line) => JSON.parse(line));
   assert.partialDeepStrictEqual(full, {
@@ -36,7 +37,7 @@ test('every exchange is one line of JSON with what is known of it', () => {
 
 test('an access line has every counter that was told, as what it was served, and what of it could not be priced', () => {
   const { lines, destination } = capture();
-  createAccessLog('all', destination).addAll([{ ...WHOLE_RECORD, costNanoUsd: undefined }, WHOLE_RECORD]);
+  addRecords(createAccessLog('all', destination), [{ ...WHOLE_RECORD, costNanoUsd: undefined }, WHOLE_RECORD]);
   const [unknown, known] = lines.map((line) => JSON.parse(line));
   for (const name of COUNTER_NAMES) {
     const counter = USAGE_COUNTERS[name];
@@ -56,7 +57,7 @@ test('the access line of a refusal says where it came from', () => {
     userAgent: `u"\n${'x'.repeat(1000)}`,
     path: '/wp-login.php',
   });
-  createAccessLog('all', destination).addAll([
+  addRecords(createAccessLog('all', destination), [
     plainRecord({ clientJson }),
     plainRecord({ clientJson: '{"address":"::1"}' }),
   ]);
@@ -68,23 +69,52 @@ test('the access line of a refusal says where it came from', () => {
   assert.ok(!('user_agent.original' in little));
 });
 
+test('an access line tells the attempts and the thread of its own exchange, however many there are', () => {
+  const { lines, destination } = capture();
+  const counts = [0, 1, 7, 8, 9, 127, 128, 1_000];
+  const records = counts.flatMap((attempts) => counts.map((thread) => plainRecord({ attempts, thread })));
+  addRecords(createAccessLog('all', destination), [...records, ...records]);
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)).map((line) => [line['sluice.attempts'], line['sluice.thread']]),
+    [...records, ...records].map(({ attempts, thread }) => [attempts, thread]),
+  );
+});
+
+test('an access line has its fields in one order, whatever stands between those that repeat', () => {
+  const { lines, destination } = capture();
+  const plain = plainRecord();
+  const told = { requestId: 'asked-1', errorDetail: 'It failed.', clientJson: '{"address":"::1"}' };
+  addRecords(createAccessLog('all', destination), [plain, plainRecord(told), plain]);
+  const [usual, unusual, again] = lines.map((line) => Object.entries(JSON.parse(line)));
+  assert.deepEqual(usual, again);
+  const besides = ['http.request.id', 'error.message', 'client.address'];
+  assert.deepEqual(
+    unusual?.filter(([name]) => besides.includes(name)),
+    besides.map((name, index) => [name, ['asked-1', 'It failed.', '::1'][index]]),
+  );
+  assert.deepEqual(
+    unusual?.filter(([name]) => !besides.includes(name)),
+    usual,
+  );
+});
+
 test('log.access errors keeps failures and clients that left, off keeps nothing, and a reload changes it', () => {
   const { lines, destination } = capture();
   const log = createAccessLog('errors', destination);
-  log.addAll([plainRecord()]);
-  log.addAll([plainRecord({ status: 404, outcome: 'error' })]);
-  log.addAll([plainRecord({ status: 200, outcome: 'cut' })]);
-  log.addAll([plainRecord({ status: 499, outcome: 'client-closed' })]);
+  addRecords(log, [plainRecord()]);
+  addRecords(log, [plainRecord({ status: 404, outcome: 'error' })]);
+  addRecords(log, [plainRecord({ status: 200, outcome: 'cut' })]);
+  addRecords(log, [plainRecord({ status: 499, outcome: 'client-closed' })]);
   assert.equal(lines.length, 3);
   log.mode = 'off';
-  log.addAll([plainRecord({ status: 500, outcome: 'error' })]);
+  addRecords(log, [plainRecord({ status: 500, outcome: 'error' })]);
   assert.equal(lines.length, 3);
 });
 
 test('a value that a client chose cannot make a log line of its own, nor a long one', () => {
   const { lines, destination } = capture();
   const text = `"\n{"level":"error"}\u2028\ud800${'x'.repeat(100_000)}`;
-  createAccessLog('all', destination).addAll([
+  addRecords(createAccessLog('all', destination), [
     fullRecord({ requestId: text, model: text, subject: text, path: text, method: text, errorDetail: text }),
   ]);
   assert.equal(lines.length, 1);

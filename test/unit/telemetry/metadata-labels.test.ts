@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
+import { addRecords } from '../../support/add-records.ts';
 import { fullRecord } from './records.ts';
 
 function newMetrics(metadataKeys: string[], maxSeries?: number): Metrics {
@@ -29,7 +30,7 @@ const prodAgain = { metadataJson: '{"trace":"2","env":"prod"}' };
 
 test('metadata that may be shown is a label of requests, tokens and cost, and of nothing else', async () => {
   const metrics = newMetrics(['env', 'cost-center']);
-  metrics.addAll([
+  addRecords(metrics, [
     fullRecord(prod),
     fullRecord(prodAgain),
     fullRecord({ metadataJson: '{"cost-center":"7"}' }),
@@ -51,7 +52,7 @@ test('metadata that may be shown is a label of requests, tokens and cost, and of
 
 test('values that clients invent make a bounded number of series, and the rest is other', async () => {
   const metrics = newMetrics(['env'], 20);
-  for (let count = 0; count < 100; count++) metrics.addAll([fullRecord({ metadataJson: `{"env":"${count}"}` })]);
+  for (let count = 0; count < 100; count++) addRecords(metrics, [fullRecord({ metadataJson: `{"env":"${count}"}` })]);
   const tokens = await samples(metrics, 'ai_gateway_output_tokens_total');
   assert.equal(tokens.size, 11);
   assert.equal(tokens.get(`{${who},metadata_env="other"}`), 90 * 20);

@@ -4,6 +4,7 @@ import { countIn } from '../../../src/inference/usage.ts';
 import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
+import { addRecords } from '../../support/add-records.ts';
 import { leastOf } from '../../support/least-of.ts';
 import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
 
@@ -29,7 +30,7 @@ const ci = 'model_name="openai-main/gpt-4o",tenant_name="default",username="virt
 test('requests, tokens, cost and latencies of records stand under the reference names', async () => {
   const metrics = newMetrics();
   const changes = { errorCode: undefined, errorDetail: undefined };
-  metrics.addAll([fullRecord(changes), fullRecord({ ...changes, stream: false, overheadMs: 0.02 })]);
+  addRecords(metrics, [fullRecord(changes), fullRecord({ ...changes, stream: false, overheadMs: 0.02 })]);
   const samples = await scrape(metrics);
   assert.equal(samples.get(`ai_gateway_requests_total{${ci},status_code="200"}`), 2);
   assert.equal(samples.get(`ai_gateway_input_tokens_total{${ci}}`), 200);
@@ -48,7 +49,7 @@ test('requests, tokens, cost and latencies of records stand under the reference 
 
 test('every counter of a usage is in the metrics, in its own unit, and zeros make no series', async () => {
   const metrics = newMetrics();
-  metrics.addAll([WHOLE_RECORD, WHOLE_RECORD]);
+  addRecords(metrics, [WHOLE_RECORD, WHOLE_RECORD]);
   const samples = await scrape(metrics);
   const labels = 'model_name="openai-main/gpt-4o",tenant_name="default",username="virtualaccount:ci"';
   const own: Partial<Record<CounterName, string>> = {
@@ -64,7 +65,7 @@ test('every counter of a usage is in the metrics, in its own unit, and zeros mak
 test('exchanges of unknown cost are counted by what could not be priced, without what a provider called it', async () => {
   const metrics = newMetrics();
   const unknown = (part: string) => plainRecord({ unknownCost: { part } });
-  metrics.addAll([unknown('service_tier=scale'), unknown('service_tier=x'), unknown('price')]);
+  addRecords(metrics, [unknown('service_tier=scale'), unknown('service_tier=x'), unknown('price')]);
   const samples = [...(await scrape(metrics))].filter(([name]) => name.startsWith('sluice_unknown_cost_total'));
   assert.deepEqual(samples, [
     ['sluice_unknown_cost_total{part="service_tier"}', 2],
@@ -74,7 +75,7 @@ test('exchanges of unknown cost are counted by what could not be priced, without
 
 test('a metric that nobody counted is absent, and not zero', async () => {
   const metrics = newMetrics();
-  metrics.addAll([plainRecord({ status: 401, outcome: 'error', errorCode: 'invalid_api_key' })]);
+  addRecords(metrics, [plainRecord({ status: 401, outcome: 'error', errorCode: 'invalid_api_key' })]);
   const text = await metrics.render();
   assert.match(
     text,
@@ -86,7 +87,7 @@ test('a metric that nobody counted is absent, and not zero', async () => {
 
 test('a failure of a provider is an inference failure, and a refusal of ours is none', async () => {
   const metrics = newMetrics();
-  metrics.addAll([
+  addRecords(metrics, [
     fullRecord({ status: 504, outcome: 'error', errorCode: 'idle_timeout' }),
     fullRecord({ status: 403, outcome: 'error', errorCode: 'model_forbidden' }),
   ]);
@@ -100,10 +101,10 @@ test('a client that invents models makes a bounded number of series, and the res
   const metrics = newMetrics(20);
   for (let count = 0; count < 100; count++) {
     const status = 400 + (count % 20);
-    metrics.addAll([fullRecord({ model: `open/${count}`, status, outcome: 'error', errorCode: 'idle_timeout' })]);
+    addRecords(metrics, [fullRecord({ model: `open/${count}`, status, outcome: 'error', errorCode: 'idle_timeout' })]);
   }
   // A series that exists may not make more by its statuses either.
-  for (let status = 200; status < 300; status++) metrics.addAll([fullRecord({ model: 'open/1', status })]);
+  for (let status = 200; status < 300; status++) addRecords(metrics, [fullRecord({ model: 'open/1', status })]);
   const samples = await scrape(metrics);
   for (const family of ['requests_total', 'request_model_inference_failure_total', 'input_tokens_total']) {
     const series = [...samples.keys()].filter((name) => name.startsWith(`ai_gateway_${family}{`));
@@ -124,20 +125,20 @@ test('the models that one caller invents leave room for those of others, which a
   const metrics = newMetrics();
   const callers = ['user:junk', ...Array.from({ length: 5 }, (_, index) => `user:${index}`)];
   for (const subject of callers) {
-    for (let count = 0; count < 1200; count++) metrics.addAll([fullRecord({ subject, model: `open/${count}` })]);
+    for (let count = 0; count < 1200; count++) addRecords(metrics, [fullRecord({ subject, model: `open/${count}` })]);
   }
   const samples = await scrape(metrics);
   const named = callers.map((subject) => seriesOf(samples, `username="${subject}"`).length);
   assert.deepEqual(named, [500, 250, 125, 63, 31, 16]);
-  metrics.addAll([fullRecord({ subject: 'user:late', model: 'real/model' })]);
+  addRecords(metrics, [fullRecord({ subject: 'user:late', model: 'real/model' })]);
   assert.equal(seriesOf(await scrape(metrics), 'model_name="real/model"', 'username="user:late"').length, 1);
 });
 
 test('a model is named once it was served: made-up ones do not push a caller’s own real model out', async () => {
   const metrics = newMetrics();
   const junk = { status: 404, outcome: 'error', errorCode: 'upstream_rejected' } as const;
-  for (let count = 0; count < 1200; count++) metrics.addAll([fullRecord({ ...junk, model: `open/${count}` })]);
-  metrics.addAll([
+  for (let count = 0; count < 1200; count++) addRecords(metrics, [fullRecord({ ...junk, model: `open/${count}` })]);
+  addRecords(metrics, [
     fullRecord({ model: 'open/real', errorCode: undefined }),
     fullRecord({ ...junk, model: 'open/real' }),
     fullRecord({ model: 'open/down', status: 502, outcome: 'error', errorCode: 'upstream_failed' }),
@@ -154,7 +155,7 @@ test('a model is named once it was served: made-up ones do not push a caller’s
 
 test('a label that a client chose is escaped and cut', async () => {
   const metrics = newMetrics();
-  metrics.addAll([fullRecord({ model: `a"b\\c\nd${'x'.repeat(1000)}` })]);
+  addRecords(metrics, [fullRecord({ model: `a"b\\c\nd${'x'.repeat(1000)}` })]);
   const text = await metrics.render();
   assert.match(text, /^ai_gateway_requests_total\{model_name="a\\"b\\\\c\\ndx{249}",/m);
 });
@@ -213,7 +214,7 @@ test('an event loop that was blocked shows it, once', async () => {
 test('a scrape of a thousand callers is written in many turns, each family with one heading, in text and bytes alike', async () => {
   const metrics = newMetrics(1001);
   const callers = Array.from({ length: 1000 }, (_, at) => fullRecord({ subject: `user:${at}@example.com` }));
-  metrics.addAll(callers);
+  addRecords(metrics, callers);
   let turns = 0;
   let isOver = false;
   const count = () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { appliedRules, withDowngrade, withRefused } from '../../../src/limits/applied-rules.ts';
 import { MetricRegistry } from '../../../src/telemetry/metric-registry.ts';
 import { RuleMetrics } from '../../../src/telemetry/rule-metrics.ts';
+import { addRecords } from '../../support/add-records.ts';
 import { plainRecord } from './records.ts';
 
 async function scrape(metrics: RuleMetrics): Promise<string> {
@@ -14,7 +15,7 @@ async function scrape(metrics: RuleMetrics): Promise<string> {
 test('rules that matched and rules that refused are counted apart', async () => {
   const metrics = new RuleMetrics();
   const applied = appliedRules(['r'], ['b', 'größe']);
-  metrics.addAll([
+  addRecords(metrics, [
     plainRecord({ rulesJson: applied }),
     plainRecord({ rulesJson: withRefused(applied, 'r'), errorCode: 'rate_limited' }),
     plainRecord({ rulesJson: withRefused(applied, 'b'), errorCode: 'budget_exceeded' }),
@@ -34,7 +35,8 @@ test('rules that matched and rules that refused are counted apart', async () => 
 
 test('at most a thousand rules are counted over any number of reloads, and the rest as other', async () => {
   const metrics = new RuleMetrics();
-  metrics.addAll(
+  addRecords(
+    metrics,
     Array.from({ length: 5_000 }, (_, id) => plainRecord({ rulesJson: appliedRules([`rule ${id}`], []) })),
   );
   const lines = (await scrape(metrics))
