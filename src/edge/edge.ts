@@ -29,7 +29,8 @@ export interface EdgeOptions extends HeadAnswerOptions {
   readonly forwardable: readonly string[];
   readonly counters: SharedCounters;
   /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. `side` is valid until it returns. */
-  authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
+  /** `audience`: tokens that are good there alone are taken as well. */
+  authenticate(head: RequestHead, side: RemoteSide, audience?: string): OrError<Principal>;
 }
 
 const RETRY_AFTER_MS = 1000;
@@ -263,7 +264,7 @@ export class Edge implements EdgeContext {
     head.vendorKey ??= key ?? queryKey(head.query);
     const principal = this.#draining
       ? new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS })
-      : this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
+      : this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor), route.audience);
     const asked = { response, head, method: 'GET', path: route.pattern, startedAt };
     if (principal instanceof GatewayError) {
       const scheme = principal.status === 401 ? ['www-authenticate', 'Bearer'] : [];
