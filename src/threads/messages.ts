@@ -10,6 +10,7 @@ import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts'
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 import type { CapturedMessage, CapturedTaken } from './request-log-messages.ts';
 import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
+import type { SecretAnswerMessage, SecretQuestionMessage } from './secret-messages.ts';
 
 /** Bytes of one segment of the journal. */
 export interface JournalPlace {
@@ -79,6 +80,7 @@ export type ToRelayThread =
   | FileAnswerMessage
   | BatchAnswerMessage
   | ResponseAnswerMessage
+  | SecretAnswerMessage
   | BatchWorkMessage
   | CapturedTaken
   /** All tokens of accounts that there are now: one of them is new. */
@@ -130,4 +132,5 @@ export type FromRelayThread =
   | FileQuestionMessage
   | BatchQuestionMessage
   | ResponseQuestionMessage
+  | SecretQuestionMessage
   | { type: 'drained' };
