@@ -131,9 +131,10 @@ export function wireNamed(name: string): Wire | undefined {
 }
 
 /** The form of realtime sessions that clients speak at this path of an account. */
-export function realtimeForm(path: string): RealtimeForm {
-  return path.includes('BidiGenerateContent')
-    ? load('./providers/gemini-generate-content/live').geminiLive
+export function realtimeForm(path: string, type: 'realtime' | 'transcription' = 'realtime'): RealtimeForm {
+  if (path.includes('BidiGenerateContent')) return load('./providers/gemini-generate-content/live').geminiLive;
+  return type === 'transcription'
+    ? load('./providers/openai-compatible/realtime-transcription').openAiTranscription
     : load('./providers/openai-compatible/realtime').openAiRealtime;
 }
 

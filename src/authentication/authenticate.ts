@@ -9,9 +9,11 @@ import { GenerationCache } from '../core/generation-cache.ts';
 import type { KeyNews } from '../store/key-watch.ts';
 import { MAX_TOKEN_CHARACTERS, type VerificationKey } from '../store/token-form.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
+import { boundClaims, boundPrincipal, mayAsk } from './bound-tokens.ts';
 import { AddressAllowances, CheckAllowance, type RemoteSide } from './check-allowances.ts';
 import { IssuedKeys } from './issued-keys.ts';
-import { TokenVerifier, verifiedAccessClaims, verifiedClaims } from './jwt-verify.ts';
+import { TokenVerifier, verifiedClaims } from './jwt-verify.ts';
+import type { KeyRingOptions, SignInKey } from './key-ring-options.ts';
 import {
   ACCOUNT_EXPIRED,
   type AcceptedKey,
@@ -74,29 +76,6 @@ const TOO_MANY_CHECKS = new GatewayError('overloaded', {
   retryAfterMs: 1000,
 });
 
-export interface SignInKey {
-  readonly principal: Principal;
-  readonly from: 'configured' | 'issued' | 'outside';
-  readonly expiresAtMs: number;
-}
-
-export interface KeyRingOptions {
-  configured: PackedKeys;
-  /** Without signing keys no token of ours is accepted. */
-  issued: KeyNews;
-  identities?: Identities;
-  resources?: TokenResources | undefined;
-  issuerKeys?: readonly IssuerKeySet[];
-  /** A token names a key that its issuer did not have when it was last asked. At most twice a minute for each provider. */
-  onUnknownIssuerKey?: (provider: string) => void;
-  /** Milliseconds since the Unix epoch; by default the machine's clock. */
-  now?: () => number;
-  checksPerSecond?: number;
-  checksAtOnce?: number;
-  forgeriesPerSecond?: number;
-  forgeriesAtOnce?: number;
-}
-
 export class KeyRing {
   readonly #now: () => number;
   readonly #checks: CheckAllowance;
@@ -117,6 +96,9 @@ export class KeyRing {
   readonly #presented = new Map<string, AcceptedKey>();
   /** Digests of configured keys by whom they let in, so that what outlives a reload can be judged anew without the key. */
   readonly #digests = new WeakMap<Principal, string>();
+  readonly #accepted = new WeakMap<Principal, AcceptedKey>();
+  /** Those whose token a configured key asked for. */
+  readonly #ofConfigured = new WeakSet<Principal>();
   /** By their names; made when the first token for MCP asks for one. */
   #configuredNames: Map<string, ConfiguredKey> | undefined;
   #signingKeys: readonly VerificationKey[] = [];
@@ -184,6 +166,14 @@ export class KeyRing {
     return this.#lookupUnseen(presented, side);
   }
 
+  /** Where the key of somebody who was let in comes from, and its end; undefined: it is no key. */
+  originOf(principal: Principal): Omit<SignInKey, 'principal'> | undefined {
+    const known = this.#accepted.get(principal);
+    return known === undefined || known.from === 'access'
+      ? undefined
+      : { from: known.from, expiresAtMs: known.expiresAtMs };
+  }
+
   /** Why somebody who was let in by a key is not any more, as far as that can be told without the key. */
   withdrawn({ keyId, subject }: Principal): GatewayError | undefined {
     const now = this.#now();
@@ -197,7 +187,10 @@ export class KeyRing {
    */
   renewed(principal: Principal): OrError<Principal> {
     const digest = this.#digests.get(principal);
-    if (digest === undefined) return this.withdrawn(principal) ?? principal;
+    if (digest === undefined) {
+      const isGone = this.#ofConfigured.has(principal) && this.#configuredKey(principal.keyId) === undefined;
+      return isGone ? KEY_GONE.error : (this.withdrawn(principal) ?? principal);
+    }
     const verdict = this.#withAccount(this.#judgeConfigured(digest) ?? INVALID, this.#now());
     return isRefused(verdict) ? verdict.error : verdict.principal;
   }
@@ -305,8 +298,8 @@ export class KeyRing {
 
     const signed = head
       ? this.#outside.judge(presented, head, now)
-      : signer?.signs === 'access'
-        ? this.#judgeAccess(presented, signer, now)
+      : signer?.signs === 'access' || signer?.signs === 'secret'
+        ? this.#judgeBound(presented, signer, now)
         : this.#judgeOwn(presented, signer, now);
     const verdict = this.#withAccount(signed, now);
     if (!isRefused(verdict)) {
@@ -342,28 +335,27 @@ export class KeyRing {
     return { principal: { subject, keyId, teams, models, metadata }, expiresAtMs, from: 'issued', signer };
   }
 
-  /** A token for MCP stands for whoever asked for it, as that one is now: it ends with the key that it was asked for with. */
-  #judgeAccess(presented: string, signer: Signer, now: number): KeyVerdict {
-    const claims = verifiedAccessClaims(presented, signer);
+  /** A token that stands for whoever asked for it, as that one is now: it ends with the key that it was asked for with. */
+  #judgeBound(presented: string, signer: Signer, now: number): KeyVerdict {
+    const claims = boundClaims(presented, signer);
     if (claims === undefined) return INVALID;
     if (now >= signer.untilMs) return RETIRED;
-    const { sub: subject, key_id: keyId, key_from: keyFrom, aud } = claims;
+    const { sub: subject, key_id: keyId, key_from: keyFrom } = claims;
     const untimely = refusedByTime(claims, now);
     if (untimely !== undefined) return untimely;
     const revokedAtMs = keyFrom === 'issued' ? this.#issued.revokedAt(keyId) : Number.POSITIVE_INFINITY;
     if (now >= revokedAtMs) return REVOKED;
-    let { teams, metadata } = claims as Pick<Principal, 'teams' | 'metadata'>;
-    if (keyFrom === 'configured') {
-      this.#configuredNames ??= new Map([...everyKey(this.#configured)].map((key) => [key.name, key]));
-      const key = this.#configuredNames.get(keyId);
-      if (key?.subject !== subject) return KEY_GONE;
-      ({ teams, metadata } = key);
-    }
-    const scopes = claims.scope?.split(' ');
-    const bound = { audiences: [aud], ...(scopes && { scopes }) };
-    const principal: Principal = { subject, keyId, teams, models: [], metadata, ...bound };
+    const key = keyFrom === 'configured' ? this.#configuredKey(keyId) : undefined;
+    if (keyFrom === 'configured' && (key?.subject !== subject || !mayAsk(key, claims))) return KEY_GONE;
+    const principal = boundPrincipal(claims, key);
+    if (keyFrom === 'configured') this.#ofConfigured.add(principal);
     if (keyFrom === 'outside' && !this.#outside.takes(principal)) return KEY_GONE;
     return { principal, expiresAtMs: Math.min(revokedAtMs, claims.exp * 1000), from: 'access', signer };
+  }
+
+  #configuredKey(name: string): ConfiguredKey | undefined {
+    this.#configuredNames ??= new Map([...everyKey(this.#configured)].map((each) => [each.name, each]));
+    return this.#configuredNames.get(name);
   }
 
   #judgeProven(presented: string, head: TokenHead, now: number): KeyVerdict | undefined {
@@ -387,6 +379,7 @@ export class KeyRing {
   #settle(presented: string, verdict: KeyVerdict): OrError<Principal> {
     if (isRefused(verdict)) return verdict.error;
     this.#remembered.set(presented, verdict);
+    this.#accepted.set(verdict.principal, verdict);
     return verdict.principal;
   }
 }

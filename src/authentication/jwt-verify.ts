@@ -1,7 +1,20 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import type { AccessTokenClaims, TokenClaims } from '../store/token-claims.ts';
-import { encodedAccessTokenHeader, encodedTokenHeader, type VerificationKey } from '../store/token-form.ts';
+import type { AccessTokenClaims, ClientSecretClaims, TokenClaims } from '../store/token-claims.ts';
+import {
+  CLIENT_SECRET_PREFIX,
+  encodedAccessTokenHeader,
+  encodedClientSecretHeader,
+  encodedTokenHeader,
+  type VerificationKey,
+} from '../store/token-form.ts';
 import { type Signer, tokenSchemas } from './key-verdict.ts';
+
+/** The first segment of the tokens that one signing key makes, letter by letter. */
+const HEADS: Readonly<Record<Signer['signs'], (keyId: string) => string>> = {
+  key: encodedTokenHeader,
+  access: encodedAccessTokenHeader,
+  secret: (keyId) => CLIENT_SECRET_PREFIX + encodedClientSecretHeader(keyId),
+};
 
 /**
  * Verification of our own tokens in one synchronous step, because the key is judged on the head, before any body byte
@@ -16,8 +29,8 @@ export class TokenVerifier {
     const before = this.#signers;
     this.#signers = new Map(
       keys.flatMap(({ keyId, publicKeyPem, untilMs = Number.POSITIVE_INFINITY }) =>
-        (['key', 'access'] as const).flatMap((signs) => {
-          const head = signs === 'key' ? encodedTokenHeader(keyId) : encodedAccessTokenHeader(keyId);
+        (['key', 'access', 'secret'] as const).flatMap((signs) => {
+          const head = HEADS[signs](keyId);
           const known = before.get(head);
           if (known?.publicKeyPem === publicKeyPem) {
             known.untilMs = untilMs;
@@ -56,6 +69,13 @@ export function verifiedClaims(token: string, { key }: Signer): TokenClaims | un
 /** The same of a token for MCP. */
 export function verifiedAccessClaims(token: string, { key }: Signer): AccessTokenClaims | undefined {
   const parsed = tokenSchemas().accessTokenClaimsSchema.safeParse(verifiedPayload(token, key));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** The same of a secret for browsers, with its prefix. */
+export function verifiedSecretClaims(secret: string, { key }: Signer): ClientSecretClaims | undefined {
+  const payload = verifiedPayload(secret.slice(CLIENT_SECRET_PREFIX.length), key);
+  const parsed = tokenSchemas().clientSecretClaimsSchema.safeParse(payload);
   return parsed.success ? parsed.data : undefined;
 }
 

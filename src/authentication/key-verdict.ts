@@ -13,8 +13,8 @@ export const tokenSchemas = madeOnce((): typeof import('./token-schemas.ts') =>
 /** A key that signs tokens of ours. */
 export interface Signer {
   readonly key: KeyObject;
-  /** Keys, or tokens for MCP, which are told apart by their head. */
-  readonly signs: 'key' | 'access';
+  /** Keys, tokens for MCP, or secrets for browsers, which are told apart by their head. */
+  readonly signs: 'key' | 'access' | 'secret';
   /** Milliseconds since the Unix epoch, set when the key is rotated; Infinity: no end. */
   untilMs: number;
 }

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-export { accessTokenClaimsSchema, subjectSchema, tokenClaimsSchema } from '../store/token-claims.ts';
+export {
+  accessTokenClaimsSchema,
+  clientSecretClaimsSchema,
+  subjectSchema,
+  tokenClaimsSchema,
+} from '../store/token-claims.ts';
 
 /** The header of a JWT of an outside issuer. */
 export const headSchema = z.looseObject({ alg: z.string().max(16), kid: z.string().max(256).optional() });

@@ -15,6 +15,17 @@ export interface Principal {
   readonly audiences?: readonly string[];
   /** The scopes of an MCP token that the gateway issued (mcp/protocol/scopes.ts); undefined: all that its subject may. */
   readonly scopes?: readonly string[];
+  /** A secret of a browser opens sessions of this model alone; undefined: it is none. */
+  readonly session?: SecretSession;
+}
+
+/** What a secret for browsers (`POST /realtime/client_secrets`) is good for. */
+export interface SecretSession {
+  /** Canonical name. */
+  readonly model: string;
+  readonly type: 'realtime' | 'transcription';
+  /** How the session begins, in the words of its form; undefined: as its client says. */
+  readonly config: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The client headers that a later stage reads, filled by the edge from the head alone; undefined where absent. */

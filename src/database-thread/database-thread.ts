@@ -33,6 +33,7 @@ import { type LedgerService, openLedger } from './ledger-service.ts';
 import { McpRowService } from './mcp-row-service.ts';
 import { BODIES_OWNER, RequestLogStore } from './request-log-store.ts';
 import { ResponseService } from './response-service.ts';
+import { SecretService } from './secret-service.ts';
 
 /*
  * The thread of everything that may wait for a disk or a lock: the database, the ledger, what budgets spent, keys that are
@@ -88,6 +89,7 @@ interface Parts {
   readonly files: FileService;
   readonly batches: BatchService;
   readonly responses: ResponseService;
+  readonly secrets: SecretService;
   readonly mcpRows: McpRowService;
   readonly requestLog: RequestLogStore;
   readonly admin: () => Promise<readonly AdminRoute[]>;
@@ -141,6 +143,7 @@ async function begin(): Promise<void> {
     files,
     batches,
     responses,
+    secrets: new SecretService(identity, log),
     mcpRows: new McpRowService(database, identity, log),
     requestLog,
     admin: adminRoutesOf(database, identity, requestLog.read),
@@ -207,7 +210,7 @@ type ForThread = Extract<FromDatabaseThread, { type: 'for-thread' }>['message'];
 
 async function threadAnswer(
   message: Extract<ToDatabaseThread, { type: 'thread-asks' }>['message'],
-  { files, batches, responses }: Parts,
+  { files, batches, responses, secrets }: Parts,
 ): Promise<ForThread> {
   const { thread, number } = message;
   switch (message.type) {
@@ -217,6 +220,8 @@ async function threadAnswer(
       return { type: 'batches-answer', number, answer: await batches.answer(thread, message.question) };
     case 'responses-ask':
       return { type: 'responses-answer', number, answer: await responses.answer(message.question) };
+    case 'secret-ask':
+      return { type: 'secret-answer', number, answer: await secrets.answer(message.question) };
   }
 }
 

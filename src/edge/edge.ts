@@ -28,8 +28,11 @@ export interface EdgeOptions extends HeadAnswerOptions {
   /** Names of client headers that some provider takes, in lower case. */
   readonly forwardable: readonly string[];
   readonly counters: SharedCounters;
-  /** Who the key on the head stands for. Synchronous: no byte of a stranger's body is kept. `side` is valid until it returns. */
-  authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
+  /**
+   * Finds the principal of the key on the head. Synchronous: no byte of a stranger's body is kept. `side` is valid until it
+   * returns. `audience`: tokens that are good there alone are taken as well.
+   */
+  authenticate(head: RequestHead, side: RemoteSide, audience?: string): OrError<Principal>;
 }
 
 const RETRY_AFTER_MS = 1000;
@@ -251,7 +254,7 @@ export class Edge implements EdgeContext {
     head.vendorKey ??= key ?? queryKey(head.query);
     const principal = this.#draining
       ? new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS })
-      : this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
+      : this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor), route.audience);
     const asked = { response, head, method: 'GET', path: route.pattern, startedAt };
     if (principal instanceof GatewayError) {
       const scheme = principal.status === 401 ? ['www-authenticate', 'Bearer'] : [];

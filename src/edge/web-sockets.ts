@@ -50,6 +50,8 @@ export interface AcceptedSocket {
 /** A GET route that may be upgraded to a WebSocket. */
 export interface SocketRoute {
   readonly pattern: string;
+  /** Tokens that are good there alone open it, too; absent: none is. */
+  readonly audience?: string;
   /** An error is answered as that of any request, a throw as `internal_error`. The client waits until then. */
   accept(request: SocketRequest): OrError<AcceptedSocket> | Promise<OrError<AcceptedSocket>>;
 }

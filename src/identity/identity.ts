@@ -6,11 +6,11 @@ import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import { findKey, revokeKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
-import { mintAccessToken } from '../store/key-token.ts';
+import { mintAccessToken, mintClientSecret } from '../store/key-token.ts';
 import { type KeyNews, KeyWatch } from '../store/key-watch.ts';
 import { loadOrMakeSigningKey } from '../store/signing-key.ts';
 import { publishSigningKey } from '../store/signing-keys.ts';
-import type { AccessTokenClaims } from '../store/token-claims.ts';
+import type { AccessTokenClaims, ClientSecretClaims } from '../store/token-claims.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import { type IssuedKey, issueKey, type KeyMint, type RotatedKey, rotateKey } from './issue-key.ts';
@@ -45,6 +45,8 @@ export class Identity {
   readonly #broadcast: KeyBroadcast;
   #send: (message: IdentityMessage) => void = () => {};
   #identities: Identities;
+  /** The signing key that relay threads were last told of because of a secret. */
+  #toldKey: string | undefined;
   #tooMany = false;
   #seen: NodeJS.Timeout | undefined;
 
@@ -125,6 +127,16 @@ export class Identity {
   /** Signs an access token that a client of MCP gets. */
   async signAccessToken(claims: AccessTokenClaims): Promise<string> {
     return mintAccessToken(claims, await this.#currentKey());
+  }
+
+  /** Signs a secret for browsers. Resolves when every relay thread of this gateway knows the key that signed it. */
+  async signClientSecret(claims: ClientSecretClaims): Promise<string> {
+    const key = await this.#currentKey();
+    const secret = await mintClientSecret(claims, key);
+    const { keyId } = key.verification;
+    if (this.#toldKey !== keyId) await this.#toldEverywhere();
+    this.#toldKey = keyId;
+    return secret;
   }
 
   /** Resolves when the key works on no relay thread of this gateway any more; undefined: there is none of this id. */

@@ -11,7 +11,7 @@ import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
-import { type BatchAnswerMessage, type BatchWorkMessage, buffersOf } from '../threads/batch-messages.ts';
+import { type BatchWorkMessage, buffersOf } from '../threads/batch-messages.ts';
 import type {
   DatabaseQuestion,
   DatabaseThreadData,
@@ -19,11 +19,9 @@ import type {
   Opened,
   ToDatabaseThread,
 } from '../threads/database-messages.ts';
-import type { FileAnswerMessage } from '../threads/file-messages.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import type { FromRelayThread, LedgerFrame, RelayThreadData } from '../threads/messages.ts';
-import type { ResponseAnswerMessage } from '../threads/response-messages.ts';
 import type { MainService } from './main-service.ts';
 
 export interface DatabaseThreadOptions {
@@ -36,11 +34,13 @@ export interface DatabaseThreadOptions {
   /** The journal is full, or has room again. */
   readonly onFull: (full: boolean) => void;
   /** Tells one relay thread, if it is there. */
-  readonly tell: (thread: number, message: FileAnswerMessage | BatchAnswerMessage | ResponseAnswerMessage) => void;
+  readonly tell: (thread: number, message: ForThread) => void;
   /** Tells every relay thread. */
   readonly onIdentity: (message: IdentityMessage) => void;
   readonly onBatchWork: (message: BatchWorkMessage) => void;
 }
+
+type ForThread = Extract<FromDatabaseThread, { type: 'for-thread' }>['message'];
 
 interface Asked {
   resolve(value: unknown): void;
@@ -205,6 +205,7 @@ export class DatabaseThread implements MainService {
         return;
       case 'files-ask':
       case 'responses-ask':
+      case 'secret-ask':
         this.#post({ type: 'thread-asks', message });
     }
   }

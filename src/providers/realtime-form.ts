@@ -1,5 +1,6 @@
 import type { JsonObject } from '../codec/json-value.ts';
 import type { OrError } from '../core/exchange.ts';
+import type { ModelType } from '../inference/operation.ts';
 import type { Usage } from '../inference/usage.ts';
 
 /** What one message of a provider says of the turn that it belongs to. */
@@ -12,6 +13,10 @@ export interface Heard {
   readonly usage?: Usage | undefined;
   /** The turn is over; or it is once its usage has come, which may follow in a message of its own. */
   readonly ends?: true | 'with its usage';
+  /** The model that transcribes beside that of the session from now on; null: none does. */
+  readonly transcriber?: string | null;
+  /** What it says of a transcript beside the answers, as of a turn of that model. */
+  readonly transcript?: Omit<Heard, 'transcriber' | 'transcript'>;
 }
 
 /** What one message of a client asks. */
@@ -34,6 +39,8 @@ export interface SessionModel {
   readonly params?: JsonObject | undefined;
   /** The client speaks the form as it was before it was generally available. */
   readonly isBeta?: boolean;
+  /** The provider's name of a model that is to transcribe beside that of the session; an error: it may not. Absent: none may. */
+  transcriber?(name: string): OrError<string>;
 }
 
 /**
@@ -43,8 +50,16 @@ export interface SessionModel {
 export interface RealtimeForm {
   /** The name of its wire. */
   readonly wire: string;
+  /** Types of models that have such sessions. */
+  readonly modelTypes: readonly ModelType[];
   /** The first message names the model: nothing is asked of a provider before it came. Absent: the address does. */
   modelOf?(first: Buffer): OrError<string>;
+  /** The address may name it as well, and then its first message need not. */
+  readonly isAddressed?: true;
+  /** Where the settings of a session name the model. */
+  modelIn(session: JsonObject): { readonly param: string; readonly model: string | undefined };
+  /** The path of a provider for sessions of this form; absent: as its mount has it. */
+  address?(path: string): string;
   said(bytes: Buffer, model: SessionModel): OrError<Said>;
   heard(bytes: Buffer): Heard;
   /** The messages before the first of the client; undefined: none. `config`: of the session, as its client wishes. */

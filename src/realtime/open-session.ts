@@ -2,20 +2,20 @@ import type { WebSocket } from 'ws';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
 import type { RealtimeWords } from '../dialects/realtime-words.ts';
-import type { GuardSession } from '../guardrails/session.ts';
-import { MODEL_TYPES_OF } from '../inference/operation.ts';
 import { type Admission, giveBack, Refused } from '../limits/admission.ts';
-import type { PipelineOptions, Snapshot } from '../pipeline/pipeline-options.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import { authorize, type Caller } from '../policy/caller.ts';
-import { type ClientSettings, clientSettings, unknownGuardrail } from '../policy/client-settings.ts';
+import { clientSettings } from '../policy/client-settings.ts';
 import { type Metadata, recordedMetadata, requestMetadata } from '../policy/metadata.ts';
 import type { Mount, Target } from '../providers/provider.ts';
 import type { RealtimeForm, SessionModel } from '../providers/realtime-form.ts';
 import { blamed } from '../routing/blame.ts';
 import type { PlanContext, Route, Step } from '../routing/route-plan.ts';
+import { mountOf, openGuards, permittedRoute, type SessionCaller, serves } from './permitted-route.ts';
 import { openProviderSocket } from './provider-socket.ts';
 import { RealtimeTurns, type RealtimeTurnsOptions, sessionAdmission, turnExchange } from './realtime-turns.ts';
 import { SessionGuards } from './session-guards.ts';
+import { permittedTranscriber, SideTranscripts, transcriberOf } from './transcribers.ts';
 
 /** The caller of a session, and its request. */
 export interface SessionRequest {
@@ -40,6 +40,7 @@ export interface ProviderSession {
   readonly model: SessionModel;
   readonly turns: RealtimeTurns;
   readonly guards: SessionGuards;
+  readonly transcripts: SideTranscripts;
 }
 
 /** Opens a session for a model, at the first of its targets that takes it. */
@@ -71,12 +72,8 @@ export async function openSession(asked: SessionRequest, model: string): Promise
   return sessionAt(opened, { about, route, admission, exchange, model });
 }
 
-interface About {
+interface About extends SessionCaller {
   readonly asked: SessionRequest;
-  readonly snapshot: Snapshot;
-  readonly caller: Caller;
-  readonly client: ClientSettings;
-  readonly metadata: Metadata;
 }
 
 interface Opened {
@@ -110,6 +107,7 @@ async function firstOf(
     const socket = await openProviderSocket({
       target,
       mount,
+      form: asked.form,
       overrides: overrides?.headers,
       pools: pipeline.pools,
       protocols,
@@ -174,63 +172,26 @@ function sessionAt(
       return { sharedMemory: pipeline.sharedMemory, maxBodyMemoryBytes, maxHeldBytes };
     },
   });
+  const common = { ...asked, form: asked.dialect, metadata, wireName: mount.wire.name, caller: callerNow };
+  const attemptsJson = failed.length === 0 ? undefined : JSON.stringify(failed);
   const turns = new RealtimeTurns(
-    {
-      ...asked,
-      form: asked.dialect,
-      metadata,
-      model: route.model,
-      target,
-      wireName: mount.wire.name,
-      attempts,
-      attemptsJson: failed.length === 0 ? undefined : JSON.stringify(failed),
-      caller: callerNow,
-      guards,
-    },
-    admission,
-    exchange,
+    { ...common, model: route.model, target, attempts, attemptsJson, guards },
+    { admission, exchange },
   );
-  const atProvider = mount.sessionModel?.(target) ?? target.modelId;
-  const params = step.overrides?.params;
-  const isBeta = asked.headers.forwardable?.['openai-beta']?.includes('realtime=v1') ?? false;
-  const names: SessionModel = { asked: model, target: target.id, atProvider, params, isBeta };
-  const first = asked.form.opening(names, undefined);
-  if (first !== undefined) socket.send(first);
-  return { socket, turns, guards, model: names };
-}
-
-/** Known, allowed, and able to do what is asked. */
-function permittedRoute(about: About, model: string): OrError<Route> {
-  const { snapshot, caller, metadata } = about;
-  const { routes, routeRules } = snapshot;
-  const found = routes.resolve(model);
-  if (found instanceof GatewayError) {
-    return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
-  }
-  const forbidden = authorize(caller, found.model, found.slug);
-  if (forbidden) return forbidden;
-  const route = routeRules === undefined ? found : routeRules.apply(found, caller, metadata);
-  if (!route.targets.some((target) => serves(target, about.asked.form))) {
-    const types = (route.modelTypes ?? route.targets.flatMap((target) => target.modelTypes ?? [])).join(', ');
-    const detail = types === '' ? undefined : `\`${route.model}\` is for: ${types}.`;
-    return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
-  }
-  const guards = openGuards(about, route, { id: '', caller, before: undefined });
-  return guards instanceof GatewayError ? guards : route;
-}
-
-/** The guards that apply to a turn of the session, as the configuration has them now. */
-function openGuards(
-  { asked, client, metadata }: About,
-  route: Route,
-  { id, caller, before }: { readonly id: string; readonly caller: Caller; readonly before: GuardSession | undefined },
-): OrError<GuardSession | undefined> {
-  const { guardrails } = asked.pipeline.snapshot();
-  const named = client.guardrails && Object.values(client.guardrails.guards).flat()[0];
-  if (guardrails === undefined) return named === undefined ? undefined : unknownGuardrail(named);
-  const exchange = { id, caller, metadata, model: route.model, form: asked.form.wire };
-  const guarded = { caller, metadata, model: { id: route.model, slug: route.slug } };
-  return guardrails.open(guarded, exchange, client.guardrails, before);
+  const transcripts = new SideTranscripts((name) => {
+    const transcriber = transcriberOf(pipeline.snapshot(), target, name);
+    const once = { attempts: 1, attemptsJson: undefined, guards: undefined };
+    return new RealtimeTurns({ ...common, model: transcriber.id, target: transcriber, ...once });
+  });
+  const names: SessionModel = {
+    asked: model,
+    target: target.id,
+    atProvider: mount.sessionModel?.(target) ?? target.modelId,
+    params: step.overrides?.params,
+    isBeta: asked.headers.forwardable?.['openai-beta']?.includes('realtime=v1') ?? false,
+    transcriber: (name) => permittedTranscriber(transcriberOf(pipeline.snapshot(), target, name), callerNow()),
+  };
+  return { socket, turns, guards, transcripts, model: names };
 }
 
 function planContext({ asked, caller, client, metadata }: About): PlanContext {
@@ -253,15 +214,4 @@ function planContext({ asked, caller, client, metadata }: About): PlanContext {
     }),
     complexity: () => ({ tier: 'simple', cause: 'signs' }),
   };
-}
-
-/** Its manifest says that the model is for sessions, or nothing, and its provider has them in this form. */
-function serves(target: Target, form: RealtimeForm): boolean {
-  const { modelTypes } = target;
-  const isFor = modelTypes?.some((type) => MODEL_TYPES_OF.realtime.includes(type)) ?? true;
-  return isFor && mountOf(target, form) !== undefined;
-}
-
-function mountOf(target: Target, { wire }: RealtimeForm): Mount | undefined {
-  return target.mounts.get('realtime')?.find((mount) => mount.wire.name === wire);
 }

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Mount, Target } from '../providers/provider.ts';
+import type { RealtimeForm } from '../providers/realtime-form.ts';
 import { overriddenHeaders } from '../relay/step-overrides.ts';
 import type { StepOverrides } from '../routing/route-plan.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
@@ -12,6 +13,7 @@ import { transportError } from '../upstream/transport-error.ts';
 export interface ProviderSocketRequest {
   readonly target: Target;
   readonly mount: Mount;
+  readonly form: RealtimeForm;
   /** What its route changes of the headers; undefined: nothing. */
   readonly overrides: StepOverrides['headers'];
   readonly pools: Pick<OriginPools, 'connector'>;
@@ -33,11 +35,12 @@ const MAX_ERROR_BYTES = 65_536;
  * Loads the library, for whoever has sessions at all.
  */
 export async function openProviderSocket(asked: ProviderSocketRequest): Promise<OrError<WebSocket>> {
-  const { target, mount, pools, protocols, connectMs, maxMessageBytes, overrides } = asked;
+  const { target, mount, pools, protocols, connectMs, maxMessageBytes, overrides, form } = asked;
   const { origin } = mount.connection;
-  const path = mount.path(target, { stream: true });
-  const own = [...mount.headers, ...forwarded(asked)];
-  const headers = overrides === undefined ? own : overriddenHeaders(own, overrides);
+  const own = mount.path(target, { stream: true });
+  const path = form.address?.(own) ?? own;
+  const sent = [...mount.headers, ...forwarded(asked)];
+  const headers = overrides === undefined ? sent : overriddenHeaders(sent, overrides);
   const signed = mount.credential.sign({ method: 'GET', origin, path, headers, body: undefined });
   if (signed instanceof GatewayError) return signed;
   const connect = pools.connector(mount.connection);

@@ -1,13 +1,16 @@
-import { objectOf, parseObject } from '../codec/json-value.ts';
+import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
 import type { RealtimeSettings } from '../config/server/realtime.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { ClientSocket, SocketHandler } from '../edge/web-sockets.ts';
-import type { RealtimeForm } from '../providers/realtime-form.ts';
+import type { Heard, RealtimeForm } from '../providers/realtime-form.ts';
 import type { ProviderSession } from './open-session.ts';
+import type { RealtimeTurns } from './realtime-turns.ts';
 
 export interface RealtimeSessionOptions {
   readonly form: RealtimeForm;
+  /** How the session begins, as its client's secret says; undefined: as its client says. */
+  readonly config?: JsonObject | undefined;
   readonly settings: RealtimeSettings;
   /** Opens the session of the model that the first message names. */
   open(model: string): Promise<OrError<ProviderSession>>;
@@ -117,7 +120,7 @@ export class RealtimeSession implements SocketHandler {
         else if (this.#isOver) abandon(provider);
         else {
           this.#begin(provider);
-          this.#release();
+          if (this.#waits === 0) this.#release();
         }
       },
       (cause) => this.#fail(new GatewayError('internal_error', { cause }), FAULT_CLOSE),
@@ -222,17 +225,39 @@ export class RealtimeSession implements SocketHandler {
       if (socket.readyState === socket.OPEN) socket.ping();
     }, silenceMs).unref();
     this.#timers.push(beat);
+    this.#openAs(provider);
     socket.resume();
     if (socket.readyState > socket.OPEN) this.#end(FAULT_CLOSE, '', new GatewayError('upstream_cut'));
+  }
+
+  /** What its route and its secret say comes first, and is read as words of the client's are. */
+  #openAs(provider: ProviderSession): void {
+    const { form, config } = this.#o;
+    const first = form.opening(provider.model, config);
+    if (first === undefined) return;
+    const held = this.#held;
+    this.#held = undefined;
+    this.#say(provider, first, false);
+    if (held === undefined) return;
+    this.#held = [...(this.#held ?? []), ...held];
   }
 
   #heard(provider: ProviderSession, bytes: Buffer, isBinary: boolean): void {
     if (this.#isOver) return;
     const heard = this.#o.form.heard(bytes);
-    if (!provider.turns.heard(heard, bytes)) this.#turnOfItsOwn(provider, heard, bytes);
+    if (!provider.turns.heard(heard, bytes)) this.#turnOfItsOwn(provider.turns, heard, bytes);
+    this.#transcript(provider, heard, bytes);
     if (this.#isOver) return;
     provider.guards.heard(bytes, isBinary);
     this.#endAtRest(provider);
+  }
+
+  /** Another model transcribes what the client says: its turns are its own. */
+  #transcript({ transcripts }: ProviderSession, { transcriber, transcript }: Heard, bytes: Buffer): void {
+    if (transcriber !== undefined) transcripts.is(transcriber);
+    if (transcript === undefined || this.#isOver) return;
+    const turns = transcripts.turnsOf(transcript);
+    if (turns !== undefined && !turns.heard(transcript, bytes)) this.#turnOfItsOwn(turns, transcript, bytes);
   }
 
   #deliver(bytes: Buffer, isBinary: boolean): void {
@@ -271,7 +296,7 @@ export class RealtimeSession implements SocketHandler {
   }
 
   /** It heard the end of what the client said. Where limits do not allow its answer, the session ends. */
-  #turnOfItsOwn({ turns }: ProviderSession, ...heard: Parameters<typeof turns.heard>): void {
+  #turnOfItsOwn(turns: RealtimeTurns, ...heard: Parameters<typeof turns.heard>): void {
     const taken = (error: GatewayError | undefined): void => {
       if (this.#isOver) return;
       if (error) this.#fail(error, POLICY_CLOSE);
@@ -315,6 +340,7 @@ export class RealtimeSession implements SocketHandler {
       return;
     }
     provider.turns.close(error);
+    provider.transcripts.close(error);
     provider.guards.close();
     provider.socket.resume();
     provider.turns.whenSettled(() => this.#o.onClosed());
@@ -337,8 +363,9 @@ export class RealtimeSession implements SocketHandler {
 }
 
 /** Nobody is there any more for whom it was opened. */
-export function abandon({ socket, turns, guards }: ProviderSession): void {
+export function abandon({ socket, turns, transcripts, guards }: ProviderSession): void {
   turns.close(new GatewayError('client_closed'));
+  transcripts.close(new GatewayError('client_closed'));
   guards.close();
   socket.resume();
   socket.close(GOING_AWAY);

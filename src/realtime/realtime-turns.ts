@@ -63,9 +63,13 @@ export class RealtimeTurns {
   #settling = 0;
   #onSettled: (() => void) | undefined;
 
-  constructor(options: RealtimeTurnsOptions, first: Admission, exchange: LocalExchange) {
+  /** `first`: a turn that was let in with the session; undefined: none was. */
+  constructor(
+    options: RealtimeTurnsOptions,
+    first?: { readonly admission: Admission; readonly exchange: LocalExchange },
+  ) {
     this.#o = options;
-    this.#turn = newTurn(exchange, first);
+    this.#turn = first && newTurn(first.exchange, first.admission);
   }
 
   /** A turn is under way: its answer was asked for. */

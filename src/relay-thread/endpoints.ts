@@ -10,6 +10,7 @@ import { agentRoutes } from './agent-endpoint.ts';
 import { answered, answerJson } from './answered-route.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { claudeCodeHook } from './claude-code-hook.ts';
+import { type ClientSecretsOptions, clientSecretRoutes } from './client-secrets-endpoint.ts';
 import { runConversation } from './conversation-turn.ts';
 import { conversationRoutes } from './conversations-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
@@ -32,6 +33,7 @@ export interface EndpointsOptions {
   readonly batches: BatchRoutes;
   readonly responses: ResponseEndpoints;
   readonly proxy: ProxyOptions;
+  readonly secrets: ClientSecretsOptions;
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   readonly mcp: McpGate;
@@ -45,7 +47,7 @@ export interface EndpointsOptions {
 const ALIVE = { status: 'ok', service: 'sluice' };
 
 /**
- * Endpoints of the reference product, and of OpenAI's API, that are not built: sessions of agents, secrets for browsers.
+ * Endpoints of the reference product that are not built: sessions of agents.
  * One that is built leaves this list: a test holds that.
  */
 export const PLANNED: readonly PlannedPath[] = [
@@ -53,9 +55,6 @@ export const PLANNED: readonly PlannedPath[] = [
   '/agents/sessions/{*rest}',
   '/agents/draft-sessions',
   '/agents/draft-sessions/{*rest}',
-  '/realtime/client_secrets',
-  '/realtime/sessions',
-  '/realtime/transcription_sessions',
 ].map((pattern) => ({ pattern }));
 
 /** Every path of the listening port. */
@@ -89,6 +88,7 @@ export function ownRoutes(options: EndpointsOptions): Route[] {
     ...batchRoutes(options.batches, errorBody),
     ...responsesKept(options),
     ...realtimeRoutes(errorBody, options.records.refused),
+    ...clientSecretRoutes(options.secrets, options.records, errorBody),
     ...proxyRoutes(proxy, passedAt, errorBody),
   ];
 }

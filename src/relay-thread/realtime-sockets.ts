@@ -8,6 +8,7 @@ import { realtimeForm, realtimeWords } from '../plugs.ts';
 import { queryParameter } from '../proxy/proxy-path.ts';
 import { openSession, type SessionRequest } from '../realtime/open-session.ts';
 import { abandon, RealtimeSession } from '../realtime/realtime-session.ts';
+import { CLIENT_SECRET_AUDIENCE } from '../store/token-form.ts';
 import { inFlightFull, type SharedCounters } from '../threads/shared-counters.ts';
 
 export interface RealtimeSocketsOptions {
@@ -49,6 +50,7 @@ export function realtimeRoutes(
 export function realtimeSockets(options: RealtimeSocketsOptions): SocketRoute[] {
   return [ANY_ACCOUNT, OF_ACCOUNT].map((pattern) => ({
     pattern,
+    audience: CLIENT_SECRET_AUDIENCE,
     accept: (request) => accept(pattern, request, options),
   }));
 }
@@ -69,21 +71,25 @@ async function accept(
     isIn = false;
   };
   const { account, path = '' } = request.params;
-  const form = realtimeForm(path);
-  const words = realtimeWords(path);
   const { principal, headers, protocols, requestId } = request;
+  const secret = principal.session;
+  const isForText = queryParameter(headers.query, 'intent') === 'transcription';
+  const form = realtimeForm(path, secret?.type ?? (isForText ? 'transcription' : 'realtime'));
+  const words = realtimeWords(path);
   const asked = { pipeline, form, words, dialect, path: pattern, principal, headers, protocols, requestId, renewed };
   const open = (model: string) => openSession(asked, nameOf(model, account));
-  const session = { form, settings: settings.realtime, open, errorBody: dialect.errorBody, onClosed: leave };
-  if (form.modelOf !== undefined) {
+  const config = secret?.config;
+  const session = { form, config, settings: settings.realtime, open, errorBody: dialect.errorBody, onClosed: leave };
+  const named = queryParameter(headers.query, 'model') ?? queryParameter(headers.query, 'deployment') ?? secret?.model;
+  const isNamed = named !== undefined && named !== '';
+  if (form.modelOf !== undefined && !(isNamed && form.isAddressed)) {
     return { open: (socket) => new RealtimeSession(socket, session, undefined), abandoned: leave };
   }
-  const model = queryParameter(headers.query, 'model') ?? queryParameter(headers.query, 'deployment');
-  if (model === undefined || model === '') {
+  if (!isNamed) {
     leave();
     return new GatewayError('missing_parameter', { param: 'model', detail: 'It stands in the query: `?model=…`.' });
   }
-  const provider = await open(model).catch((cause) => new GatewayError('internal_error', { cause }));
+  const provider = await open(named).catch((cause) => new GatewayError('internal_error', { cause }));
   if (provider instanceof GatewayError) {
     leave();
     return provider;

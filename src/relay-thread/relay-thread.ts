@@ -26,9 +26,11 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { authenticateHead } from './authenticate-head.ts';
 import { BackgroundResponses } from './background-responses.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
+import { SecretSigner } from './client-secrets-endpoint.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
@@ -37,7 +39,6 @@ import { LedgerRoom } from './ledger-room.ts';
 import { McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { ModelClassifier } from './model-classifier.ts';
-import { addressAsked } from './oauth-routes.ts';
 import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
 import { realtimeSockets } from './realtime-sockets.ts';
@@ -57,7 +58,6 @@ import { warmUp } from './warm-up.ts';
 /** How often a relay thread says how it is doing. */
 const STATS_MS = 500;
 
-const NO_KEY = new GatewayError('missing_api_key');
 plainGlobals();
 const port = parentPort!;
 type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
@@ -213,6 +213,7 @@ const files = {
   settings: () => snapshot.settings,
 };
 
+const secrets = new SecretSigner({ thread: data.thread, send });
 const responseRows = new ResponseRows({ thread: data.thread, send });
 const background = new BackgroundResponses({ rows: responseRows, pipeline, records: refusals, counters, log });
 const batchRows = new BatchRows({ thread: data.thread, send });
@@ -248,6 +249,7 @@ const edge = new Edge({
     onAgentRun: (run) => send({ type: 'agent-over', run }),
     batches: { rows: batchRows, endpoints, files },
     responses: { rows: responseRows, records: refusals, pipeline, background },
+    secrets: { pipeline, signer: secrets, originOf: (principal) => keyRing.originOf(principal) },
     proxy: { ...pipeline, dialects, forms: dialects },
     passedAt: PASSED_AT,
     document,
@@ -261,14 +263,7 @@ const edge = new Edge({
   ],
   forwardable: headersOfInterest(data.configuration),
   counters,
-  authenticate: (head, side) => {
-    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
-    if (key === undefined) return NO_KEY;
-    // Tokens that are good at an address of MCP alone are good at that one.
-    return head.url.includes('mcp')
-      ? keyRing.lookupAt(addressAsked(snapshot.settings, head), key, side)
-      : keyRing.lookup(key, side);
-  },
+  authenticate: authenticateHead(keyRing, () => snapshot.settings),
   onRefused: refusals.turnedAway,
   errorBody,
 });
@@ -316,6 +311,9 @@ function onMessage(message: LaterMessage): void {
       return;
     case 'files-answer':
       fileRows.hear(message);
+      return;
+    case 'secret-answer':
+      secrets.hear(message);
       return;
     case 'responses-answer':
       responseRows.hear(message);

@@ -1,7 +1,14 @@
 import type { ApiKey } from './api-keys.ts';
 import type { SigningKey } from './signing-key.ts';
-import type { AccessTokenClaims } from './token-claims.ts';
-import { accessTokenHeader, TOKEN_AUDIENCE, TOKEN_ISSUER, tokenHeader } from './token-form.ts';
+import type { AccessTokenClaims, ClientSecretClaims } from './token-claims.ts';
+import {
+  accessTokenHeader,
+  CLIENT_SECRET_PREFIX,
+  clientSecretHeader,
+  TOKEN_AUDIENCE,
+  TOKEN_ISSUER,
+  tokenHeader,
+} from './token-form.ts';
 
 /** The JWT of one key. Expiry is cut to the whole second, never extended. */
 export async function mintToken(key: ApiKey, signingKey: SigningKey): Promise<string> {
@@ -25,4 +32,13 @@ export async function mintAccessToken(claims: AccessTokenClaims, signingKey: Sig
   return new SignJWT(claims)
     .setProtectedHeader(accessTokenHeader(signingKey.verification.keyId))
     .sign(signingKey.privateKey);
+}
+
+/** A secret for browsers, with its prefix. */
+export async function mintClientSecret(claims: ClientSecretClaims, signingKey: SigningKey): Promise<string> {
+  const { SignJWT } = await import('jose/jwt/sign');
+  const token = await new SignJWT(claims)
+    .setProtectedHeader(clientSecretHeader(signingKey.verification.keyId))
+    .sign(signingKey.privateKey);
+  return CLIENT_SECRET_PREFIX + token;
 }

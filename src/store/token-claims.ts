@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TOKEN_AUDIENCE, TOKEN_ISSUER } from './token-form.ts';
+import { CLIENT_SECRET_AUDIENCE, TOKEN_AUDIENCE, TOKEN_ISSUER } from './token-form.ts';
 
 /** `user:<email>` or `virtualaccount:<name>`; no white space or control characters: it reaches logs and metric labels. */
 export const subjectSchema = z.string().regex(/^(user|virtualaccount):[^\s\p{C}]{1,256}$/u);
@@ -43,5 +43,29 @@ export const accessTokenClaimsSchema = z.object({
   teams: z.array(z.string()).default([]),
   metadata: z.record(z.string(), z.string()).default({}),
 });
+
+/** The claims of a secret for browsers: good for sessions of one model, for whoever asked for it. */
+export const clientSecretClaimsSchema = z.object({
+  iss: z.literal(TOKEN_ISSUER),
+  aud: z.literal(CLIENT_SECRET_AUDIENCE),
+  sub: subjectSchema,
+  jti: z.string().min(1).max(64),
+  iat: z.number(),
+  exp: z.number(),
+  /** The key that it was asked for with: the secret ends with it. */
+  key_id: z.string().min(1).max(512),
+  key_from: z.enum(['configured', 'issued', 'outside']),
+  teams: z.array(z.string()).default([]),
+  metadata: z.record(z.string(), z.string()).default({}),
+  session: z.object({
+    model: z.string().min(1),
+    /** Canonical names of the targets of that model which its caller might use. */
+    targets: z.array(z.string()),
+    type: z.enum(['realtime', 'transcription']),
+    config: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
+export type ClientSecretClaims = z.infer<typeof clientSecretClaimsSchema>;
 
 export type AccessTokenClaims = z.infer<typeof accessTokenClaimsSchema>;

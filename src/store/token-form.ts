@@ -31,6 +31,20 @@ export function encodedAccessTokenHeader(signingKeyId: string): string {
   return Buffer.from(JSON.stringify(accessTokenHeader(signingKeyId))).toString('base64url');
 }
 
+/** Secrets for browsers begin with it, as OpenAI's do: SDKs refuse to use any other key in a page. */
+export const CLIENT_SECRET_PREFIX = 'ek_';
+/** Where they are good: realtime sessions, and nowhere else. */
+export const CLIENT_SECRET_AUDIENCE = 'realtime';
+
+/** The same of secrets for browsers, behind their prefix. */
+export function clientSecretHeader(signingKeyId: string): { alg: 'EdDSA'; kid: string; typ: 'ek+jwt' } {
+  return { alg: 'EdDSA', kid: signingKeyId, typ: 'ek+jwt' };
+}
+
+export function encodedClientSecretHeader(signingKeyId: string): string {
+  return Buffer.from(JSON.stringify(clientSecretHeader(signingKeyId))).toString('base64url');
+}
+
 /** What a relay thread needs to verify tokens: public, and plain enough to cross threads. */
 export interface VerificationKey {
   /** RFC 7638 thumbprint: the `kid` of tokens. */

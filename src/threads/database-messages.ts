@@ -8,6 +8,7 @@ import type { IdentityAnswer, IdentityMessage } from './identity-messages.ts';
 import type { McpRowQuestion } from './mcp-row-messages.ts';
 import type { FromRelayThread, LedgerFrame } from './messages.ts';
 import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
+import type { SecretAnswerMessage, SecretQuestionMessage } from './secret-messages.ts';
 
 /** What the database's thread is born with. Structured-clonable but for the shared buffers, which are shared. */
 export interface DatabaseThreadData {
@@ -63,7 +64,10 @@ export type ToDatabaseThread =
   | { type: 'records'; thread: number; frames: readonly LedgerFrame[] }
   | { type: 'news'; news: RelayNews }
   /** A relay thread, which has its own deadline, asks: the answer is `for-thread`. */
-  | { type: 'thread-asks'; message: FileQuestionMessage | BatchQuestionMessage | ResponseQuestionMessage }
+  | {
+      type: 'thread-asks';
+      message: FileQuestionMessage | BatchQuestionMessage | ResponseQuestionMessage | SecretQuestionMessage;
+    }
   | { type: 'thread-died'; thread: number }
   | { type: 'reconfigure'; configuration: KeylessConfiguration }
   /** The wall clock was set: the database may hold what the counts do not know. */
@@ -86,7 +90,11 @@ export type FromDatabaseThread =
   | { type: 'answer'; number: number; value: unknown }
   | { type: 'thrown'; number: number; thrown: Thrown }
   /** This goes to that relay thread. */
-  | { type: 'for-thread'; thread: number; message: FileAnswerMessage | BatchAnswerMessage | ResponseAnswerMessage }
+  | {
+      type: 'for-thread';
+      thread: number;
+      message: FileAnswerMessage | BatchAnswerMessage | ResponseAnswerMessage | SecretAnswerMessage;
+    }
   /** This goes to every relay thread. */
   | { type: 'identity'; message: IdentityMessage }
   | BatchWorkMessage

@@ -11,6 +11,7 @@ import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts'
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 import type { CapturedMessage, CapturedTaken } from './request-log-messages.ts';
 import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
+import type { SecretAnswerMessage, SecretQuestionMessage } from './secret-messages.ts';
 
 /** Bytes of one segment of the journal. */
 export interface JournalPlace {
@@ -92,6 +93,7 @@ export type ToRelayThread =
   | FileAnswerMessage
   | BatchAnswerMessage
   | ResponseAnswerMessage
+  | SecretAnswerMessage
   | BatchWorkMessage
   | CapturedTaken
   /** All tokens of accounts that there are now: one of them is new. */
@@ -145,4 +147,5 @@ export type FromRelayThread =
   | FileQuestionMessage
   | BatchQuestionMessage
   | ResponseQuestionMessage
+  | SecretQuestionMessage
   | { type: 'drained' };

@@ -115,7 +115,7 @@ describe('what a client says', () => {
     client.socket.close();
   });
 
-  test('a message behind a text waits for its guard, and passes behind it', async () => {
+  test('messages behind a text wait for its guard, and pass behind it', async () => {
     const client = await open('asked');
     client.say(userSays('wait for me'));
     client.socket.send('{"type":"input_audio_buffer.append","audio":"AAAA"}');

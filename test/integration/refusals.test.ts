@@ -53,7 +53,6 @@ describe('paths and methods', () => {
       ['POST', '/v1/agents/sessions', '/agents/sessions'],
       ['GET', '/api/llm/v1/agents/sessions/one/turns', '/agents/sessions/{rest}'],
       ['POST', '/agents/draft-sessions', '/agents/draft-sessions'],
-      ['POST', '/v1/realtime/client_secrets', '/realtime/client_secrets'],
     ] as const) {
       const response = await get(path, { method });
       assert.equal(response.status, 404, path);

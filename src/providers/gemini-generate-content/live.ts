@@ -20,6 +20,8 @@ const ANSWER: Heard = { begins: true, content: true };
 /** https://ai.google.dev/api/live */
 export const geminiLive: RealtimeForm = {
   wire: geminiLiveWire.name,
+  modelTypes: ['realtime'],
+  modelIn: ({ model }) => ({ param: 'session.model', model: stringOf(model) }),
 
   modelOf(first) {
     const model = stringOf(objectOf(parseObject(first.toString())?.['setup'])?.['model']);

@@ -39,8 +39,8 @@ export function said(bytes: Buffer, model: SessionModel): OrError<Said> {
   return type === 'session.update' ? sessionWith(bytes, model) : { bytes };
 }
 
-/** A provider could take the other one of two keys. */
-function typeSaid(bytes: Buffer): OrError<string | undefined> {
+/** The type of a client's message, of which a provider cannot take another one: a message has but one. */
+export function typeSaid(bytes: Buffer): OrError<string | undefined> {
   const [, first] = TYPE_FIRST.exec(bytes.toString('latin1', 0, HEAD_BYTES)) ?? [];
   const isOnly = bytes.indexOf(TYPE_KEY) === bytes.lastIndexOf(TYPE_KEY) && bytes.indexOf(BACKSLASH) < 0;
   if (first !== undefined && isOnly) return first;
@@ -68,8 +68,25 @@ function sessionWith(bytes: Buffer, model: SessionModel): OrError<Said> {
   if (named !== undefined && named !== model.atProvider && named !== model.asked && named !== model.target) {
     return otherModel('session.model', model);
   }
-  const made = { ...session, ...(named !== undefined && { model: model.atProvider }), ...model.params };
+  const own = { ...session, ...(named !== undefined && { model: model.atProvider }) };
+  const transcribed = withTranscriber(own, model);
+  if (transcribed instanceof GatewayError) return transcribed;
+  const made = { ...transcribed, ...model.params };
   return { bytes: Buffer.from(JSON.stringify({ ...event, session: made })) };
+}
+
+/** Another model transcribes what the client says, beside that of the session; it is named as any model is. */
+function withTranscriber(session: JsonObject, { transcriber }: SessionModel): OrError<JsonObject> {
+  const audio = objectOf(session['audio']);
+  const input = objectOf(audio?.['input']);
+  const now = objectOf(input?.['transcription']);
+  const before = objectOf(session['input_audio_transcription']);
+  const name = stringOf((now ?? before)?.['model']);
+  if (name === undefined || transcriber === undefined) return session;
+  const model = transcriber(name);
+  if (model instanceof GatewayError) return model;
+  if (now === undefined) return { ...session, input_audio_transcription: { ...before, model } };
+  return { ...session, audio: { ...audio, input: { ...input, transcription: { ...now, model } } } };
 }
 
 /** A session is let in for one model: its name must not become that of another one on the way. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
+import { KeyRing } from '../../../src/authentication/authenticate.ts';
+import type { KeyRingOptions } from '../../../src/authentication/key-ring-options.ts';
 import { presentedKey } from '../../../src/authentication/presented-key.ts';
 import type { IdentityProvider } from '../../../src/config/identities/identities.ts';
 import { type ConfiguredKey, packKeys } from '../../../src/config/packed-keys.ts';

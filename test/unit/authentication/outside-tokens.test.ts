@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { before, describe, it } from 'node:test';
-import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
+import { KeyRing } from '../../../src/authentication/authenticate.ts';
+import type { KeyRingOptions } from '../../../src/authentication/key-ring-options.ts';
 import type { Identities, IdentityProvider } from '../../../src/config/identities/identities.ts';
 import { packKeys } from '../../../src/config/packed-keys.ts';
 import { GatewayError } from '../../../src/core/errors.ts';

@@ -18,6 +18,7 @@ async function failed(fault: Error): Promise<GatewayError> {
   const opened = await openProviderSocket({
     target: {} as never,
     mount: MOUNT as never,
+    form: {} as never,
     overrides: undefined,
     pools: { connector: () => connect as never },
     protocols: [],

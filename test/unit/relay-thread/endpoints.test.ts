@@ -24,6 +24,7 @@ const options: Parameters<typeof routeTable>[0] = {
   files: {} as never,
   batches: { files: {} } as never,
   responses: {} as never,
+  secrets: {} as never,
   proxy: {} as never,
   passedAt: PASSED_AT,
   onAgentRun: () => undefined,
