@@ -6,7 +6,7 @@ import { subjectOf, task } from '../harness/subject.ts';
 const LENGTHS = [691, 702, 688, 1_040];
 
 export const inputs = {
-  /** Of whole answers, as a provider behind a load balancer begins them. */
+  /** Heads of whole answers, as a provider behind a load balancer begins them. */
   heads: LENGTHS.map((length, index) =>
     Buffer.from(
       [

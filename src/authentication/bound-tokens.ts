@@ -12,13 +12,13 @@ export function boundClaims(presented: string, signer: Signer): BoundClaims | un
   return signer.signs === 'access' ? verifiedAccessClaims(presented, signer) : verifiedSecretClaims(presented, signer);
 }
 
-/** Who the token stands for. `key`: as it is now, where it is configured. */
+/** The principal of the token. `key`: the key that asked for it, as it is now, where it is configured. */
 export function boundPrincipal(claims: BoundClaims, key: ConfiguredKey | undefined): Principal {
   const { sub: subject, key_id: keyId, aud } = claims;
   const about = { subject, keyId, teams: key?.teams ?? claims.teams, audiences: [aud] };
   if ('session' in claims) {
     const { model, targets, type, config } = claims.session;
-    // Whoever asked for it may have said whom it is for; the key's own stand over that.
+    // The request for the token may have added metadata; the key's own wins.
     const metadata = { ...claims.metadata, ...key?.metadata };
     return { ...about, metadata, models: [model, ...targets], session: { model, type, config } };
   }

@@ -36,8 +36,8 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   tap: SinkTap | undefined;
   #bodyBytes = 0;
   /**
-   * Who closes the connection behind the answer. `no`: nobody. `left`: the addon, or the client, which was told to. `now`:
-   * the owner, at once, since the kernel has all of the answer.
+   * The side that closes the connection behind the answer. `no`: none. `left`: the addon, or the client, which was told to.
+   * `now`: the owner, at once, since the kernel has all of the answer.
    */
   closing: 'no' | 'left' | 'now' = 'no';
   /** performance.now() since when the client has taken nothing although something waits; 0 while nothing waits. */

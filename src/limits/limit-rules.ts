@@ -70,7 +70,7 @@ export function* ruleLists({ rateLimits, budgets }: Pick<Configuration, 'rateLim
 }
 
 /**
- * By what is written, which a reload keeps where it says the same: to make five hundred rules again takes a thread as many
+ * Rules by the manifest's rule, which a reload keeps where it is unchanged: to make five hundred again takes a thread as many
  * milliseconds as a request takes.
  */
 const madeOf = new WeakMap<RateLimitRule | BudgetRule, { readonly rule: LimitRule; readonly sameId: number }>();

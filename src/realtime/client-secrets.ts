@@ -28,7 +28,7 @@ export interface SecretRequest {
   readonly nowMs: number;
 }
 
-/** What is to be signed, and the answer but for the secret itself. */
+/** The claims to sign, and the answer but for the secret itself. */
 export interface WantedSecret {
   readonly claims: ClientSecretClaims;
   readonly session: object;

@@ -9,7 +9,7 @@ import type { Mount, Target } from '../providers/provider.ts';
 import type { RealtimeForm } from '../providers/realtime-form.ts';
 import type { Route } from '../routing/route-plan.ts';
 
-/** Who asks for a session, in the light of one configuration. */
+/** The caller of a session, in the light of one configuration. */
 export interface SessionCaller {
   readonly asked: { readonly pipeline: PipelineOptions; readonly form: RealtimeForm };
   readonly snapshot: Snapshot;

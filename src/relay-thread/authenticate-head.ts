@@ -7,7 +7,7 @@ import { addressAsked } from './oauth-routes.ts';
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-/** Who sends a request, by the key in its head. */
+/** Finds the principal of a request by the key in its head. */
 export function authenticateHead(
   keyRing: Pick<KeyRing, 'lookupAt'>,
   settings: () => ServerSettings,

@@ -3,7 +3,7 @@ import { type ColumnReader, NO_ORIGIN, type UsageRest } from './column-reader.ts
 import type { Complete, ExchangeRecord, RecordView, UnknownCost } from './exchange-record.ts';
 import { NUMBER, PENDING, SAME_TEXTS, STREAM, TEXT } from './frame-columns.ts';
 
-/** Of records with the same texts, in all frames of this thread; that it begins anew some day is in nobody's way. */
+/** The runs of records with the same texts so far, over all frames of this thread; an overflow does no harm. */
 let runs = 0;
 
 /** One view on a frame that is moved from record to record, in their order. */

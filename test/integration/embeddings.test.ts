@@ -92,7 +92,7 @@ before(async () => {
     if (request.path.includes('limited') || texts.includes('refused')) {
       const refuse = () =>
         sendJson(response, 429, { error: { code: 429, message: 'quota', status: 'RESOURCE_EXHAUSTED' } });
-      // What is aborted must have come before.
+      // The aborted request must have come before.
       if (request.path.includes('hanging') && hangingAsked < 2) refusal = refuse;
       else refuse();
       return;

@@ -79,7 +79,7 @@ export const openAiImageVariations = formDialect({
   },
 });
 
-/** What is asked for is what is counted where the answer does not tell it, so it is bounded as counts of answers are. */
+/** The number that is asked for is counted where the answer tells none, so it is bounded as counts of answers are. */
 function peekImages(values: FormValues): OrError<Partial<PeekedRequest>> {
   const stream = values.flag('stream');
   if (stream instanceof GatewayError) return stream;

@@ -8,7 +8,7 @@ const USAGE = Buffer.from('usage"');
 const MOST_FAILURE_BYTES = 65_536;
 const QUOTE = 0x22;
 const SMALL_E = 0x65;
-/** Of the word `"error"`: a quote and an `e` are the commonest bytes of JSON and of its texts, and stop a search each time. */
+/** The rarer bytes of `"error"`: a quote and an `e` are the commonest bytes of JSON, and stop a search each time. */
 const END_OF_ERROR = Buffer.from('rror"');
 
 /** Answers that are one JSON object, never a stream; `beside`: its small values that tell of usage, besides `usage`. */

@@ -35,7 +35,7 @@ function imported(t: TestContext, source: string | object): Made {
   return { code, text, notes, manifest };
 }
 
-/** What is made has neither a fault nor a warning, once the variables that it names are set. */
+/** The made configuration has neither a fault nor a warning, once the variables that it names are set. */
 function assertLoads(t: TestContext, { text }: Made): void {
   const names = [...text.matchAll(/\$\{env:(\w+)\}/g)].map(([, name = '']) => name);
   const environment = Object.fromEntries(names.map((name) => [name, `value-of-${name}-0123456789`]));

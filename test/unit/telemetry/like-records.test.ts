@@ -51,7 +51,7 @@ function neighbours(): ExchangeRecord[] {
 const records = neighbours();
 const frame = new RecordFrame(encodeBatch(records));
 
-/** What is no number of the exchange itself. */
+/** The fields of a record that are no numbers of the exchange itself. */
 function textsOf({ usage, ...record }: ExchangeRecord): unknown {
   const texts = Object.entries(record).filter(([, value]) => typeof value === 'string' || typeof value === 'object');
   return [texts, usage === undefined, usage?.rare, usage?.servedAs, usage?.providerCostUsd];

@@ -69,7 +69,7 @@ test('unknown usage costs an unknown amount, and never nothing', () => {
   assert.equal(price.costNanoUsd({ inputTokens: Number.NaN, outputTokens: 1 }), undefined);
 });
 
-test('what several requests cost is what each of them costs, and is computed again from its record', () => {
+test('the cost of several requests is the sum of the cost of each, and is computed again from its record', () => {
   const at = Date.UTC(2026, 10, 1);
   for (const price of [
     openai('gpt-5.4'),
