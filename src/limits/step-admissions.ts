@@ -33,6 +33,10 @@ export class StepAdmissions<S = Step> {
   readonly #limits: Limits;
   readonly #askedOf: (step: S) => AdmissionRequest;
   readonly #held = new Map<S, Admission>();
+  /** What was given back for a failed step, while limits that are counted elsewhere are asked for another. */
+  #replacing: { readonly step: S; readonly admission: Admission } | undefined;
+  /** The exchange ended meanwhile: its request counts for the step that failed. */
+  #late: AdmissionOutcome | undefined;
   #over = false;
 
   /** `askedOf`: what is asked of a step. */
@@ -48,9 +52,13 @@ export class StepAdmissions<S = Step> {
 
   /** See StepHolds. */
   replace(step: S, by: S): OrError<void> | Promise<OrError<void>> {
+    const admission = this.of(step);
     this.#giveBack(step);
     const held = this.add(by);
-    if (held instanceof Promise) return held.then((answer) => this.#replaced(step, answer));
+    if (held instanceof Promise) {
+      this.#replacing = { step, admission };
+      return this.#replaced(step, held);
+    }
     return held instanceof GatewayError ? this.#again(step, held) : held;
   }
 
@@ -68,15 +76,43 @@ export class StepAdmissions<S = Step> {
   /** The end: the admission of the step that the exchange was about, and all others are given back. */
   close(step: S): Admission {
     this.#over = true;
-    const admission = this.of(step);
+    const admission =
+      this.#replacing?.step === step && !this.#held.has(step) ? this.#counting(this.#replacing) : this.of(step);
     this.#held.delete(step);
     for (const other of [...this.#held.keys()]) this.#giveBack(other);
     return admission;
   }
 
-  async #replaced(step: S, answer: OrError<void>): Promise<OrError<void>> {
-    if (answer instanceof GatewayError && !this.#over) await this.add(step);
-    return answer;
+  async #replaced(step: S, held: Promise<OrError<void>>): Promise<OrError<void>> {
+    try {
+      const answer = await held;
+      if (answer instanceof GatewayError && !this.#over) await this.add(step);
+      return answer;
+    } finally {
+      this.#replacing = undefined;
+      if (this.#late) this.#count(step, this.#late);
+    }
+  }
+
+  /** What was given back, to be held once more and settled as soon as limits have answered. */
+  #counting({ step, admission }: { readonly step: S; readonly admission: Admission }): Admission {
+    const { rulesJson, chargesJson, reservedNanoUsd } = admission;
+    const settle = (outcome: AdmissionOutcome): void => {
+      if (!outcome.dispatched || this.#late !== undefined) return;
+      this.#late = outcome;
+      if (this.#replacing === undefined) this.#count(step, outcome);
+    };
+    return { ...NOTHING_HELD, rulesJson, chargesJson, reservedNanoUsd, settle };
+  }
+
+  #count(step: S, outcome: AdmissionOutcome): void {
+    const settled = (answer: Admission | Refused): void => {
+      if (!(answer instanceof Refused)) answer.settle(outcome);
+    };
+    const admitted = this.#limits.admit(this.#askedOf(step));
+    // Limits that cannot be asked count nothing.
+    if (admitted instanceof Promise) admitted.then(settled, () => undefined);
+    else settled(admitted);
   }
 
   /** The exchange ends with the step that failed, and its request counts. */

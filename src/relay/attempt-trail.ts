@@ -42,8 +42,9 @@ export class AttemptTrail {
     this.#plan = plan;
   }
 
-  get losers(): readonly BilledLoser[] {
-    return this.#losers ?? NO_LOSERS;
+  /** Those beside the attempt that the exchange is about, which may be noted as well: its client left before another began. */
+  losersBeside({ meter }: Pick<AttemptRun, 'meter'>): readonly BilledLoser[] {
+    return this.#losers?.filter((loser) => loser.meter !== meter) ?? NO_LOSERS;
   }
 
   /** JSON array of `{target, error, ms, status, why}`; undefined: there was one attempt. */

@@ -261,7 +261,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
       upstreamMs: run.endedAt > 0 ? upstreamMs : 0,
       attempts: count,
       attemptsJson: trail.json,
-      losers: trail.losers,
+      losers: trail.losersBeside(run),
     });
   }
 

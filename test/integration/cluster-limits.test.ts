@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
-import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { withRedis } from '../support/redis-counting.ts';
 import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
@@ -32,10 +32,23 @@ const ONE_AT_A_TIME = {
 describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
   let redis: RedisServer;
   let provider: FakeProvider;
+  let failed = false;
   const running: RunningGateway[] = [];
   before(async () => {
     redis = await startRedis();
-    provider = await startProvider((_request, response) => sendJson(response, 200, completion('hi')));
+    provider = await startProvider((request, response) => {
+      if (!request.body.includes('"failing"')) {
+        sendJson(response, 200, completion('hi'));
+        return;
+      }
+      // Whoever asks Redis from now on waits for it.
+      void withRedis(redis.url, (client) => client.sendCommand(['CLIENT', 'PAUSE', '2000', 'ALL'])).then(() => {
+        response.on('finish', () => {
+          failed = true;
+        });
+        sendJson(response, 503, { error: { message: 'no room here' } });
+      });
+    });
   });
   after(async () => {
     await Promise.all(running.map((each) => each[Symbol.asyncDispose]()));
@@ -98,6 +111,45 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
     const response = await ask(gateway!, { model: 'p/one', messages });
     assert.equal(response.status, 200);
     await response.arrayBuffer();
+  });
+
+  it('a client that leaves while Redis holds up a fallback is recorded as one that closed', async (t) => {
+    const target = (model: string, priority: number) => ({ target: `p/${model}`, priority });
+    const gateway = await startGateway({
+      server: { store: { counters: redis.url }, counters: { agreement: 'strict', timeout_ms: 10_000 } },
+      manifests: [
+        openAccount('p', `${provider.origin}/v1`),
+        {
+          type: 'provider-account/virtual-model',
+          name: 'v',
+          integrations: [
+            {
+              name: 'two',
+              type: 'integration/model/virtual',
+              model_types: ['chat'],
+              routing_config: {
+                type: 'priority-based-routing',
+                load_balance_targets: [target('failing', 0), target('other', 1)],
+              },
+            },
+          ],
+        },
+        { ...RULES, rules: [{ ...RULES.rules[1], when: { models: ['p/failing', 'p/other'] } }] },
+      ],
+    });
+    t.after(() => gateway[Symbol.asyncDispose]());
+    const before = provider.requests.length;
+    const leaving = new ChatStream(
+      gateway,
+      { model: 'v/two', messages },
+      { headers: { 'x-request-id': 'left-behind' } },
+    );
+    await eventually('the first target failed', () => failed);
+    leaving.leave();
+    const record = await recordOf(gateway, 'left-behind');
+    assert.equal(record['sluice.outcome'], 'client-closed');
+    assert.equal(record['error.type'], 'client_closed');
+    assert.equal(provider.requests.length, before + 1);
   });
 
   it('leased limits over two gateways let the limit pass, give or take one lease of each gateway', async (t) => {

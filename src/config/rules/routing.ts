@@ -100,6 +100,9 @@ const target = z
         time_to_first_token_ms: optionalKey(amount()).describe('Until first content, the median of three minutes.'),
       }),
     ).describe('A target that takes longer is asked after those that do not (priority-based).'),
+    max_inter_token_latency: optionalKey(amount()).describe(
+      'Of older forms: `sla_cutoff.time_per_output_token_ms`, in milliseconds, where that is absent.',
+    ),
     retry_config: optionalKey(retryConfig).describe('By default `{attempts: 2, delay: 100}`.'),
     fallback_status_codes: optionalKey(statuses).describe(
       "The provider's own statuses after which the next target is asked; by default 401 to 404, 408, 429 and those from 500.",
@@ -120,10 +123,7 @@ const target = z
       weight: written.weight,
       priority: written.priority,
       tier: written.tier,
-      sla: written.sla_cutoff && {
-        perTokenMs: written.sla_cutoff.time_per_output_token_ms,
-        firstTokenMs: written.sla_cutoff.time_to_first_token_ms,
-      },
+      sla: slaOf(written.sla_cutoff, written.max_inter_token_latency),
       retry: written.retry_config,
       fallbackStatuses: written.fallback_status_codes,
       fallbackCandidate: written.fallback_candidate,
@@ -133,6 +133,18 @@ const target = z
       condition: written.condition,
     }),
   );
+
+interface WrittenSla {
+  readonly time_per_output_token_ms?: number | undefined;
+  readonly time_to_first_token_ms?: number | undefined;
+}
+
+function slaOf(written: WrittenSla | undefined, olderPerTokenMs: number | undefined): RouteTarget['sla'] {
+  if (written === undefined && olderPerTokenMs === undefined) return undefined;
+  const { time_per_output_token_ms: perTokenMs = olderPerTokenMs, time_to_first_token_ms: firstTokenMs } =
+    written ?? {};
+  return { perTokenMs, firstTokenMs };
+}
 
 const sticky = z.object({
   ttl_seconds: wholeNumber(1, 31_536_000).describe('How long at least; a session stays while its target can be asked.'),

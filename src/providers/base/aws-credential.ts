@@ -28,8 +28,33 @@ export const awsRole = z.object({
   external_id: optionalKey(text(1224)).describe("What the role's trust policy asks for as `sts:ExternalId`."),
 });
 
+/** Manifests of 2025 write access keys so: they are read as `access-key-based`. */
+const awsApiKey = apiKeyAuth
+  .extend({
+    api_key: optionalKey(apiKeyAuth.shape.api_key).describe(
+      'The key that the provider gave; absent: a pair of access keys of older forms.',
+    ),
+    access_key: optionalKey(secretText(256)).describe('Of older forms: `access_key_id` of `access-key-based`.'),
+    access_key_secret: optionalKey(secretText(256)).describe('Of older forms: its `secret_access_key`.'),
+  })
+  .transform(({ type, api_key, further_api_keys, access_key: id, access_key_secret: secret }, context) => {
+    if (api_key !== undefined) return { type, api_key, further_api_keys };
+    if (id !== undefined && secret !== undefined) {
+      const keys: z.output<typeof awsKeys> = {
+        type: 'access-key-based',
+        access_key_id: id,
+        secret_access_key: secret,
+        session_token: undefined,
+      };
+      return keys;
+    }
+    const path = id === undefined ? 'api_key' : 'access_key_secret';
+    context.addIssue({ code: 'custom', path: [path], message: 'a text', params: { message: 'this key is missing' } });
+    return z.NEVER;
+  });
+
 /** Every way an AWS account is authorised; absent: the credentials of the surroundings, as AWS's SDKs find them. */
-export const awsAuth = z.discriminatedUnion('type', [awsKeys, awsRole, apiKeyAuth]);
+export const awsAuth = z.discriminatedUnion('type', [awsKeys, awsRole, awsApiKey]);
 
 export const awsRegion = () => {
   const error = 'a region of AWS, as `us-east-1`';

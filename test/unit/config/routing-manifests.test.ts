@@ -16,7 +16,7 @@ const account = {
   integrations: [{ name: 'm', type: 'integration/model/openai', model_id: 'm', model_types: ['chat'] }],
 };
 
-function faultsOf(context: TestContext, targets: object[], more: object = {}): string[] {
+function load(context: TestContext, targets: object[], more: object) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-routing-'));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const routing = { type: 'priority-based-routing', load_balance_targets: targets, ...more };
@@ -27,7 +27,11 @@ function faultsOf(context: TestContext, targets: object[], more: object = {}): s
     integrations: [{ ...integration, name: 'one', slug: 'short' }],
   };
   writeFileSync(join(folder, 'sluice.yaml'), [account, group].map((each) => stringify(each)).join('---\n'));
-  const result = loadConfiguration({ paths: [folder], environment: {}, kinds: PLUGS, wellKnown: [] });
+  return loadConfiguration({ paths: [folder], environment: {}, kinds: PLUGS, wellKnown: [] });
+}
+
+function faultsOf(context: TestContext, targets: object[], more: object = {}): string[] {
+  const result = load(context, targets, more);
   return 'faults' in result
     ? result.faults.map(({ path, message, allowed }) => `${path}: ${message} ${allowed ?? ''}`)
     : [];
@@ -69,4 +73,24 @@ test('a condition, a header or a parameter that cannot be is a fault that says w
   assert.match(fault({ override_params: { model: 'x' } }), /other than `model` and `stream`/);
   assert.match(fault({ override_params: { prompt_version_fqn: 'x' } }), /not supported yet/);
   assert.match(fault({ fallback_status_codes: ['200'] }), /HTTP statuses from 400 to 599/);
+});
+
+test('the older `max_inter_token_latency` of a target is its time for an output token, where `sla_cutoff` says none', (t) => {
+  const slaOf = (more: object) => {
+    const result = load(t, [{ target: 'main/m', priority: 0, ...more }], {});
+    assert.ok('configuration' in result);
+    assert.deepEqual(
+      result.warnings.filter(({ code }) => code !== 'literal-secret'),
+      [],
+    );
+    return result.configuration.virtualModels[0]?.integrations[0]?.routing.targets[0]?.sla;
+  };
+  assert.equal(slaOf({}), undefined);
+  assert.deepEqual(slaOf({ max_inter_token_latency: 40 }), { perTokenMs: 40, firstTokenMs: undefined });
+  const sla_cutoff = { time_to_first_token_ms: 800 };
+  assert.deepEqual(slaOf({ max_inter_token_latency: 40, sla_cutoff }), { perTokenMs: 40, firstTokenMs: 800 });
+  assert.deepEqual(slaOf({ max_inter_token_latency: 40, sla_cutoff: { time_per_output_token_ms: 50 } }), {
+    perTokenMs: 50,
+    firstTokenMs: undefined,
+  });
 });

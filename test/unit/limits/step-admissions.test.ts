@@ -92,3 +92,25 @@ test('a reservation that is made after the exchange is over is given back at onc
   await answer;
   assert.deepEqual([...held], []);
 });
+
+test('a client that leaves while limits are asked for another target is counted for the one that failed', async () => {
+  const outcome = { dispatched: true, usage: undefined, costNanoUsd: undefined, endedAtMs: 0 };
+  for (const refuses of [[], ['b/m']]) {
+    for (const settledLate of [false, true]) {
+      const { admissions, held, outcomes } = counted(refuses, true);
+      const answer = admissions.replace(a, b);
+      const admission = admissions.close(a);
+      assert.equal(admission.rulesJson, 'a/m');
+      if (!settledLate) admission.settle(outcome);
+      await answer;
+      if (settledLate) admission.settle(outcome);
+      admission.settle(outcome);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual([...held], []);
+      assert.deepEqual(
+        outcomes.filter((each) => each.endsWith('true')),
+        ['a/m true'],
+      );
+    }
+  }
+});

@@ -146,3 +146,25 @@ test('another role or external id is another source, and none is named by what i
   assert.notEqual(idOf('a'), idOf('b'));
   assert.doesNotMatch(idOf('tenant-7') ?? '', /tenant-7/);
 });
+
+test('access keys of manifests of 2025 sign as those of newer ones do, and half of a pair is refused by its key', () => {
+  const older = { type: 'api-key', access_key: 'AKID', access_key_secret: 'secret' };
+  const keys = awsAuth.parse(older);
+  assert.deepEqual(awsAuth.parse(keys), keys, 'a manifest is parsed again on each thread');
+  const newer = awsAuth.parse({ type: 'access-key-based', access_key_id: 'AKID', secret_access_key: 'secret' });
+  assert.deepEqual({ ...keys }, { ...newer, session_token: undefined });
+  assert.deepEqual(
+    [...signed(awsCredential({ ...role, auth_data: keys }, new Map(), scope)).keys()],
+    ['x-amz-date', 'authorization'],
+  );
+  for (const [written, place] of [
+    [{ type: 'api-key' }, 'api_key'],
+    [{ type: 'api-key', access_key: 'AKID' }, 'access_key_secret'],
+  ] as const) {
+    const { error } = awsAuth.safeParse(written);
+    assert.deepEqual(
+      error?.issues.map(({ path }) => path.join('.')),
+      [place],
+    );
+  }
+});
