@@ -20,13 +20,14 @@ function load(test: TestContext, ...manifests: readonly object[]): Loaded & { sa
 
 const apiKey = { type: 'api-key', api_key: 'k' };
 const id = { model_id: 'm' };
+const deployed = { ...id, foundation_model: 'gpt-4o' };
 const azure = { auth_data: apiKey, azure_endpoint: 'https://x.services.ai.azure.com' };
 const server = { hosted_model_name: 'm', url: 'http://127.0.0.1:1/v1', model_server: 'vllm-openai' };
 const OLDER_MODELS: readonly [older: string, newer: string, account: object, model: object][] = [
   ['aws', 'bedrock', { type: 'aws-bedrock', region: 'us-east-1' }, id],
-  ['azure', 'azure-openai', { type: 'azure-openai', ...azure }, { ...id, api_version: 'v1' }],
-  ['azure/ai-foundry', 'azure-foundry', { type: 'azure-foundry' }, { ...id, ...azure }],
-  ['azure/ai-inference', 'azure-foundry', { type: 'azure-foundry' }, { ...id, ...azure }],
+  ['azure', 'azure-openai', { type: 'azure-openai', ...azure }, { ...deployed, api_version: 'v1' }],
+  ['azure/ai-foundry', 'azure-foundry', { type: 'azure-foundry' }, { ...deployed, ...azure }],
+  ['azure/ai-inference', 'azure-foundry', { type: 'azure-foundry' }, { ...deployed, ...azure }],
   ['gcp/vertex', 'vertex', { type: 'google-vertex', project_id: 'p', region: 'us-central1' }, id],
   ['gcp/google', 'gemini', { type: 'google-gemini', auth_data: { type: 'api-key', apiKey: 'k' } }, id],
   ['custom', 'self-hosted-model', { type: 'self-hosted-model' }, server],
