@@ -26,6 +26,7 @@ before(async () => {
 disposeAfter(() => [realtime]);
 beforeEach(() => {
   realtime.provider.onMessage = () => {};
+  realtime.judged.length = 0;
 });
 
 describe('a provider that fails', () => {
@@ -72,6 +73,56 @@ describe('a provider that fails', () => {
     await eventually('the other answer', () => client.events('response.done').length === 1);
     const told = client.events('response.output_text.delta').map(({ delta }) => delta);
     assert.equal(told.join(''), 'Beside it.');
+    client.socket.close();
+  });
+});
+
+describe('an answer that is judged in windows', () => {
+  const SENTENCE = 'This is a sentence of fifty characters in all, see. ';
+  const told = (client: Awaited<ReturnType<typeof open>>): string =>
+    client
+      .events('response.output_text.delta')
+      .map(({ delta }) => delta)
+      .join('');
+  function begin(): void {
+    latest().socket.send('{"type":"response.created","response":{"id":"r1"}}');
+    for (let count = 0; count < 10; count += 1) {
+      latest().socket.send(JSON.stringify({ type: 'response.output_text.delta', ...at, delta: SENTENCE }));
+    }
+  }
+
+  test('words of a window leave once it has passed, before the answer is whole', async () => {
+    const client = await open('windowed');
+    begin();
+    await eventually('the question', () => realtime.judged.length === 1);
+    assert.equal(told(client), '');
+    realtime.judged[0]!.answer({ verdict: true });
+    await eventually('the window', () => told(client).length >= 400);
+    assert.equal(client.events('response.done').length, 0);
+    latest().socket.send(JSON.stringify({ type: 'response.done', response: { id: 'r1', output: [], usage: USAGE } }));
+    await eventually('the question about the rest', () => realtime.judged.length === 2 || told(client).length === 520);
+    realtime.judged[1]?.answer({ verdict: true });
+    await eventually('the end', () => client.events('response.done').length === 1);
+    assert.equal(told(client), SENTENCE.repeat(10));
+    client.socket.close();
+  });
+
+  test('a window that is refused ends the answer, and the provider is listened to again', async () => {
+    const client = await open('windowed');
+    begin();
+    const piece = `{"type":"response.output_audio.delta","response_id":"r1","delta":"${'A'.repeat(9_000)}"}`;
+    await eventually('the question', () => realtime.judged.length === 1);
+    for (let count = 0; count < 6; count += 1) latest().socket.send(piece);
+    realtime.judged[0]!.answer({ verdict: false, message: 'No.' });
+    await eventually('the refusal', () => client.events('error').length === 1);
+    await eventually('the cancellation', () => latest().messages.length === 1);
+    latest().socket.send('{"type":"response.done","response":{"id":"r1","output":[]}}');
+    latest().socket.send('{"type":"rate_limits.updated"}');
+    await eventually('what follows', () => client.events('rate_limits.updated').length === 1);
+    assert.deepEqual(
+      client.events().map(({ type }) => type),
+      ['response.created', 'error', 'response.done', 'rate_limits.updated'],
+    );
     client.socket.close();
   });
 });

@@ -64,6 +64,7 @@ export async function startGuardedRealtime(): Promise<GuardedRealtime> {
       openai('main'),
       openai('held'),
       openai('asked'),
+      openai('windowed'),
       {
         type: 'provider-account/google-gemini',
         name: 'google',
@@ -103,6 +104,7 @@ export async function startGuardedRealtime(): Promise<GuardedRealtime> {
         rules: [
           rule('main', 'main', ['g/ssn', 'g/pii'], ['g/secrets', 'g/ssn']),
           rule('held', 'held', [], ['g/own', 'g/secrets']),
+          rule('windowed', 'windowed', [], ['g/own'], { on_streams: 'window' }),
           rule('asked', 'asked', ['g/own'], []),
           rule('google', 'google', ['g/ssn', 'g/pii'], ['g/secrets', 'g/ssn']),
         ],
