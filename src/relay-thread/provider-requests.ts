@@ -4,8 +4,8 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { ProviderAccount } from '../providers/provider.ts';
 import type { BatchResults, ReadBatches } from '../providers/provider-batches.ts';
-import { anyTarget } from '../proxy/asked-steps.ts';
 import type { Billed } from '../proxy/asked-account.ts';
+import { anyTarget } from '../proxy/asked-steps.ts';
 import { runProxy } from '../proxy/proxy.ts';
 import type { ProxyOptions } from '../proxy/proxy-options.ts';
 
