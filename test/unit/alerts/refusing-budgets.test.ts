@@ -13,6 +13,7 @@ test('a budget that begins to refuse is said in the log and counted once per gro
   budgets.refuses(window, 'refuse');
   budgets.refuses(window, 'refuse');
   budgets.refuses({ ...window, group: 'y' }, 'refuse');
+  budgets.refuses(window, 'refuse');
   budgets.refuses({ ...window, periodStart: 86_400_000 }, 'refuse');
   budgets.refuses({ ...window, budget: 'c' }, 'downgrade');
   assert.deepEqual(told[0], ['a budget begins to refuse requests', { budget: 'b', unit: 'cost_per_day', group: 'x' }]);
@@ -20,4 +21,19 @@ test('a budget that begins to refuse is said in the log and counted once per gro
   const rendered = await registry.render();
   assert.match(rendered, /sluice_budget_refusals_begun_total\{ruleId="b",action="refuse"\} 3/);
   assert.match(rendered, /sluice_budget_refusals_begun_total\{ruleId="c",action="downgrade"\} 1/);
+});
+
+test('groups that were told are remembered up to a bound, beyond which one may be told twice', () => {
+  let told = 0;
+  const warn = (): void => {
+    told += 1;
+  };
+  const budgets = new RefusingBudgets({ debug() {}, info() {}, warn, error() {} });
+  const window = { budget: 'b', unit: 'cost_per_day', period: 'day', periodStart: 0, group: '0' } as const;
+  for (let group = 0; group < 50_000; group += 1) budgets.refuses({ ...window, group: String(group) }, 'refuse');
+  budgets.refuses(window, 'refuse');
+  assert.equal(told, 50_000);
+  budgets.refuses({ ...window, group: 'one more' }, 'refuse');
+  budgets.refuses(window, 'refuse');
+  assert.equal(told, 50_002);
 });

@@ -53,6 +53,12 @@ test('parts are found in any order, however the body is cut', () => {
   assert.equal(scan(field('model', 'a/m') + file('RIFF') + field('prompt', 'four') + END).textBytes, 7);
 });
 
+test('a boundary in the middle of a line is a part of its value', () => {
+  const text = file('RIFF --b\r\n-x--b--') + field('model', 'a--b/m') + END;
+  assert.deepEqual(values(text), { model: 'a--b/m' });
+  assert.match(detailOf(`${field('prompt', '--b/m')}${END}`), /CR LF/);
+});
+
 test('headers may be written as clients write them', () => {
   for (const head of [
     'content-disposition: form-data; name=model',

@@ -44,7 +44,10 @@ test('a blob in a bucket is read as it was written, in one part or in several, a
     writer.writeNow(bytes.subarray(3));
     await writer.seal();
     await writer.publish();
+    const asked = server.requests.length;
     assert.ok((await whole(await blobs.open(id))).equals(bytes), String(size));
+    const reads = server.requests.slice(asked).filter((request) => request.startsWith('GET'));
+    assert.equal(reads.length, Math.ceil(size / 1_048_576), 'each MiB is asked for once');
     await blobs.withdraw(id);
     await blobs.remove(id);
     assert.equal(await blobs.open(id), undefined);

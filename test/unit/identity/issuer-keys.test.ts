@@ -104,6 +104,16 @@ describe('the keys of an issuer', () => {
     asked.keys.stop();
   });
 
+  it('a reload asks an issuer that is away no sooner than it would be asked again', async () => {
+    asked.keys.setProviders([provider('a')]);
+    await asked.answer({ fault: 'away' });
+    asked.keys.setProviders([provider('a')]);
+    assert.equal(asked.uris.length, 1);
+    await tick(1000);
+    assert.equal(asked.uris.length, 2);
+    asked.keys.stop();
+  });
+
   it('an issuer’s keys are fetched once for all who miss one, and not again for half a minute', async () => {
     asked.keys.setProviders([provider('a')]);
     await asked.answer({ keys: [key('1')], maxAgeMs: 60 * MINUTE });
