@@ -2,7 +2,7 @@ import { ArrayItems } from '../codec/array-items.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
-import type { ProviderAccount, Target } from '../providers/provider.ts';
+import type { ProviderAccount } from '../providers/provider.ts';
 import type { BatchResults, ReadBatches } from '../providers/provider-batches.ts';
 import { anyTarget } from '../proxy/asked-steps.ts';
 import type { Billed } from '../proxy/asked-account.ts';
