@@ -6,7 +6,7 @@ import { manifestsAsYaml } from '../config/documents/yaml-documents.ts';
 import type { Environment } from '../config/environment.ts';
 import { nearNames } from '../core/near-names.ts';
 import { Accounts, type KnownProviders } from './import/accounts.ts';
-import { Imported } from './import/imported.ts';
+import { entryOf, Imported } from './import/imported.ts';
 import { HOSTS, KINDS, modelTypeOf } from './import/provider-names.ts';
 import { Secrets, variableOf } from './import/secrets.ts';
 import type { CommandOutput } from './with-database.ts';
@@ -50,8 +50,8 @@ export async function addProvider(provider: string, options: AddOptions, context
     );
   }
   if (existsSync(file)) return refuse(error, `${file} is there already: choose another --name, or edit it`);
-  const kind = own ? 'openai-compatible' : (KINDS[provider] ?? provider);
-  const host = HOSTS[provider] ?? provider;
+  const kind = own ? 'openai-compatible' : (entryOf(KINDS, provider) ?? provider);
+  const host = entryOf(HOSTS, provider) ?? provider;
   const variable = providers.variableOf(`provider-account/${kind}`, providers.isHost(host) ? host : undefined);
   const isSet = variable !== undefined && (environment[variable] ?? '') !== '';
   const needsKey = !WITHOUT_KEY.has(kind) && !isSet;
@@ -131,7 +131,11 @@ function refuse(error: (text: string) => void, message: string): number {
 }
 
 function isKnown(provider: string, providers: KnownProviders): boolean {
-  return KINDS[provider] !== undefined || providers.isHost(HOSTS[provider] ?? provider) || ADDABLE.has(provider);
+  return (
+    entryOf(KINDS, provider) !== undefined ||
+    providers.isHost(entryOf(HOSTS, provider) ?? provider) ||
+    ADDABLE.has(provider)
+  );
 }
 
 /** Kinds that other gateways have no word for, or the same word. */

@@ -72,8 +72,14 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   }
   if (changedMeanwhile) reload();
   announce(gateway, context);
+  if (loaded.configuration.accounts.length === 0) context.error(NO_PROVIDER[paths.length > 0 ? 'configured' : 'bare']);
   return undefined;
 }
+
+const NO_PROVIDER = {
+  bare: 'No provider yet: start with OPENAI_API_KEY set, say, or write a configuration: sluice init',
+  configured: 'No provider yet: add one to the configuration, as `sluice add openai` does',
+};
 
 /** Prints the base URL, then a request that works as printed: scripts and the README count on both. */
 function announce(gateway: Gateway, context: ServeContext): void {

@@ -109,7 +109,7 @@ export class ModelRoutes {
   #whyUnknown(name: string, candidates: readonly string[]): string {
     const accounts = [...this.#accounts.values()];
     if (accounts.length > 0 && this.#virtual.size === 0 && accounts.every(isLocal)) {
-      return 'No provider is configured, so only the demo answers: its operator must add an account, or start it with a variable as OPENAI_API_KEY.';
+      return 'No provider is configured, so only the demo answers: its operator must add an account, as `sluice add openai` does.';
     }
     const slash = name.indexOf('/');
     const prefix = name.slice(0, slash + 1);

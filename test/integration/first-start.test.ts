@@ -42,7 +42,11 @@ async function start(...more: string[]): Promise<{ child: ChildProcess; output: 
   child.stderr.on('data', (data) => {
     output += data;
   });
-  await eventually('it is ready', () => /Sluice is ready[\s\S]*}'\n/.test(output), 60_000);
+  await eventually(
+    'it is ready',
+    () => /Sluice is ready[\s\S]*}'\n/.test(output) && output.includes('No provider yet'),
+    60_000,
+  );
   return { child, output };
 }
 
@@ -65,6 +69,10 @@ test('a first request works as it is printed without any configuration, and agai
   for (let turn = 0; turn < 2; turn += 1) {
     const { child, output } = await start();
     assert.match(output, /http:\/\/127\.0\.0\.1:\d+\/v1/);
+    assert.match(
+      output,
+      /^No provider yet: start with OPENAI_API_KEY set, say, or write a configuration: sluice init$/m,
+    );
     const { stdout } = await run('sh', ['-c', printedCommand(output)]);
     assert.match(stdout, /^data: \{/);
     assert.match(stdout, /data: \[DONE\]\n\n$/);

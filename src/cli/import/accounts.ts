@@ -1,4 +1,4 @@
-import { defined, type Imported, type Source, textOf } from './imported.ts';
+import { defined, entryOf, type Imported, type Source, textOf } from './imported.ts';
 import { HOSTS, KINDS, OWN_SERVERS } from './provider-names.ts';
 import { type Secrets, variableOf } from './secrets.ts';
 
@@ -142,7 +142,7 @@ export class Accounts {
     const baseUrl = this.#secrets.plain(access.baseUrl);
     const isOwn = OWN_SERVERS.has(provider) || (provider === 'openai' && !isOpenAi(baseUrl));
     const host = isOwn ? undefined : this.#hostOf(provider);
-    const own = KINDS[provider] ?? (KIND_NAMES.has(provider) ? provider : undefined);
+    const own = entryOf(KINDS, provider) ?? (KIND_NAMES.has(provider) ? provider : undefined);
     const kind = isOwn || host !== undefined ? 'openai-compatible' : own;
     const type = `provider-account/${kind}`;
     if (kind === undefined || !this.#known.types.has(type)) {
@@ -161,7 +161,7 @@ export class Accounts {
     const key = this.#secrets.reference(access.apiKey, `${path}.api_key`, variable);
     const further = access.furtherKeys?.flatMap((each) => this.#secrets.reference(each, path, variable) ?? []);
     const furtherKeys = further && further.length > 0 ? { further_api_keys: further } : {};
-    const place = { name, integration: `integration/model/${INTEGRATIONS[kind] ?? kind}`, perModel: {} };
+    const place = { name, integration: `integration/model/${entryOf(INTEGRATIONS, kind) ?? kind}`, perModel: {} };
     const keyed = (field = 'api_key', fallback = variableOf(variable)) => ({
       type: 'api-key',
       [field]: key ?? fallback,
@@ -213,7 +213,7 @@ export class Accounts {
   }
 
   #hostOf(provider: string): string | undefined {
-    const host = HOSTS[provider] ?? provider;
+    const host = entryOf(HOSTS, provider) ?? provider;
     return this.#known.isHost(host) ? host : undefined;
   }
 

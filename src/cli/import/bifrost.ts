@@ -1,5 +1,5 @@
 import type { Access, Accounts } from './accounts.ts';
-import { type Imported, listOf, mapOf, numberOf, type Source, textOf } from './imported.ts';
+import { entryOf, type Imported, listOf, mapOf, numberOf, type Source, textOf } from './imported.ts';
 import { modelTypeOf } from './provider-names.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -145,14 +145,21 @@ export class BifrostImport {
       keys.push({ name, key: secret, subject, ...(team && { teams: [team] }), ...(models.length > 0 && { models }) });
       const budget = budgets.get(key['budget_id']) ?? mapOf(key['budget']);
       if (budget['max_limit'] !== undefined)
-        this.#rule(budgetRules, path, name, budget, 'max_limit', BUDGET_UNITS[String(budget['reset_duration'])]);
+        this.#rule(
+          budgetRules,
+          path,
+          name,
+          budget,
+          'max_limit',
+          entryOf(BUDGET_UNITS, String(budget['reset_duration'])),
+        );
       const limit = limits.get(key['rate_limit_id']) ?? mapOf(key['rate_limit']);
       for (const [what, unit] of [
         ['request', 'requests'],
         ['token', 'tokens'],
       ] as const) {
         if (limit[`${what}_max_limit`] === undefined) continue;
-        const window = WINDOWS[String(limit[`${what}_reset_duration`])];
+        const window = entryOf(WINDOWS, String(limit[`${what}_reset_duration`]));
         this.#rule(
           limitRules,
           path,

@@ -68,6 +68,11 @@ export function numberOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
+/** A row of a table, by a key that a file names: `constructor` is no row. */
+export function entryOf(table: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
 /** Without the keys whose value is undefined, which YAML would write as null. */
 export function defined(entries: Readonly<Record<string, unknown>>): Source {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));

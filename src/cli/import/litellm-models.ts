@@ -1,5 +1,5 @@
 import type { Access } from './accounts.ts';
-import { type Imported, listOf, mapOf, type Source, textOf } from './imported.ts';
+import { entryOf, type Imported, listOf, mapOf, type Source, textOf } from './imported.ts';
 import { HOSTS, KINDS, OWN_SERVERS, providerOfModel } from './provider-names.ts';
 
 /** Prefixes of LiteLLM's that say how a provider is asked, which is found out here. */
@@ -27,7 +27,10 @@ export function litellmModel(params: Source, path: string, imported: Imported): 
   const prefix = slash > 0 ? written.slice(0, slash) : '';
   const named = textOf(params['custom_llm_provider']);
   if (named !== undefined) return { provider: named, model: prefix === named ? written.slice(slash + 1) : written };
-  if (prefix !== '' && (KINDS[prefix] || HOSTS[prefix] || OWN_SERVERS.has(prefix) || !written.includes('.'))) {
+  if (
+    prefix !== '' &&
+    (entryOf(KINDS, prefix) || entryOf(HOSTS, prefix) || OWN_SERVERS.has(prefix) || !written.includes('.'))
+  ) {
     const rest = written.slice(slash + 1).replace(WAYS, '');
     return { provider: prefix, model: rest.replace(REGION, '') };
   }

@@ -1,5 +1,5 @@
 import type { Accounts, Model } from './accounts.ts';
-import { defined, type Imported, listOf, mapOf, numberOf, type Source, textOf } from './imported.ts';
+import { defined, entryOf, type Imported, listOf, mapOf, numberOf, type Source, textOf } from './imported.ts';
 import { litellmAccess, litellmModel } from './litellm-models.ts';
 import { noteLitellmSettings } from './litellm-settings.ts';
 import { modelTypeOf } from './provider-names.ts';
@@ -242,7 +242,7 @@ export class LitellmImport {
   #budget(settings: Source): object[] {
     const limit = numberOf(settings['max_budget']);
     if (limit === undefined) return [];
-    const unit = UNITS[textOf(settings['budget_duration']) ?? '30d'];
+    const unit = entryOf(UNITS, textOf(settings['budget_duration']) ?? '30d');
     if (unit === undefined) {
       this.#imported.lost(
         'litellm_settings.max_budget',
@@ -279,7 +279,7 @@ const MODES: Readonly<Record<string, string>> = {
 };
 
 function typeOfMode(mode: string | undefined, model: string): string {
-  return (mode === undefined ? undefined : MODES[mode]) ?? modelTypeOf(model);
+  return (mode === undefined ? undefined : entryOf(MODES, mode)) ?? modelTypeOf(model);
 }
 
 /** LiteLLM tells US dollars for one token, we for a thousand. */

@@ -101,7 +101,10 @@ function fromEnvironment(name: string, context: Reference): string | undefined {
   if (value !== undefined) return value;
   const fault = faultAt(context, 'missing-secret', `the environment variable ${name} is not set`);
   const near = didYouMean(nearNames(name, Object.keys(context.environment)));
-  context.result.faults.push({ ...fault, remedy: near ?? 'Set it where the gateway is started' });
+  context.result.faults.push({
+    ...fault,
+    remedy: near ?? 'Set it where the gateway is started, or in a file of --dotenv',
+  });
   return undefined;
 }
 

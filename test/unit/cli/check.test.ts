@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type CheckOptions, check } from '../../../src/cli/check.ts';
+import { blocks, page } from '../../support/pages.ts';
 import { exampleKind, manifestFolder } from '../config/manifest-folder.ts';
 
 /** Asks nobody. */
@@ -64,4 +65,21 @@ test('sluice check --strict treats a warning as a fault, and exits with 1', asyn
 test('sluice check without a path is refused', async () => {
   const ignore = () => undefined;
   assert.equal(await check([], {}, { kinds: [], environment: {}, online: nobody, out: ignore, error: ignore }), 1);
+});
+
+test('docs/configuration.md shows what `sluice check` prints', async (t) => {
+  const lines = [
+    'type: sluice/server',
+    'timeouts: {idle_ms: fast}',
+    'limts: {}',
+    '---',
+    'type: agent-identity',
+    '---',
+    'type: provider-account/example',
+    'name: a',
+    'note: x',
+  ];
+  const { out, err } = await run(t, { 'a.yaml': lines.join('\n') });
+  const shown = blocks(page('docs/configuration.md'), '').find((block) => block.includes('1 file, 3 faults'));
+  assert.equal(err + out, shown?.replaceAll('config/', ''));
 });

@@ -150,6 +150,7 @@ model_list:
   - {model_name: c, litellm_params: {model: some-model}}
   - {model_name: "*", litellm_params: {model: "*"}}
   - {model_name: d, litellm_params: {model: azure/x}}
+  - {model_name: f, litellm_params: {model: constructor/x}}
 litellm_settings: {callbacks: [langfuse], some_flag: true}
 router_settings: {routing_strategy: least-busy, model_group_alias: {e: nothing}}
 `,
@@ -163,6 +164,7 @@ router_settings: {routing_strategy: least-busy, model_group_alias: {e: nothing}}
       'model_list[1].litellm_params',
       'model_list[2].litellm_params.model',
       'model_list[4].litellm_params',
+      'model_list[5].litellm_params',
       'router_settings.model_group_alias.e',
     ],
   );
@@ -171,7 +173,7 @@ router_settings: {routing_strategy: least-busy, model_group_alias: {e: nothing}}
   assert.match(notes, /litellm_settings\.callbacks: docs\/traces\.md/);
   assert.match(notes, /litellm_settings\.some_flag: is not carried over/);
   assert.match(notes, /routing_strategy: `least-busy` became shares by weight/);
-  assert.match(notes, /^1 manifest, 8 notes, 5 LOST\./m);
+  assert.match(notes, /^1 manifest, 9 notes, 6 LOST\./m);
 });
 
 test('a config of Portkey becomes a virtual model, with its order or its shares', (t) => {

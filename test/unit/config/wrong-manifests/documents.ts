@@ -188,7 +188,7 @@ export const documents: readonly WrongManifest[] = [
     wrong: 'a variable that is not set',
     manifest: ['type: provider-account/openai', 'name: a', 'auth_data: {type: api-key, api_key: "${env:OPENAI_KEY}"}'],
     prints: [
-      'a.yaml:3:37 auth_data.api_key: the environment variable OPENAI_KEY is not set. Set it where the gateway is started',
+      'a.yaml:3:37 auth_data.api_key: the environment variable OPENAI_KEY is not set. Set it where the gateway is started, or in a file of --dotenv',
     ],
   },
   {
