@@ -77,6 +77,31 @@ describe('a provider that fails', () => {
   });
 });
 
+test('clients and providers that leave while guards are asked leave no session and no place in flight', async () => {
+  const { gateway, judged } = realtime;
+  await eventually('rest', async () => (await gateway.metric('sluice_in_flight')) === 0);
+  const answered = await open('held');
+  latest().socket.send('{"type":"response.created","response":{"id":"r1"}}');
+  latest().socket.send(JSON.stringify({ type: 'response.done', response: { id: 'r1', output: [], usage: USAGE } }));
+  const asking = await open('asked');
+  const item = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'wait' }] };
+  asking.say({ type: 'conversation.item.create', item });
+  await eventually('both questions', () => judged.length === 2);
+  const lost = await open('held');
+  const side = latest();
+  side.socket.send('{"type":"response.created","response":{"id":"r1"}}');
+  side.socket.send(JSON.stringify({ type: 'response.done', response: { id: 'r1', output: [], usage: USAGE } }));
+  await eventually('the third', () => judged.length === 3);
+  answered.socket.terminate();
+  asking.socket.terminate();
+  side.socket.terminate();
+  await eventually('the end of the lost one', () => lost.end.code !== undefined);
+  await eventually('nothing is in flight', async () => (await gateway.metric('sluice_in_flight')) === 0);
+  for (const { answer } of judged) answer({ verdict: true });
+  const again = await open('main');
+  again.socket.close();
+});
+
 describe('an answer that is judged in windows', () => {
   const SENTENCE = 'This is a sentence of fifty characters in all, see. ';
   const told = (client: Awaited<ReturnType<typeof open>>): string =>
