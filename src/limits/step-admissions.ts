@@ -1,7 +1,15 @@
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Step } from '../routing/route-plan.ts';
-import { type Admission, type AdmissionRequest, giveBack, type Limits, NOTHING_HELD, Refused } from './admission.ts';
+import {
+  type Admission,
+  type AdmissionOutcome,
+  type AdmissionRequest,
+  giveBack,
+  type Limits,
+  NOTHING_HELD,
+  Refused,
+} from './admission.ts';
 
 /** The part of an admission's request that is the same for every target. */
 export type AskedOfAny = Omit<AdmissionRequest, 'target' | 'names' | 'maxOutputTokens'> & {
