@@ -8,6 +8,11 @@ export interface Swept {
 
 /** How late a wait may be noticed. One timer per thread looks at all open waits, so no exchange owns a timer. */
 export const SWEEP_MS = 50;
+/**
+ * A thread that did not run for so long has not read what came meanwhile: it reads that before a wait for it runs out. So
+ * long a computation, a machine that has no time for the process, or one that was paused must not fail what is open.
+ */
+const STALLED_MS = 4 * SWEEP_MS;
 
 /**
  * Runs only while something is added, so an idle thread sleeps. A plain array, not a Set: a Set that thousands enter and
@@ -18,6 +23,7 @@ export class Sweeper<T extends Swept = Swept> {
   readonly #items: T[] = [];
   readonly #keepsAlive: boolean;
   #timer: NodeJS.Timeout | undefined;
+  #lastRun = 0;
 
   /** `idle`: what is in it is no reason for the thread to live on. */
   constructor(what: 'waits' | 'idle' = 'waits') {
@@ -28,6 +34,7 @@ export class Sweeper<T extends Swept = Swept> {
     item.sweepIndex = this.#items.length;
     this.#items.push(item);
     if (this.#timer !== undefined) return;
+    this.#lastRun = performance.now();
     this.#timer = setInterval(this.#run, SWEEP_MS);
     if (!this.#keepsAlive) this.#timer.unref();
   }
@@ -55,6 +62,10 @@ export class Sweeper<T extends Swept = Swept> {
 
   #run = (): void => {
     const now = performance.now();
+    const hasStalled = now - this.#lastRun > STALLED_MS;
+    // The next run looks at all of them, however late it is.
+    this.#lastRun = hasStalled ? Number.POSITIVE_INFINITY : now;
+    if (hasStalled) return;
     let fault: { readonly cause: unknown } | undefined;
     // Backwards: removing the one at hand moves only an item that was already looked at.
     for (let i = this.#items.length - 1; i >= 0; i -= 1) {

@@ -23,8 +23,11 @@ const KEYS = new PeekKeys(['model']);
 const MAX_MODEL_BYTES = 3_074;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
+/** A provider that goes by it may read another model than the one that stands there in UTF-8. */
+const OTHER_CHARSET = /;\s*charset\s*=(?!\s*"?(?:utf-?8|us-ascii)"?\s*(?:;|$))/i;
+
 export function isJson(contentType: string | undefined): boolean {
-  return contentType !== undefined && JSON_TYPE.test(contentType);
+  return contentType !== undefined && JSON_TYPE.test(contentType) && !OTHER_CHARSET.test(contentType);
 }
 
 /** What a raw request of an account is about, with the provider's own id in the place of ours. */

@@ -263,6 +263,11 @@ describe('which model it is about', () => {
       const response = await call(path, init, FEW);
       assert.equal(response.status, 403, `${path} ${init.body}`);
     }
+    const typed = (type: string) =>
+      call('/v1/odd/thing', { ...json({ model: 'small' }), headers: { ...headers, 'content-type': type } }, FEW);
+    for (const charset of ['utf-16', '"shift_jis"', 'utf-7; x=y', 'utf-8-x', 'utf-16; charset=utf-8', '']) {
+      assert.equal((await typed(`application/json; charset=${charset}`)).status, 403, charset);
+    }
     const doubled = await call(
       '/v1/odd/thing',
       {
@@ -275,6 +280,9 @@ describe('which model it is about', () => {
     assert.equal(doubled.status, 400);
     assert.equal(provider.requests.length, before);
     assert.equal((await call('/v1/odd/thing', json({ model: 'small' }, headers), FEW)).status, 200);
+    for (const charset of ['utf-8', '"UTF-8"', 'utf8 ; x=y', 'us-ascii']) {
+      assert.equal((await typed(`application/json; charset=${charset}`)).status, 200, charset);
+    }
   });
 });
 

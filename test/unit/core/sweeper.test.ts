@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { SWEEP_MS, Sweeper, type Swept } from '../../../src/core/sweeper.ts';
 import { leastMs } from '../growth.ts';
 
@@ -122,4 +125,47 @@ test('an entry whose sweep throws takes no other one’s turn, and what it throw
     items.map((item) => item.sweeps),
     [2, 2, 2],
   );
+});
+
+/** Connects to `port`, and says more when it is told to. */
+const PEER = `
+  const { workerData: { port, told } } = require('node:worker_threads');
+  const socket = require('node:net').connect(port, '127.0.0.1', () => socket.write('a'));
+  socket.once('data', () => {
+    socket.write('b', () => { Atomics.store(told, 0, 2); Atomics.notify(told, 0); });
+  });
+`;
+
+test('a wait runs out after what came while its thread was busy was read', { timeout: 30_000 }, async () => {
+  const told = new Int32Array(new SharedArrayBuffer(4));
+  const sweeper = new Sweeper();
+  const read: string[] = [];
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  const peer = new Worker(PEER, { eval: true, workerData: { port: address.port, told } });
+  const [socket] = await once(server, 'connection');
+  const swept = Promise.withResolvers<void>();
+  const item = new Item(() => {
+    read.push('sweep');
+    sweeper.remove(item);
+    swept.resolve();
+  });
+  socket.on('data', (bytes: Buffer) => {
+    read.push(bytes.toString());
+    if (read.length > 1) return;
+    sweeper.add(item);
+    socket.write('go');
+    // As a long computation does, within a callback of a socket: timers come before the next look at sockets.
+    Atomics.wait(told, 0, 0);
+    const until = performance.now() + 10 * SWEEP_MS;
+    while (performance.now() < until);
+  });
+  await swept.promise;
+  assert.deepEqual(read, ['a', 'b', 'sweep']);
+  socket.destroy();
+  server.close();
+  await peer.terminate();
 });
