@@ -8,7 +8,7 @@ import type { MainService } from './main-service.ts';
 
 /** The part of a token's life after which it is renewed, so that the next one is here before it ends. */
 const AHEAD = 0.8;
-/** After a failure: soon, then ever more rarely. */
+/** The delay of a retry doubles with each failure, between these. */
 const RETRY_MS = { first: 1_000, longest: 60_000 };
 const FETCH_TIMEOUT_MS = 30_000;
 /** A timer holds no more than 24.8 days; a token that lives longer is asked for again sooner. */
@@ -18,7 +18,7 @@ const MAX_REASON_CHARACTERS = 500;
 export interface AccountTokensOptions {
   /** The sources of a configuration. */
   sources(configuration: Configuration): readonly TokenSource[];
-  /** To every relay thread, whenever a token came: all there are. */
+  /** Tells every relay thread all tokens, whenever one came. */
   tell(tokens: readonly AccountToken[]): void;
   readonly http: HttpClient;
   readonly log: Log;
@@ -50,7 +50,7 @@ export class AccountTokens implements MainService {
     for (const renewal of this.#renewals.values()) renewal.start();
   }
 
-  /** All there are now: what a relay thread is born with. */
+  /** All tokens of now, which a new relay thread begins with. */
   tokens(): AccountToken[] {
     return [...this.#renewals.values()].flatMap(({ token }) => token ?? []);
   }
@@ -170,10 +170,10 @@ class Renewal {
     } else if (this.#retryMs === RETRY_MS.first) {
       this.#log.warn(fields, 'the token of an account cannot be renewed; it is used until it ends');
     } else {
-      // Each of a long row of failures says no more than the first.
+      // Further failures in a row say no more than the first.
       this.#log.debug(fields, 'the token of an account still cannot be renewed');
     }
-    // Never later than the end of what is there: that it ended is said in time.
+    // The retry comes no later than the end of the token, so that the log says in time that it ended.
     this.#again(secondsLeft > 0 ? Math.min(this.#retryMs, secondsLeft * 1000) : this.#retryMs);
     this.#retryMs = Math.min(RETRY_MS.longest, this.#retryMs * 2);
   }

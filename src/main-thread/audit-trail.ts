@@ -12,13 +12,13 @@ export interface AuditTrailOptions {
   readonly log: Log;
 }
 
-/** Entries that wait for the database; while there are so many, nothing is changed through the admin API. */
+/** Entries that may wait for the database. At this bound the admin API changes nothing. */
 const MAX_WAITING = 500;
 const AT_ONCE = 50;
 const AGAIN_MS = 1_000;
-/** Each is an entry of its own; beyond them they are told as those of strangers are. */
+/** Refused changes that get an entry each; further ones are summed up, as those of strangers are. */
 const REFUSED_CHANGES = { perSecond: 1 / 6, atOnce: 60 };
-/** Beyond so many that wait for the database, nothing is told of what was refused: the rest is for changes. */
+/** Waiting entries beyond which refusals get none: the rest of the room is for changes. */
 const MAX_WAITING_WITH_REFUSALS = 100;
 
 const UNKNOWN = 'unknown';
@@ -44,7 +44,7 @@ export class AuditTrail implements MainService {
     return this.#waiting.length >= MAX_WAITING;
   }
 
-  /** Resolves when it is written, or when the database does not take it now: then it is tried again. */
+  /** Resolves when the entry is written, or when the database does not take it now: it is then written later. */
   async record({ actor, by, role, action, path, status, code, ids, about }: AuditedChange): Promise<void> {
     const entry = { actor, by, role, action, path, outcome: code ?? 'done', status, ids, detail: about };
     if (code === undefined || this.#refusedChanges.take(performance.now())) await this.#add(entry);

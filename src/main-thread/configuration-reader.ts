@@ -3,11 +3,11 @@ import { WorkerPool } from '../offload/worker-pool.ts';
 import { type ConfigurationSource, portableSource, readingTask } from '../operator/configuration-source.ts';
 import type { MainService } from './main-service.ts';
 
-/** The bound of a thread that reads a configuration: YAML of ten megabytes with all that is known of its places. */
+/** The heap of a thread that reads a configuration: enough for ten megabytes of YAML with the places of its values. */
 export const MAX_CONFIG_HEAP_MB = 1_024;
 /** Four megabytes of YAML, the most of a file, take some seconds; this is for a machine that is busy besides. */
 const DEADLINE_MS = 60_000;
-/** As the main thread: with five steps a reload took twice as long where cores were short, and a revoked key went on so long. */
+/** The priority of the main thread: five steps lower, a reload took twice as long on busy cores, and a revoked key lived so long. */
 const NICE_INCREMENT = 0;
 
 /** Why nothing was read, in words; undefined: the gateway ends. */
@@ -16,9 +16,9 @@ export interface Unread {
 }
 
 /**
- * Reads the configuration for a reload. Ten thousand keys take the better part of a second, in which the main thread would answer
- * no scrape, no health check and no console; so a thread of its own does it, which ends when nothing more is asked of it, and
- * its memory with it. It does not wait for what the console has checked.
+ * Reads the configuration for a reload, in a thread of its own. Ten thousand keys take most of a second, in which the main
+ * thread would answer no scrape, no health check and no console. The thread ends when it is idle, and frees its memory. It
+ * does not wait for checks of the console.
  */
 export class ConfigurationReader implements MainService {
   readonly #source: ConfigurationSource;

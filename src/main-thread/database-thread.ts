@@ -50,16 +50,16 @@ interface Asked {
 
 /** Longer than a write to SQLite waits for another process's, and shorter than the operator port waits, which is 30 s. */
 const ADMIN_MS = 10_000;
-/** What a relay thread that is born must know may be a million keys. */
+/** A new relay thread may have to learn a million keys. */
 const BIRTH_MS = 60_000;
 /** Longer than the ledger waits for its database at its end. */
 const CLOSE_MS = 30_000;
 /** The longest wait for the thread to be gone, once all is closed. */
 const EXIT_MS = 1_000;
-/** Messages with records on their way. What is in the journal is read from there later; what is not is sent all the same. */
+/** Messages with records under way. Beyond it, records in the journal are read from there later; others are still sent. */
 const MAX_UNDERWAY = 64;
 const MAX_UNDERWAY_UNWRITTEN = 256;
-/** Less than other threads keep (threads/steady-heap.ts): its records lie outside of the heap. */
+/** Less than in other threads (threads/steady-heap.ts): records lie outside of the heap. */
 const YOUNG_MIB = 6;
 
 /**
@@ -111,7 +111,7 @@ export class DatabaseThread implements MainService {
     return opened;
   }
 
-  /** What a relay thread that is born now is given; undefined: there is no ledger. */
+  /** The journal for a new relay thread; undefined: there is no ledger. */
   get journal(): RelayThreadData['journal'] {
     const folder = this.#journalFolder;
     return folder === undefined ? undefined : { folder, full: this.#full };
@@ -122,7 +122,7 @@ export class DatabaseThread implements MainService {
     return this.#fullReason;
   }
 
-  /** What a relay thread that is born now must know of keys; what is told afterwards follows it. */
+  /** The keys for a new relay thread; later changes follow by messages. */
   async identityFor(thread: number): Promise<IdentityState> {
     return (await this.#ask({ kind: 'birth', thread }, BIRTH_MS)) as IdentityState;
   }
@@ -142,12 +142,12 @@ export class DatabaseThread implements MainService {
     this.#post({ type: 'records', thread, frames: sent }, transfer);
   }
 
-  /** The database may hold what the counts do not know. */
+  /** Reads the budgets again: the database may hold spending that the counts do not have. */
   refreshBudgets(): void {
     this.#post({ type: 'refresh-budgets' });
   }
 
-  /** Those of the admin API, which are answered over there. */
+  /** The routes of the admin API that the database's thread answers. */
   async adminRoutes(): Promise<AdminRoute[]> {
     const described = (await this.#ask({ kind: 'admin-routes' }, ADMIN_MS)) as readonly DescribedRoute[];
     return described.map((route) => ({ ...route, handle: (request) => this.#askAdmin(route, request) }));

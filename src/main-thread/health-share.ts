@@ -8,13 +8,13 @@ import type { HealthMemory } from '../routing/place.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type { MainService } from './main-service.ts';
 
-/** A gateway that ends keeps nobody else from probing for longer. */
+/** How long a permit to probe lasts: a gateway that ends delays the probes of others no longer. */
 const PERMIT_MS = 5_000;
-/** A permit is taken for over so long before Redis does. */
+/** A permit counts as over here so long before it is in Redis. */
 const MARGIN_MS = 500;
-/** How long a request that met a target while it was out counts: older ones want no probe of it any more. */
+/** How long a request that met an unavailable target counts as a wish for a probe. */
 const WANTED_WITHIN_MS = 2_000;
-/** Changes and wishes of one question; the next tells the rest. */
+/** The most changes and wishes in one question; the next one brings the rest. */
 const MAX_TOLD = 500;
 
 export interface HealthShareOptions {
@@ -34,7 +34,7 @@ export class HealthShare implements MainService {
   readonly #options: HealthShareOptions;
   readonly #by = randomBytes(8).toString('hex');
   readonly #circuits = new Map<string, Circuit>();
-  /** By digest, the changes that others were told. */
+  /** By digest, the number of the last change that others were told. */
   readonly #told = new Map<string, number>();
   #redis: RedisValues | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -127,7 +127,7 @@ export class HealthShare implements MainService {
     const now = memory.now();
     for (const { digest, ...told } of entries) {
       const circuit = this.#circuits.get(digest);
-      // What changed here meanwhile is told next, and holds for all.
+      // A change of our own meanwhile is told next, and wins.
       if (circuit === undefined || circuit.changes !== this.#told.get(digest)) continue;
       circuit.hear(told, now);
     }

@@ -7,9 +7,9 @@ import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import type { MainService } from './main-service.ts';
 
-/** How soon a wall clock that was set is followed by what begins with its day. */
+/** How often the counts look whether the wall clock was set, which begins days and months anew. */
 const FOLLOW_WALL_MS = 1_000;
-/** A clock that is kept right goes by less. */
+/** A smaller step is no set clock, but one that is kept right. */
 const CLOCK_SET_MS = 10_000;
 
 export interface LimitCountersOptions {

@@ -15,7 +15,7 @@ export interface RecordIntakeOptions {
   readonly tail: Pick<RequestTail, 'isActive' | 'addAll'>;
 }
 
-/** Frames of records as relay threads send them: for the log, the metrics and the spans, then on to the ledger. */
+/** Takes frames of records from relay threads: for the log, the metrics and the spans, then for the ledger. */
 export class RecordIntake implements MainService {
   readonly #options: RecordIntakeOptions;
 

@@ -8,9 +8,9 @@ export interface RefusalTallyOptions {
 }
 
 const ROUND_MS = 60_000;
-/** Told of by themselves in one round; beyond them only how many there were. */
+/** Groups with entries of their own in one round; further refusals are only counted. */
 const MAX_GROUPS = 30;
-/** Entries of all together, so that strangers of many addresses fill no disk: 4 MB a day at the worst. */
+/** The bound of all entries together, so that strangers of many addresses fill no disk: 4 MB a day at the worst. */
 const ENTRIES = { perSecond: 1 / 10, atOnce: 60 };
 
 interface Group {

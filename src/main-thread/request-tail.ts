@@ -29,7 +29,7 @@ interface Listener {
 const MAX_LISTENERS = 16;
 /** Kept for those that come back. */
 const MAX_EVENTS = 512;
-/** How long after the last listener left events are still kept. */
+/** How long events are kept after the last listener left. */
 const LINGER_MS = 60_000;
 const COMMENT_MS = 10_000;
 
@@ -73,7 +73,7 @@ export class RequestTail implements MainService {
         query: {
           after: 'Number of the event after which to go on, of the last 512',
           status: '`failed`: only statuses of 400 and above',
-          as: 'As whom: `user:…` or `virtualaccount:…`; only what `gateway-data-access-config` lets them see',
+          as: 'The view of `user:…` or `virtualaccount:…`: only what `gateway-data-access-config` lets them see',
         },
         otherTypes: ['text/event-stream'],
         handle: (request) => this.#open(request),
@@ -88,7 +88,7 @@ export class RequestTail implements MainService {
 
   #open({ query, viewer }: AdminRequest): OrError<AdminAnswer> {
     if (this.#listeners.size >= MAX_LISTENERS) {
-      const detail = `${MAX_LISTENERS} watch already, which is the most.`;
+      const detail = `${MAX_LISTENERS} clients watch already, and no more may.`;
       return new GatewayError('overloaded', { detail, retryAfterMs: 10_000 });
     }
     const status = query.get('status');

@@ -13,8 +13,8 @@ const OF_THE_CONNECTION = [
 const KEYS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'xi-api-key'];
 
 /**
- * What of a request is not for its provider. Who signs makes the headers of a signature; some servers let a header stand
- * for path or method, which were judged as they are.
+ * Request headers that no provider gets. The credential makes the headers of a signature; some servers let a header replace
+ * the path or the method that were checked.
  */
 const NOT_PASSED = new Set([
   ...OF_THE_CONNECTION,
@@ -26,7 +26,7 @@ const NOT_PASSED = new Set([
 ]);
 const NOT_PASSED_BEGINNINGS = ['x-tfy-', 'x-sluice-', 'x-forwarded-', 'sec-', 'proxy-', 'cf-'];
 
-/** What of an answer is not for the client: about our connection, our name and origin, or made by us. */
+/** Answer headers that no client gets: about our connection, our name and origin, or made by us. */
 const NOT_GIVEN = new Set([
   ...OF_THE_CONNECTION,
   ...['set-cookie', 'set-cookie2', 'www-authenticate', 'date', 'server', 'via', 'server-timing'],

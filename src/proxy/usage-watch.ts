@@ -10,7 +10,7 @@ import { bringsContent, type InferenceEvent } from '../inference/event.ts';
 import type { Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 
-/** Reads an answer on the side for what it tells of usage. What it does not understand says nothing. */
+/** Reads an answer on the side for its usage. Bytes that it does not understand are skipped. */
 export interface UsageWatch {
   /** The bytes may be kept by reference. */
   chunk(bytes: Buffer): void;

@@ -28,7 +28,7 @@ export interface SessionRequest {
   readonly principal: Principal;
   readonly headers: HeadersOfInterest;
   readonly protocols: readonly string[];
-  /** A label for records, of the client's; undefined: each turn has its own. */
+  /** The client's label for records; undefined: each turn has its own. */
   readonly requestId: string | undefined;
   /** The client's principal as it is now: a session outlives the check of its head. */
   renewed(principal: Principal): OrError<Principal>;
@@ -84,7 +84,7 @@ interface Opened {
   readonly failed: readonly object[];
 }
 
-/** Asks one target after the other, as the plan says. */
+/** Asks the targets of the plan in order, until one takes the session. */
 async function firstOf(
   plan: Exclude<ReturnType<Route['plan']>, GatewayError>,
   { asked, snapshot }: About,

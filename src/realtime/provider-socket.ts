@@ -27,12 +27,12 @@ export interface ProviderSocketRequest {
   readonly maxMessageBytes: number;
 }
 
-/** As Wire.toError is given at most. */
+/** The most bytes of an error body that `Wire.toError` gets. */
 const MAX_ERROR_BYTES = 65_536;
 
 /**
- * Opens a session at a provider: RFC 6455. The socket is paused, so that nothing of it is missed before somebody listens.
- * Loads the library, for whoever has sessions at all.
+ * Opens a session at a provider (RFC 6455). The socket is paused, so that no message is lost before somebody listens. The
+ * first session loads the library.
  */
 export async function openProviderSocket(asked: ProviderSocketRequest): Promise<OrError<WebSocket>> {
   const { target, mount, pools, protocols, connectMs, maxMessageBytes, overrides, form } = asked;
@@ -52,7 +52,7 @@ export async function openProviderSocket(asked: ProviderSocketRequest): Promise<
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: maxMessageBytes,
-    // What comes goes on as it is: whoever reads it checks it.
+    // Messages pass as they are: their reader checks them.
     skipUTF8Validation: true,
     createConnection: ((_options: object, created: (error: Error | null, socket?: Duplex) => void) => {
       connect({ hostname, host: hostname, protocol, port, servername: hostname }, (error, opened) =>
@@ -118,7 +118,7 @@ async function refusal(answer: IncomingMessage): Promise<Buffer> {
       pieces.push(piece);
     }
   } catch {
-    // As much as came says why.
+    // The bytes that came say why.
   }
   return Buffer.concat(pieces);
 }

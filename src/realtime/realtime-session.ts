@@ -14,9 +14,9 @@ export interface RealtimeSessionOptions {
   readonly settings: RealtimeSettings;
   /** Opens the session of the model that the first message names. */
   open(model: string): Promise<OrError<ProviderSession>>;
-  /** How the client's form tells an error. */
+  /** The body of an error in the client's form. */
   errorBody(error: GatewayError): Uint8Array;
-  /** Once, when nothing of it is left. */
+  /** Called once, when the session is over. */
   onClosed(): void;
 }
 
@@ -38,7 +38,7 @@ export class RealtimeSession implements SocketHandler {
   readonly #o: RealtimeSessionOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   #provider: ProviderSession | undefined;
-  /** Messages of the client that wait: for the provider, or for limits; undefined: none has to. */
+  /** Messages of the client that wait for the provider or for limits; undefined: messages pass at once. */
   #held: { bytes: Buffer; isBinary: boolean }[] | undefined;
   #heldBytes = 0;
   /** What the messages that are held wait for. */
@@ -53,7 +53,7 @@ export class RealtimeSession implements SocketHandler {
   #ends = false;
   #isOver = false;
 
-  /** `provider` undefined: the first message says which one it is. */
+  /** `provider` undefined: the first message names the model, and so the provider. */
   constructor(client: ClientSocket, options: RealtimeSessionOptions, provider: ProviderSession | undefined) {
     this.#client = client;
     this.#o = options;
@@ -295,7 +295,7 @@ export class RealtimeSession implements SocketHandler {
     this.#endAtRest(provider);
   }
 
-  /** It heard the end of what the client said. Where limits do not allow its answer, the session ends. */
+  /** The provider began a turn by itself, since it heard the client stop. Where limits refuse the turn, the session ends. */
   #turnOfItsOwn(turns: RealtimeTurns, ...heard: Parameters<typeof turns.heard>): void {
     const taken = (error: GatewayError | undefined): void => {
       if (this.#isOver) return;
@@ -362,7 +362,7 @@ export class RealtimeSession implements SocketHandler {
   }
 }
 
-/** Nobody is there any more for whom it was opened. */
+/** Closes a session whose client left before it began. */
 export function abandon({ socket, turns, transcripts, guards }: ProviderSession): void {
   turns.close(new GatewayError('client_closed'));
   transcripts.close(new GatewayError('client_closed'));

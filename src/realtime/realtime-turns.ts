@@ -30,13 +30,13 @@ export interface RealtimeTurnsOptions {
   readonly wireName: string;
   readonly attempts: number;
   readonly attemptsJson: string | undefined;
-  /** The caller as he is now, or why he is one no more. */
+  /** The caller as of now, or why the key is no longer good. */
   caller(): Caller | GatewayError;
   /** What reads the words of turns; undefined: nothing does. */
   readonly guards: Pick<SessionGuards, 'onTurnEnds'> | undefined;
 }
 
-/** A turn that was let in: from what asked for it to its end. */
+/** A turn that was let in, from its request to its end. */
 interface Turn {
   exchange: LocalExchange;
   readonly admission: Admission;
@@ -130,7 +130,7 @@ export class RealtimeTurns {
     return undefined;
   }
 
-  /** The provider said this. False: it began a turn by itself, which is still to be let in with `begin`. */
+  /** Takes a message of the provider. False: the provider began a turn by itself, which `begin` has to let in. */
   heard({ begins, content, usage, ends }: Heard, bytes: Buffer): boolean {
     if (begins && this.#turn?.isOver) this.#end(undefined);
     const turn = this.#turn;
@@ -144,7 +144,7 @@ export class RealtimeTurns {
     return true;
   }
 
-  /** Its time begins here: the first turn was let in when the session was opened, which may be long ago. */
+  /** The time of a turn begins when it is asked for: the first one was let in with the session, maybe long ago. */
   #ask(turn: Turn): void {
     if (turn.asked) return;
     turn.asked = true;
@@ -210,7 +210,7 @@ export class RealtimeTurns {
         stream: true,
         servedAs: undefined,
         choices: 1,
-        // The bytes of audio tell nothing of tokens.
+        // Bytes of audio say nothing about tokens.
         counted: {},
         free: asked ? undefined : true,
         price,
@@ -228,7 +228,7 @@ export class RealtimeTurns {
   }
 }
 
-/** What limits are asked about one turn: what will be said in it nobody knows before. */
+/** The admission request of one turn: nobody knows before what will be said in it. */
 export function sessionAdmission(about: {
   caller: Caller;
   model: string;

@@ -59,7 +59,7 @@ export class AgentLoop {
   readonly #approvals: AgentApprovals;
   #spentNanoUsd = 0;
   #reachedLimit = false;
-  /** The client takes no more for now: whoever waits until it does. */
+  /** Wakes the turn that waits until the client takes more. */
   #onRoom: (() => void) | undefined;
   #isFull = false;
   #over = false;
@@ -383,7 +383,7 @@ export class AgentLoop {
   }
 }
 
-/** They are for MCP servers, and no business of the model's turn. */
+/** The headers without those for MCP servers, which are not for the model. */
 function withoutServerHeaders(tfy: Record<string, string> | undefined): Record<string, string> | undefined {
   if (tfy === undefined) return undefined;
   const { 'x-tfy-mcp-headers': _headers, ...rest } = tfy;

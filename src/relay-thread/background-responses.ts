@@ -9,7 +9,7 @@ import type { Turn } from './conversation-items.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { startEvents, tellEvents } from './response-events.ts';
 
-/** How often it is asked which answers are still wanted. */
+/** How often the database is asked which answers are still wanted. */
 const RENEW_MS = 1_000;
 
 export interface BackgroundOptions extends BackgroundRunOptions {
@@ -92,7 +92,7 @@ export class BackgroundResponses {
     return undefined;
   }
 
-  /** What was cancelled or deleted elsewhere is no longer made. */
+  /** Ends answers that were cancelled or deleted elsewhere. */
   async #renew(): Promise<void> {
     const runs = [...this.#runs].filter((run) => run.isKept);
     if (runs.length === 0) return;

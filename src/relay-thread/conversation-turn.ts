@@ -89,7 +89,7 @@ async function run(exchange: Exchange, dialect: Dialect, parts: TurnParts): Prom
   runInference(exchange, dialect, pipeline, { peeked: given, filters: [keeper(turn, parts)] });
 }
 
-/** What a turn says that cannot be. */
+/** The error of a turn that contradicts itself. */
 function contradiction(state: ConversationState, stores: boolean): GatewayError | undefined {
   if (state.previousId !== undefined && state.conversationId !== undefined) {
     const detail = 'Give `previous_response_id` or `conversation`, not both.';
@@ -148,7 +148,7 @@ async function withReferences(
   return made.peeked;
 }
 
-/** Its provider goes on by itself where it keeps the answer before; anybody else is sent all items. */
+/** The request of a turn that goes on: unchanged where its provider keeps the answer before, else with all items. */
 function goOn(
   exchange: Exchange,
   dialect: Dialect,

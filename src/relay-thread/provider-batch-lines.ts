@@ -24,9 +24,9 @@ export interface LinesForProvider {
   readonly proxy: ProxyOptions;
 }
 
-/** The advice to whoever asks a provider for what it cannot. */
+/** Advice for errors of requests that a provider cannot serve. */
 export const RUN_HERE = 'Without x-tfy-provider-name the gateway runs the batch itself.';
-/** After so many lines others have their turn. */
+/** Lines that are made in one turn of the loop. */
 const LINES_A_TURN = 64;
 
 export interface MadeLines {

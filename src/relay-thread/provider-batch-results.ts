@@ -14,7 +14,7 @@ import { batchWire } from './provider-batch-lines.ts';
 import { targetOf } from './provider-charge.ts';
 import type { ProviderRequests } from './provider-requests.ts';
 
-/** The endpoint of whatever was begun elsewhere. */
+/** The endpoint of a batch that was not begun by the gateway. */
 export const USUAL_ENDPOINT = '/v1/chat/completions';
 
 const LINE_END = Buffer.from('\n');

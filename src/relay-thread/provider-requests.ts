@@ -57,7 +57,7 @@ export class ProviderRequests {
     return error ?? Buffer.concat(chunks);
   }
 
-  /** As `whole`, without results that stand in it. */
+  /** As `whole`, without the results within the answer. */
   async batch(request: ProviderRequest, { itemsIn: key }: ReadBatches): Promise<OrError<Buffer>> {
     if (key === undefined) return this.whole(request);
     const { maxTranslateBytes } = this.#options.snapshot().settings.limits;
@@ -93,7 +93,7 @@ export class ProviderRequests {
     const items = new ArrayItems({
       key,
       onItem(item, array) {
-        // What comes again is the same.
+        // A second array of the same name repeats the first.
         if (array === 0) wantsMore = take(item) && wantsMore;
       },
     });

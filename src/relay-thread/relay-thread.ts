@@ -55,7 +55,7 @@ import { threadCache } from './thread-cache.ts';
 import { openAnswersInRedis, openCountsInRedis } from './thread-redis.ts';
 import { warmUp } from './warm-up.ts';
 
-/** How often a relay thread says how it is doing. */
+/** How often a relay thread sends its gauges. */
 const STATS_MS = 500;
 
 plainGlobals();
@@ -268,8 +268,8 @@ const edge = new Edge({
   errorBody,
 });
 
-// Whatever is thrown past all guards costs what it was about, not the thread: one that ends with open sockets takes the
-// process down, and with it every stream.
+// An error past all guards costs what it was about, not the thread: a thread that ends with open sockets takes the process
+// down, and with it every stream.
 process.on('uncaughtException', (error) => log.error({ error }, 'uncaught in a relay thread'));
 process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in a relay thread'));
 

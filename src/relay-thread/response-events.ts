@@ -7,7 +7,7 @@ import { KEEP_ALIVE } from '../relay/relay.ts';
 import type { ResponseKey } from '../store/background-responses.ts';
 import type { ResponseRows } from './response-rows.ts';
 
-/** How often it is looked whether further events are kept. */
+/** How often the database is asked for further events. */
 const POLL_MS = 200;
 /** Statuses of an answer whose last event holds all of it. */
 const TOLD_ENDS: ReadonlySet<unknown> = new Set(['completed', 'incomplete', 'failed', 'cancelled']);

@@ -18,9 +18,9 @@ const SHADOW: Principal = {
 const MAX_BODY_BYTES = 1_048_576;
 
 /**
- * Copies of requests, sent to a second target after the first was asked. What is answered is read and forgotten; the
- * ledger has a row of its own, whose `request_id` is the exchange that was copied. Nobody waits for a copy: where as many
- * run as may, or the body is large or not whole, none is made.
+ * Copies of requests, sent to a second target after the first was asked. Their answers are read and dropped; each has a row
+ * in the ledger, whose `request_id` is the exchange that was copied. Nobody waits for a copy: none is made where as many run
+ * as may, or where the body is large or not whole.
  */
 export class Shadows {
   readonly #pipeline: () => PipelineOptions;

@@ -19,19 +19,19 @@ export interface SideQuestion {
   readonly guards?: readonly string[];
 }
 
-/** Failures in a row after which nobody is asked for a while, so that not each request waits in vain. */
+/** Failures in a row after which no question is asked for a while, so that requests do not wait for nothing. */
 const MAX_FAILURES = 5;
 const PAUSE_MS = 5_000;
 
 /**
- * What a request makes the gateway ask a model besides. It is asked as the caller would: its limits, budgets and guards
- * hold, and the ledger has a row of each, whose `request_id` is the exchange that wants it.
+ * Questions to a model that the gateway asks because of a request. They are asked as the caller: its limits, budgets and
+ * guards hold, and each has a row in the ledger, whose `request_id` is the exchange that wants it.
  */
 export class SideQuestions {
   /** In whose form they are asked. */
   readonly #dialect: Dialect;
   readonly #pipeline: () => PipelineOptions;
-  /** Which models a key may use is about what its holder asks for, and the operator chose this model. */
+  /** Callers without their keys' lists of models: the operator chose the model of such a question. */
   readonly #principals = new WeakMap<Principal, Principal>();
   #open = 0;
   #failures = 0;

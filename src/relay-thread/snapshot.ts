@@ -38,7 +38,7 @@ export interface Lasting extends Omit<LimitsOptions, 'price'> {
   readonly guardElsewhere: Elsewhere;
 }
 
-/** With what a thread remembers of the usage and the health of targets. */
+/** Adds what a thread remembers of the usage and the health of targets. */
 export function lastingOf({ health }: RelayThreadData, others: Omit<Lasting, 'forecast' | 'health'>): Lasting {
   return { ...others, forecast: new TokenForecast(), health: new HealthMemory(others.now, health) };
 }

@@ -18,9 +18,9 @@ const PROBE: Principal = {
   models: undefined,
   metadata: {},
 };
-/** A larger one costs more, and some models say nothing at all within less. */
+/** The length of an answer: a longer one costs more, and some models say nothing within less. */
 const MAX_TOKENS = 16;
-/** The provider understood and would not: it is there. */
+/** Statuses with which a provider refuses a question that it understood: it is available. */
 const ANSWERED = new Set([400, 413, 422]);
 
 const QUESTIONS: Partial<Record<Operation, { readonly path: string; readonly body: object }>> = {
@@ -39,8 +39,8 @@ export interface TargetProbesOptions {
 }
 
 /**
- * Asks targets whose time of being out is over, so that no request has to be the probe. One thread of a gateway has it,
- * and of gateways that share Redis the one that got the permit. Each is an exchange of its own with a row in the ledger.
+ * Asks targets that may be available again, so that no request has to be the probe. One thread of a gateway does it, and
+ * among gateways that share Redis the one with the permit. Each probe is an exchange with a row in the ledger.
  */
 export class TargetProbes {
   readonly #options: TargetProbesOptions;

@@ -5,10 +5,10 @@ import type { OrError } from '../core/exchange.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
-/** Told by the first bytes: server-sent events, binary frames, JSON, a page, something else, no bytes at all. */
+/** The kind of an answer by its first bytes: server-sent events, binary frames, JSON, a page, something else, no bytes. */
 export type AnswerKind = 'events' | 'frames' | 'json' | 'html' | 'other' | 'nothing';
 
-/** Longer white space in front of an answer is dropped: it tells nothing, and may have no end. */
+/** White space in front of an answer beyond this is dropped: it tells nothing, and may have no end. */
 const MAX_BLANK_BYTES = 4_096;
 const OPEN_BRACE = 0x7b;
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
@@ -17,8 +17,8 @@ const FIELDS = ['data', 'event', 'id', 'retry'];
 const SKIPPED = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
 
 /**
- * A 2xx answer whose kind is told by its first bytes and not by its label, which many providers get wrong. Until they
- * are there nothing is content: some send white space while a request waits.
+ * A 2xx answer, carried by the kind that its first bytes tell: many providers label answers wrongly. Until those bytes are
+ * there nothing is content, since some providers send white space while a request waits.
  */
 export class AnswerByKind implements RelayMode {
   readonly #host: RelayHost;
@@ -40,7 +40,7 @@ export class AnswerByKind implements RelayMode {
     this.#choose = choose;
   }
 
-  /** The other kind of answer is converted to the one that was asked for; an error is the relay's to tell. */
+  /** An answer of the other kind is converted to the one that was asked for; the relay tells an error. */
   get isStream(): boolean {
     return this.#wantsStream && !(this.#mode instanceof ErrorAnswer);
   }

@@ -5,16 +5,16 @@ import type { Step } from '../routing/route-plan.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { RelayHost } from './relay-mode.ts';
 
-/** What an answer came to that was ended before its provider ended it. */
+/** The outcome of an answer that the gateway ended before its provider did. */
 export interface Shortened {
   /** The usage of what was sent: it is billed, and told to a client that asked. */
   readonly usage: Usage;
   readonly detail: string;
 }
 
-/** What a filter may ask of whoever is behind it: all that a mode may, and more. */
+/** The host of a filter: all that a mode may ask, and more. */
 export interface FilterHost extends RelayHost {
-  /** Aborts the attempt; `ending` is the last that the client gets, and the answer is whole. */
+  /** Aborts the attempt. `ending` is the last that the client gets, and the answer counts as whole. */
   shorten(ending: Buffer, shortened: Shortened): void;
   /**
    * Pauses the provider until as many calls of `resume`: for a filter that waits for a verdict, so that what it holds
@@ -24,7 +24,7 @@ export interface FilterHost extends RelayHost {
   resume(): void;
 }
 
-/** The last of a chain: the attempt itself. */
+/** The end of a chain of filters: the attempt itself. */
 export interface FilteredEnd extends FilterHost {
   /** First content came. False: the client gets the answer of another attempt. */
   chosen(): boolean;
@@ -92,11 +92,11 @@ export abstract class AnswerFilter implements FilterHost {
   /** About every 50 ms, until the attempt is over. `now` is performance.now(). */
   sweep(_now: number): void {}
 
-  /** Once, however the attempt ended: what the filter waits for is given up. Calls behind it reach nobody. */
+  /** Called once, however the attempt ended: the filter stops waiting. Its later calls reach nobody. */
   close(): void {}
 }
 
-/** The mode's host where filters are: opens them with the first content, each in front of the next. */
+/** The mode's host where there are filters: opens them with the first content, each in front of the next. */
 export class FilteredAnswer implements RelayHost {
   readonly #end: FilteredEnd;
   readonly #makers: readonly AnswerFilterMaker[];

@@ -20,7 +20,7 @@ import type { RunContext } from './run-context.ts';
 import { SplitAttempt } from './split-attempt.ts';
 import { StepRequest } from './step-request.ts';
 
-/** Whom a run tells what comes of it. Every call names the run, since two may be live; after its end none comes. */
+/** The owner of a run, which the run calls. Every call names the run, since two may be live; after its end none comes. */
 export interface RunOwner {
   /** First content came. False: the client gets another run's answer, and this one was aborted. */
   adopts(run: AttemptRun): boolean;
@@ -33,7 +33,7 @@ export interface RunOwner {
 }
 
 const NO_HEADERS: AnswerHeaders = {};
-/** An answer that takes longer is worth the time in which its memory is made less. */
+/** After this time, it is worth the CPU to pack what the meter of a long answer holds. */
 const LONG_MS = 5_000;
 
 /**
@@ -93,7 +93,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     return this.step.target;
   }
 
-  /** Text of the provider's without what it quotes of the credential that it was asked with. */
+  /** A text of the provider without what it quotes of our credential. */
   redacted(text: string): string {
     return this.#mount === undefined ? text : this.#mount.credential.redact(text);
   }
@@ -140,7 +140,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     else this.#send(request);
   }
 
-  /** As often as it is called, `resume` has to be, until the provider is read again. */
+  /** The provider is read again after as many calls of `resume`. */
   pause(): void {
     this.#pauses += 1;
     if (this.#pauses === 1 && !this.#over) this.#control?.pause();
@@ -243,7 +243,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   finish(last?: Buffer): void {
     if (this.#over) return;
-    // Whole by its own end: what the provider does with its connection from here on is no part of the exchange.
+    // The answer is whole by its own end: what the provider does with its connection afterwards is no part of the exchange.
     if (this.endedAt === 0) {
       if (this.#upstream) this.#upstream.linger();
       else this.#control?.abort();
@@ -263,7 +263,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   shorten(ending: Buffer, shortened: Shortened): void {
     if (this.#over) return;
     this.shortened = shortened;
-    // What the provider would still send is not wanted.
+    // The rest of the provider's answer is not wanted.
     if (this.endedAt === 0) this.#control?.abort();
     this.finish(ending);
   }
@@ -289,7 +289,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   // ── the request ───────────────────────────────────────────────────────────
 
-  /** Read once an answer has begun, which may be the only one: until then the body is there. */
+  /** Read when an answer has begun: from the commit point on, the body may be gone. */
   #repeated(): JsonObject | undefined {
     const { dialect, exchange } = this.#c;
     if (this.#mount && formOf(this.#mount.wire) === dialect.name) return undefined;
@@ -306,7 +306,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #sendTranslated(request: Promise<OrError<Outbound>>): void {
     const send = (made: OrError<Outbound>): void => {
       if (this.#over) return;
-      // They ran while the request was translated, all but the one for the connection.
+      // The timeouts of the attempt begin now, behind the translation.
       this.#waits = this.#newWaits();
       try {
         this.#send(made);
@@ -392,7 +392,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     const upstream = this.#upstream;
     const ours = this.#pauses > 0 || this.endedAt > 0;
     const error = this.#waits.expired(now, upstream ? upstream.sentAt : this.startedAt, ours);
-    // A request that waited in vain for a connection of others was not connecting.
+    // A request that timed out in the line for a connection was not connecting.
     return error?.code === 'connect_timeout' && upstream?.inLine ? queueFull(this.#c.settings) : error;
   }
 }

@@ -28,7 +28,7 @@ export interface BilledLoser {
 
 const NO_LOSERS: readonly BilledLoser[] = [];
 
-/** What became of the attempts before the one that the exchange is about: for its receipt and headers. */
+/** The outcome of the attempts before the one that the exchange is about, for its receipt and headers. */
 export class AttemptTrail {
   /** Whether one of them sent anything to a provider. */
   dispatched = false;
@@ -103,7 +103,7 @@ export class AttemptTrail {
     this.#losers.push({ target, meter, hop });
   }
 
-  /** No other followed it, so it is what the exchange is about. */
+  /** No other attempt followed this one, so the exchange is about it. */
   forget(hop: number): void {
     this.#hops?.splice(hop, 1);
     this.#losers = this.#losers?.flatMap((loser) =>

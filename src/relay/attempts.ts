@@ -11,13 +11,13 @@ import type { RunContext } from './run-context.ts';
 
 export interface AttemptsOptions extends RunContext {
   readonly plan: RoutePlan;
-  /** The step that is asked first: limits may have refused those before it. */
+  /** The step that is asked first: limits may have refused earlier ones. */
   readonly index: number;
 }
 
 const CANNOT_BE_ASKED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unsupported_parameter', 'unsupported_operation']);
 
-/** An attempt after which another target is looked for. */
+/** A failed attempt after which another target is looked for. */
 interface Failed {
   readonly run: AttemptRun;
   readonly error: GatewayError;
@@ -52,7 +52,7 @@ export class Attempts {
   #providerError: GatewayError | undefined;
   /** performance.now() when a delayed retry begins; 0: none waits. */
   #retryAt = 0;
-  /** A step waits for limits that are counted elsewhere. */
+  /** A step waits for limits that Redis counts. */
   #holding = false;
   /** A step that waits so to begin beside the run; undefined: none does. */
   #joining: Step | undefined;
@@ -122,7 +122,7 @@ export class Attempts {
     return this.#goesOn(run, error);
   }
 
-  /** What the client is told: that the last target cannot be asked is less than why another one failed. */
+  /** The error for the client: that the last target cannot be asked says less than why another one failed. */
   told(error: GatewayError): GatewayError {
     return CANNOT_BE_ASKED.has(error.code) ? (this.#providerError ?? error) : error;
   }
@@ -132,7 +132,7 @@ export class Attempts {
     if (step.observer === undefined || contentTimes.firstAt === 0) return;
     const { firstAt, lastAt, pieces } = contentTimes;
     const { outputTokens, reasoningOutputTokens = 0 } = meter.usage ?? {};
-    // The time of thinking before the first content lies between no two tokens.
+    // Reasoning before the first content lies between no two tokens.
     const tokens = outputTokens === undefined ? pieces : outputTokens - reasoningOutputTokens;
     const perToken = pieces > 1 && tokens > 1 ? (lastAt - firstAt) / (tokens - 1) : undefined;
     step.observer.answered(firstAt - startedAt, perToken);
@@ -305,7 +305,7 @@ export class Attempts {
       this.#o.holds?.drop(failed.run.step);
       this.#begin(step);
     } else if (this.#run.over) {
-      // The first is tried again in a moment: the step is kept for whoever is late or fails then.
+      // The first is tried again in a moment: the step is kept for when that one is late or fails.
       this.#notBeside(step);
       this.#o.holds?.drop(step);
       this.#index -= 1;

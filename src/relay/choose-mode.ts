@@ -24,7 +24,7 @@ export const EVENT_STREAM = 'text/event-stream';
 const AWS_EVENT_STREAM = 'application/vnd.amazon.eventstream';
 const JSON_TYPE = 'application/json';
 const HTML = 'text/html';
-/** RFC 9110 §8.3: what no sender labelled. */
+/** RFC 9110 §8.3: the media type of a body without a label. */
 const BYTES = 'application/octet-stream';
 
 /** The head of a provider's answer. */
@@ -62,7 +62,7 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
   const { status, headers } = head;
   const { host, target, wire } = context;
   const readable = isPlain(headers['content-encoding']);
-  // What cannot be read says nothing: its status alone does.
+  // A body that cannot be read says nothing: the status alone does.
   if (status < 200 || status > 299) {
     return new ErrorAnswer(host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
   }
@@ -118,7 +118,7 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
     return new UnpackedStream({ host, inner, unpack, maxFrameBytes: limits.maxTranslateBytes });
   }
   const kind = kindOf(told, framed, label, wire);
-  // HTML of whatever stands in between: read as the error that it should have been.
+  // HTML comes from a proxy in between: it is read as the error that it should have been.
   if (kind === 'html' || kind === 'other') return new ErrorAnswer(host, target, wire, undefined, MAX_ERROR_BYTES);
   if (kind === 'nothing') return new GatewayError('upstream_protocol', { detail: 'Its answer is empty.' });
   const shared = { memory, maxBytes: limits.maxTranslateBytes };
@@ -142,7 +142,7 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
   return wholeMode(events, type, head, context);
 }
 
-/** What its first bytes did not tell is told by its label and by what its wire sends. */
+/** The kind by first bytes, and where those do not tell, by the label and by the framing of the wire. */
 function kindOf(told: AnswerKind, framed: boolean, label: string, { framing }: Wire): Exclude<AnswerKind, 'frames'> {
   if (framed && framing === 'aws-event-stream') return 'events';
   if (told === 'frames') return 'other';

@@ -1,12 +1,12 @@
 import type { Dialect, DialectTranslation, PeekedRequest } from '../dialects/dialect.ts';
 import type { Mount, Mounts, Target, Wire } from '../providers/provider.ts';
 
-/** What of a dialect decides which wire is spoken for it. */
+/** The parts of a dialect that decide which wire is spoken for it. */
 export type Spoken = { readonly name: string } & Pick<Dialect, 'operation'> & {
     readonly translation?: Pick<DialectTranslation, 'to'>;
   };
 
-/** The form in which bytes are on the line of a wire, wrapped or not: a dialect of that name passes. */
+/** The form of a wire's bytes, wrapped or not: a dialect of that name passes. */
 export function formOf({ name, envelope }: Pick<Wire, 'name' | 'envelope'>): string {
   return envelope === undefined ? name : envelope.form;
 }
@@ -16,7 +16,7 @@ export function passesRequest(wire: Wire, { name }: Pick<Dialect, 'name'>, peeke
   return formOf(wire) === name && !(wire.textDocuments && peeked.objectDocuments);
 }
 
-/** The form that whole bodies and streams of a wire are of as they stand on the line, without anything to wrap or unpack. */
+/** The form of a wire's bodies and streams as they are sent, where nothing has to be wrapped or unpacked. */
 export function plainFormOf(wire: Pick<Wire, 'name' | 'envelope'>): string {
   const { envelope } = wire;
   return envelope?.requests === undefined && envelope?.unpack === undefined ? formOf(wire) : wire.name;

@@ -13,7 +13,7 @@ const LINE_ENDS = 3;
 const BYTES_PER_TOKEN = 4;
 const EMPTY = Buffer.alloc(0);
 
-/** Cuts a stream where its allowance ends; whole answers are none of its business. */
+/** Cuts a stream where its allowance ends; whole answers pass. */
 export function cutShort(allowance: Allowance): AnswerFilterMaker {
   return (host, { isStream, dialect, answer, meter }) => {
     const follower = isStream ? dialect.followStream?.(answer) : undefined;

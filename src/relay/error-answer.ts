@@ -2,9 +2,9 @@ import { ByteList } from '../codec/byte-list.ts';
 import type { Target, Wire } from '../providers/provider.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
-/** A longer error body says nothing more that anybody reads. */
+/** The bound of an error body; the rest of a longer one is not read. */
 export const MAX_ERROR_BYTES = 65_536;
-/** How long the body of an error may take before the status alone has to do. */
+/** How long the body of an error may take; after it the bytes at hand are used. */
 const MAX_BODY_MS = 5_000;
 
 /**
@@ -33,7 +33,7 @@ export class ErrorAnswer implements RelayMode {
   chunk(bytes: Buffer): void {
     const room = this.#maxBytes - this.#kept.length;
     this.#kept.push(bytes.subarray(0, Math.max(0, room)));
-    // Whatever follows changes nothing, and it may have no end.
+    // The rest changes nothing, and it may have no end.
     if (bytes.length >= room) this.ended();
   }
 

@@ -5,12 +5,12 @@ export interface SharedMemory {
   releaseBody(bytes: number): void;
 }
 
-/** Less than this is what any open stream costs, and is not counted. */
+/** Memory below this is what any open stream costs, and is not counted. */
 const FREE_BYTES = 65_536;
 /** Counted in steps, so that bytes which come one by one do not each ask the other threads. */
 const STEP_BYTES = 65_536;
 
-/** What one exchange holds of an answer beyond what it may hold anyway, counted in the memory that all share. */
+/** The memory that one exchange holds beyond FREE_BYTES, counted in the memory that all exchanges share. */
 export class HeldMemory {
   readonly #shared: SharedMemory;
   readonly #maxBytes: number;
@@ -38,7 +38,7 @@ export class HeldMemory {
     this.#counted = 0;
   }
 
-  /** The setting that the error of whoever may not names. */
+  /** The setting for the error of an exchange that may not hold more. */
   get setting(): string {
     return `limits.max_body_memory_bytes: ${this.#maxBytes}`;
   }

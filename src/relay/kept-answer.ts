@@ -1,7 +1,7 @@
 import type { AnswerForm } from '../dialects/answer-form.ts';
 import { AnswerFilter, type AnswerFilterMaker, type FilterHost, type Shortened } from './answer-filter.ts';
 
-/** The end of an answer waits for so long until the answer is kept: a client may go on from it at once. */
+/** How long the end of an answer waits until the answer is kept: a client may go on from it at once. */
 const KEEP_MS = 1_000;
 const EMPTY = Buffer.alloc(0);
 
@@ -10,7 +10,7 @@ export interface WholeAnswer {
   readonly body: Buffer;
   /** `account/model` that answered. */
   readonly target: string;
-  /** Its provider spoke another form, and knows nothing of this answer. */
+  /** The provider spoke another form, and does not know this answer. */
   readonly translated: boolean;
 }
 

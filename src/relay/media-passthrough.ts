@@ -8,7 +8,7 @@ import { streamError } from './stream-error.ts';
 import { WholePassthrough } from './whole-passthrough.ts';
 
 const OPEN_BRACE = 0x7b;
-/** What may stand in front of JSON. */
+/** White space that may stand in front of JSON. */
 const BLANK = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const BYTES = 'application/octet-stream';
 
@@ -28,8 +28,8 @@ export interface MediaPassthroughOptions {
 
 /**
  * Bytes of any media type, carried back chunk by chunk under the provider's own label: the first byte is the first
- * content. What is labelled as JSON and looks so is a whole JSON answer. A short answer that looks like JSON under
- * another label is held until it is whole, since it may be an error.
+ * content. An answer that is labelled as JSON and looks like it is a whole JSON answer. A short answer that looks like JSON
+ * under another label is held until it is whole, since it may be an error.
  */
 export class MediaPassthrough implements RelayMode {
   readonly isStream: boolean;

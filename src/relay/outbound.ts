@@ -13,9 +13,9 @@ import type { FetchedMedia, MediaFetcher } from './media-by-address.ts';
 import { type HeavyTranslator, type TranslatedRequest, toProvider, translateRequest } from './request-translation.ts';
 import { overriddenHeaders } from './step-overrides.ts';
 
-/** One request to one target, authorised. Made anew for each attempt: a signature is about its moment. */
+/** One authorised request to one target. Each attempt has its own, since a signature holds for a moment. */
 export interface Outbound extends OutboundRequest {
-  /** Where it goes to, and what is spoken there. */
+  /** The mount that it is sent to. */
   readonly mount: Mount;
   readonly body: Buffer | Buffer[] | UploadSource;
   /** Further requests of the same kind, where the client asks for more than the provider takes at once. */
@@ -115,7 +115,7 @@ function isUnfetched(made: OrError<TranslatedRequest>): made is GatewayError {
   return made instanceof GatewayError && made.context.wanted !== undefined;
 }
 
-/** Once more, with what the request names by address. */
+/** Translates again with the files that the request names by address, once they are fetched. */
 async function withMedia(
   first: Promise<OrError<TranslatedRequest>>,
   translate: (media: FetchedMedia) => OrError<TranslatedRequest> | Promise<OrError<TranslatedRequest>>,
@@ -128,7 +128,7 @@ async function withMedia(
   return media instanceof GatewayError ? media : translate(media);
 }
 
-/** Whether a body that still comes can be sent on: where it is, or becomes, what the provider reads. */
+/** Whether a body can be sent on while it still arrives: its length is known, and it passes as it is. */
 export function mayStream(dialect: Dialect, { target, overrides }: Step, { length }: SpooledBody): boolean {
   const isPassed = mountFor(target, dialect)?.wire.name === dialect.name;
   return length !== undefined && isPassed && overrides?.params === undefined && target.local === undefined;

@@ -1,6 +1,6 @@
 import type { GatewayError } from '../core/errors.ts';
 
-/** What a way of carrying an answer asks of the relay that owns the exchange. */
+/** The relay that owns the exchange, as a mode sees it. */
 export interface RelayHost {
   /**
    * The commit point: status and content type go to the client with the next bytes. After it nothing is retried.
@@ -11,7 +11,7 @@ export interface RelayHost {
   write(bytes: Buffer): void;
   /** The answer is whole: the client is told so at once, whatever the provider does with its connection. */
   finish(last?: Buffer): void;
-  /** This attempt is over, badly: before the commit point another may follow, after it the client is told. */
+  /** This attempt failed: before the commit point another may follow, after it the client is told. */
   fail(error: GatewayError): void;
   /** Content came, in so many pieces: first-byte and idle waits start anew. */
   content(pieces: number): void;
@@ -23,7 +23,7 @@ export interface RelayMode {
   readonly isStream: boolean;
   /** As AttemptHandler.chunk: the bytes may be kept by reference. */
   chunk(bytes: Buffer, pieces?: number): void;
-  /** The provider ended its answer properly, as far as HTTP goes. */
+  /** HTTP ended the answer properly. */
   ended(): void;
   /** The client has a part of an event: an error event must not be glued to it, and no comment put into it. */
   readonly unfinishedLine: boolean;

@@ -28,17 +28,17 @@ export interface RelayOptions extends AttemptsOptions {
 }
 
 export interface RelayOwner {
-  /** Once, when nothing is left to do; the exchange is to be finished then. */
+  /** Called once, when nothing is left to do; the owner finishes the exchange. */
   relayed(result: RelayResult): void;
-  /** A provider refused our credential; another target may answer all the same. */
+  /** A provider refused our credential; another target may still answer. */
   credentialRefused(target: Target, error: GatewayError): void;
   /** As in `x-tfy-applied-rules`: the limits that hold for this step; undefined: none does. */
   rulesJson(step: Step): string | undefined;
 }
 
-/** How an exchange went, as far as it is settled and recorded. */
+/** The outcome of an exchange, for settlement and record. */
 export interface Outcome {
-  /** What the client was told or would have been; undefined: all went well. */
+  /** The error that the client was told, or would have been; undefined: there was none. */
   readonly error: GatewayError | undefined;
   readonly status: number;
   /** The answer was begun and then broken off. */
@@ -194,7 +194,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
     if (this.#deserted !== undefined && !this.#over) this.#onAbort(this.#deserted);
   }
 
-  /** The client's body does not come whole: the provider is told nothing more, and the client why. */
+  /** The client's body does not arrive whole: the attempt is aborted, and the client is told why. */
   breakOff(error: GatewayError): void {
     if (this.#over) return;
     this.#attempts.abort();
@@ -217,7 +217,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
       if (error.context.headers) headers.push(...error.context.headers);
       const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
-      // The headers come from the provider as its words do, and may quote our credential.
+      // A header of the provider may quote our credential, as its words may.
       for (let i = length + 1; i < headers.length; i += 2) headers[i] = run.redacted(headers[i]!);
       const { upstreamMs, trail } = this.#attempts;
       exchange.refuse(error, headers, upstreamMs, trail.timing);
@@ -283,8 +283,8 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
   }
 
   /**
-   * Between the client and us middle boxes cut what is silent for a minute. The first comment commits the status but not
-   * the content: another target may still answer, an error from then on comes as an event.
+   * Middle boxes cut a connection that is silent for a minute. The first comment commits the status but not the content:
+   * another target may still answer, and an error from then on comes as an event.
    */
   #keepAlive(now: number): void {
     const { exchange, settings, dialect } = this.#o;

@@ -10,7 +10,7 @@ import type { SharedMemory } from './held-memory.ts';
 import type { MediaFetcher } from './media-by-address.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 
-/** What limits hold for the attempts of an exchange that may go to several targets: each has a price and rules of its own. */
+/** The reservations of an exchange that may go to several targets: each target has a price and rules of its own. */
 export interface StepHolds {
   /**
    * Another step takes the place of this one: the forecast of the one is given back, that of the other held. Where a rule

@@ -10,7 +10,7 @@ import type { HeldMemory } from './held-memory.ts';
 import { queueFull } from './outbound.ts';
 import type { AnsweredPart } from './part-usage.ts';
 
-/** Parts of one request that are asked beside each other: enough to be quick, few enough to leave others a connection. */
+/** Parts of one request that are asked at the same time: enough to be quick, few enough to leave others a connection. */
 const MAX_LIVE_PARTS = 4;
 
 export interface SplitAttemptOptions {
@@ -29,9 +29,9 @@ export interface SplitAttemptOptions {
 }
 
 /**
- * One attempt that asks its provider several times, since the client's request is larger than the provider takes. Looks
- * from outside as one attempt: one head, the answers one behind another in the order of the parts, one end. Nothing is
- * passed on before all are whole, so one part that fails fails the whole, by name, and the others are aborted.
+ * One attempt that asks its provider several times, since the client's request is larger than the provider takes. From
+ * outside it is one attempt: one head, the answers in the order of the parts, one end. Nothing is passed on before all
+ * parts are whole: one that fails fails the whole, by name, and the others are aborted.
  */
 export class SplitAttempt implements AttemptControl {
   readonly inLine = false;

@@ -49,7 +49,7 @@ export class Spool implements SpooledBody {
   #fault: GatewayError | undefined;
   #isClosed = false;
   #listeners: (() => void)[] = [];
-  /** Set by whoever brings the bytes: fewer of them wait. */
+  /** Called when fewer bytes wait; the writer of the body sets it. */
   onWritten: (() => void) | undefined;
 
   constructor(folder: string, length: number | undefined) {
@@ -93,7 +93,7 @@ export class Spool implements SpooledBody {
     void this.#pump();
   }
 
-  /** It does not come whole: whoever reads it reads no further. */
+  /** The body does not arrive whole: its readers stop. */
   fail(fault: GatewayError): void {
     this.#fault ??= fault;
     this.#waiting = [];
@@ -257,12 +257,12 @@ export class Spool implements SpooledBody {
     for (const listener of listeners) listener();
   }
 
-  /** The number of a closed file may be another one's by then: nobody may still be using it. */
+  /** Closes the file once nothing uses it: the number of a closed file may belong to another one. */
   #close(): void {
     if (this.#isPumping || this.#reading > 0) return;
     const file = this.#file;
     this.#file = undefined;
-    // It has no name: whatever happens, its bytes go.
+    // The file has no name, so its bytes are freed even where the close fails.
     if (file !== undefined) void closeFile(file).catch(() => {});
   }
 }

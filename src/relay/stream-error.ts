@@ -2,9 +2,8 @@ import type { GatewayError } from '../core/errors.ts';
 import type { Target, Wire } from '../providers/provider.ts';
 
 /**
- * What a provider says inside a 200, instead of an answer or in the midst of it, as our error: the one way its words
- * take from there to client, log and ledger, and the same that its other failures take. `status`: what it would have
- * been, where somebody knows.
+ * A provider's error inside a 200, in place of an answer or in the middle of it, as our error. It takes the way of all other
+ * failures to client, log and ledger. `status`: the HTTP status that it stands for, where that is known.
  */
 export function streamError(error: unknown, wire: Wire, target: Target, status?: number): GatewayError {
   return wire.toError(status, Buffer.from(written({ error })), target);
