@@ -1,5 +1,6 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${env:NAME}` is our own syntax, not a template
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { constants, getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -78,4 +79,24 @@ test('--version prints the version of the package, and nothing else', async () =
   const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
   const { stdout } = await sluice(['--version']);
   assert.equal(stdout, `${version}\n`);
+});
+
+test('a file of --dotenv brings the variables that are not set, and one that is not there is refused', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const manifest = 'type: sluice/server\nlisten: {host: "${env:DOTENV_HOST}"}\ndata_dir: "${env:DOTENV_FOLDER}"\n';
+  await writeFile(join(folder, 'a.yaml'), manifest);
+  await writeFile(join(folder, '.env'), 'DOTENV_HOST=not a host\nDOTENV_FOLDER=./data\n');
+  const checked = (env: Record<string, string>, ...more: string[]) =>
+    sluice(['check', ...more], { cwd: folder, env: { ...process.env, SLUICE_CONFIG: 'a.yaml', ...env } });
+
+  const without = await checked({});
+  assert.match(without.stderr, /DOTENV_FOLDER is not set\. .*in a file of --dotenv$/m);
+  const brought = await checked({}, '--dotenv', '.env');
+  assert.match(brought.stderr, /^a\.yaml:2:16 listen\.host: /);
+  assert.match(brought.stdout, /^1 file, 1 fault/m);
+  const stands = await checked({ DOTENV_HOST: '127.0.0.1' }, '--dotenv', '.env');
+  assert.deepEqual([stands.code, stands.stderr], [0, ''], 'a variable that is set stands over the file');
+  const missing = await checked({}, '--dotenv', 'nowhere');
+  assert.deepEqual([missing.code, missing.stderr], [1, 'nowhere (--dotenv) cannot be read: there is no such file\n']);
 });
