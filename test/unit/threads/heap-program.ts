@@ -3,10 +3,11 @@
  * memory outside of it come and go; prints how often all of its heap was collected, and for how many MiB its young
  * generation had room at the beginning. `steady`: the thread is started after keepHeapSteady. `collected`: and begins after
  * collectWhenIdle has done its work; MiB resident of its young generation then. `rested`: a function is compiled, and nobody
- * calls it while collectWhenIdle does its work; whether it is compiled still.
+ * calls it while collectWhenIdle does its work; whether it is compiled still, and for how many MiB outside of the heap the thread
+ * is charged more than before.
  */
 import { constants, PerformanceObserver } from 'node:perf_hooks';
-import { getHeapSpaceStatistics } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { collectWhenIdle, keepHeapSteady } from '../../../src/threads/steady-heap.ts';
 
@@ -76,7 +77,11 @@ if (isMainThread) {
     for (let i = 0; i < 1_000_000; i += 1) served += lengthOf(new Shape(i)) > 0 ? 1 : 0;
     setTimeout(() => {
       const wasCompiled = isCompiled();
-      setTimeout(() => console.log(JSON.stringify({ majors, wasCompiled, isCompiled: isCompiled() })), 3_500);
+      const outside = (): number => getHeapStatistics().external_memory / 2 ** 20;
+      const before = outside();
+      const tell = (): void =>
+        console.log(JSON.stringify({ majors, wasCompiled, isCompiled: isCompiled(), outsideMib: outside() - before }));
+      setTimeout(tell, 3_500);
     }, 300);
   } else turn();
 }
