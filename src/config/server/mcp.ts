@@ -7,30 +7,30 @@ import { gibibyte, type SettingsOf, section } from './section.ts';
 export const mcp = section(
   z.object({
     call_ms: keyWithDefault(wholeNumber(1, 86_400_000), 120_000).describe(
-      'From a request to an MCP server to its result; a message of the server begins it anew, up to ten times as long.',
+      'How long a request to an MCP server may take; each message of the server restarts this time, up to ten times of it.',
     ),
     connect_ms: keyWithDefault(wholeNumber(1, 600_000), 10_000).describe(
-      'Until an MCP server is connected and has said which protocol it speaks.',
+      'How long an MCP server may take to connect and to say which protocol it speaks.',
     ),
     session_idle_ms: keyWithDefault(wholeNumber(1000, 86_400_000), 1_800_000).describe(
-      'How long a session, or a process, that nobody uses is kept.',
+      'How long an idle session, or an idle process, is kept.',
     ),
     max_sessions: keyWithDefault(wholeNumber(1, 1_000_000), 10_000).describe(
-      'Bound of sessions of clients, and of those with servers; the one that rests longest makes room.',
+      'Bound of sessions of clients, and of sessions with servers; at the bound the one that was idle longest is closed.',
     ),
     max_message_bytes: keyWithDefault(wholeNumber(4096, gibibyte), 4_194_304).describe(
-      'Bound of one message to or from an MCP server, and of what waits for one client.',
+      'Bound of one message to or from an MCP server, and of the bytes that wait for one client.',
     ),
     max_tools: keyWithDefault(wholeNumber(1, 100_000), 1000).describe('Bound of the tools of one server.'),
     list_ttl_ms: keyWithDefault(wholeNumber(0, 86_400_000), 60_000).describe(
-      'How long what a server lists is used again, where the server does not say.',
+      'How long the lists of a server are cached, where the server does not say.',
     ),
     max_children: keyWithDefault(wholeNumber(0, 10_000), 64).describe('Bound of processes of `mcp-server/stdio`.'),
     code_ms: keyWithDefault(wholeNumber(100, 3_600_000), 60_000).describe(
       'How long one run of code may take, calls of tools included.',
     ),
     code_cpu_ms: keyWithDefault(wholeNumber(10, 600_000), 2000).describe(
-      'How long one run of code may compute; waits for tools are not counted.',
+      'How much CPU time one run of code may take; waits for tools do not count.',
     ),
     max_code_memory_bytes: keyWithDefault(wholeNumber(16_777_216, gibibyte), 67_108_864).describe(
       'Bound of the memory of one run of code.',

@@ -11,13 +11,15 @@ export const routing = section(
       'Share of failures within `window_ms` that takes a target out.',
     ),
     min_requests: keyWithDefault(wholeNumber(1, 100_000), 10).describe(
-      'Requests within `window_ms` below which that share says nothing.',
+      'Requests within `window_ms` below which `failure_percent` does not apply.',
     ),
-    window_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 120_000).describe('Window of that share.'),
+    window_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 120_000).describe('The window of `failure_percent`.'),
     out_ms: keyWithDefault(wholeNumber(100, 3_600_000), 10_000).describe(
-      'How long a target is out the first time; twice as long each time its probe fails.',
+      'How long a target is out the first time; the time doubles with each failed probe.',
     ),
-    max_out_ms: keyWithDefault(wholeNumber(100, 86_400_000), 300_000).describe('The longest that it is out at once.'),
+    max_out_ms: keyWithDefault(wholeNumber(100, 86_400_000), 300_000).describe(
+      'The longest time that a target is out at once.',
+    ),
     slow_start_ms: keyWithDefault(wholeNumber(0, 3_600_000), 30_000).describe(
       'Time in which a target that came back grows to its share again.',
     ),
