@@ -271,7 +271,7 @@ export class CacheUse {
     const stored = new StoredAnswer(answer, settings.replay);
     if (place !== undefined && settings.type === 'exact-match')
       this.#cache.known.add(this.#request, this.#key!, { place, stored });
-    // Meanwhile somebody may have begun to ask: the answer at hand is there sooner.
+    // Meanwhile another request may have begun an attempt: the cached answer is there sooner.
     return this.#found('hit', stored);
   }
 

@@ -67,7 +67,7 @@ export class Sweeper<T extends Swept = Swept> {
     this.#lastRun = hasStalled ? Number.POSITIVE_INFINITY : now;
     if (hasStalled) return;
     let fault: { readonly cause: unknown } | undefined;
-    // Backwards: removing the one at hand moves only an item that was already looked at.
+    // Backwards: removing the present item moves only one that was already looked at.
     for (let i = this.#items.length - 1; i >= 0; i -= 1) {
       try {
         this.#items[i]?.sweep(now);

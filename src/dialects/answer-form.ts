@@ -16,7 +16,7 @@ export interface AnswerForm {
   stream?(expected: ExpectedStream, told: UsageListener): StreamReader;
   /** What a whole answer says beside its content; undefined: it is not one whole JSON object. */
   whole(answer: Buffer): AnswerFacts | undefined;
-  /** What the first or the last bytes of a large answer say, whose rest is not at hand. */
+  /** What the first or the last bytes of a large answer say, whose rest is not kept. */
   beginning(bytes: Buffer): AnswerFacts | undefined;
   end(bytes: Buffer): AnswerFacts | undefined;
   /**

@@ -49,7 +49,7 @@ export class BatchLines {
   /** The pieces of the line that is not whole yet. */
   #pieces: Buffer[] = [];
   #bytes = 0;
-  /** The line at hand has its fault already. */
+  /** The present line has its fault already. */
   #skips = false;
 
   constructor(bounds: LineBounds) {

@@ -69,9 +69,8 @@ export interface DocumentedAdmin {
 }
 
 /**
- * The gateway's own OpenAPI document: the endpoints that exist now, and no others. A dialect tells its own; whoever adds
- * another route adds it here. Tests compare it with the routes, and with the reference product's document where that is
- * at hand.
+ * The gateway's own OpenAPI document: the endpoints that exist now, and no others. A dialect tells its own; any other route
+ * is added here. Tests compare it with the routes, and with the reference product's document where that is present.
  */
 export async function openapiDocument(dialects: readonly DocumentedDialect[], admin?: DocumentedAdmin) {
   const forms = await dialectParts(dialects);

@@ -4,7 +4,7 @@ import type { RelayHost, RelayMode } from './relay-mode.ts';
 
 /** The bound of an error body; the rest of a longer one is not read. */
 export const MAX_ERROR_BYTES = 65_536;
-/** How long the body of an error may take; after it the bytes at hand are used. */
+/** How long the body of an error may take; after it the bytes that came are used. */
 const MAX_BODY_MS = 5_000;
 
 /**

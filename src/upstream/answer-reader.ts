@@ -36,7 +36,7 @@ const head = new AnswerHead();
 
 /**
  * Reads the answers of one connection out of its bytes, one at a time (RFC 9112). While it is paused it calls nobody, and
- * keeps the bytes at hand: at most those of one read, since the connection reads no further.
+ * keeps the bytes that came: at most those of one read, since the connection reads no further.
  */
 export class AnswerReader {
   readonly #connection: ReadConnection;

@@ -78,7 +78,7 @@ export class ChunkedBody {
   }
 
   /**
-   * Behind the data of a chunk. Where its end and the size line of the next one are at hand, as they nearly always are, goes
+   * Behind the data of a chunk. Where its end and the size line of the next one have come, as they nearly always have, goes
    * on to the next data; else leaves the byte at `at` to `#frame`.
    */
   #nextData(bytes: Buffer, at: number, to: number): number {

@@ -183,7 +183,7 @@ export class HttpConnection implements ReadConnection, SocketReader {
 
   closed(): void {
     this.#spend();
-    // Paused with its whole answer at hand, the sender is told when it goes on.
+    // A sender that paused after its whole answer came is told when it goes on.
     if (this.#error !== undefined || !this.#reader.close()) this.#fail();
     this.#keeper.closed(this);
   }

@@ -25,7 +25,7 @@ class ReadCoalescer {
     this.#end = 0;
   }
 
-  /** False: the piece is no part of the read at hand, and its owner must hand it on. */
+  /** False: the piece is no part of the present read, and its owner must hand it on. */
   take(taker: PieceTaker, piece: Buffer): boolean {
     const memory = this.#memory;
     if (memory === undefined || piece.buffer !== this.#buffer) return false;

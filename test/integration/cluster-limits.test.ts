@@ -41,7 +41,7 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
         sendJson(response, 200, completion('hi'));
         return;
       }
-      // Whoever asks Redis from now on waits for it.
+      // Each question to Redis from now on waits for it.
       void withRedis(redis.url, (client) => client.sendCommand(['CLIENT', 'PAUSE', '2000', 'ALL'])).then(() => {
         response.on('finish', () => {
           failed = true;

@@ -48,7 +48,7 @@ export function scopeGrant(scopes: readonly string[], server: string | undefined
   return server === undefined ? all : scopeBehind(all, server);
 }
 
-/** The same, seen from a server behind the one at hand. */
+/** The same, seen from a server behind this one. */
 export function scopeBehind(grant: ScopeGrant, server: string): ScopeGrant {
   const here = wider(grant.here, grant.servers.get(server));
   return here === grant.here ? grant : { ...grant, here };

@@ -161,7 +161,7 @@ test('only bytes of the current read, in order and for one taker, are joined, an
   const around = Buffer.from('before[1]one[2]two[3]three|after');
   const memory = around.subarray(6, around.indexOf('|'));
   const at = (text: string) => memory.subarray(memory.indexOf(text), memory.indexOf(text) + text.length);
-  assert.equal(readCoalescer.take(taker, at('one')), false, 'no read is at hand');
+  assert.equal(readCoalescer.take(taker, at('one')), false, 'there is no present read');
   readCoalescer.begin(memory);
   assert.ok(readCoalescer.take(taker, at('one')));
   assert.equal(readCoalescer.take(taker, Buffer.from('elsewhere')), false);
