@@ -134,7 +134,7 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
             },
           ],
         },
-        { ...RULES, rules: [{ ...RULES.rules[1], when: { models: ['p/failing', 'p/other'] } }] },
+        { ...RULES, rules: [{ ...RULES.rules[1], id: 'fallback', when: { models: ['p/failing', 'p/other'] } }] },
       ],
     });
     t.after(() => gateway[Symbol.asyncDispose]());
