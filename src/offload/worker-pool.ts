@@ -125,14 +125,24 @@ export class WorkerPool {
     }
     const piscina = await this.#piscina;
     if (piscina === undefined) return;
-    // A thread that starts loads code, and must not be stopped meanwhile (core/load-gate.ts).
-    const signal = AbortSignal.timeout(START_MS);
+    await this.#started(piscina);
+    await piscina.destroy();
+  }
+
+  /**
+   * Waits until no thread starts, START_MS at the most: a thread that starts loads code, and must not be stopped meanwhile
+   * (core/load-gate.ts). The timer keeps the process alive, which idle threads do not.
+   */
+  async #started(piscina: Piscina<TaskMessage, unknown>): Promise<void> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), START_MS);
+    const { signal } = late;
     const change = (event: string): Promise<unknown> => once(piscina, event, { signal });
     while (!signal.aborted && piscina.threads.some((thread) => !this.#ready.has(thread)))
       await Promise.race([change('workerCreate'), change('workerDestroy')]).catch(() => {
-        // One that has not come up by now is stopped all the same.
+        // A thread that has not come up by now is stopped all the same.
       });
-    await piscina.destroy();
+    clearTimeout(timer);
   }
 
   /** The library itself is loaded by the first task. */
