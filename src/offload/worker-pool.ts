@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { LoadGate } from '../core/load-gate.ts';
 import { type Task, type TaskMessage, wakingTask } from './tasks.ts';
@@ -45,8 +44,8 @@ export class WorkerPool {
   readonly #options: Required<WorkerPoolOptions>;
   #piscina: Promise<Piscina<TaskMessage, unknown>> | undefined;
   #open = 0;
-  /** Threads that have loaded what they begin with. */
-  readonly #ready = new WeakSet<Worker>();
+  /** Ids of threads that have loaded what they begin with. */
+  readonly #ready = new Set<number>();
   readonly #openByName = new Map<string, number>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
@@ -138,7 +137,7 @@ export class WorkerPool {
     const timer = setTimeout(() => late.abort(), START_MS);
     const { signal } = late;
     const change = (event: string): Promise<unknown> => once(piscina, event, { signal });
-    while (!signal.aborted && piscina.threads.some((thread) => !this.#ready.has(thread)))
+    while (!signal.aborted && piscina.threads.some(({ threadId }) => !this.#ready.has(threadId)))
       await Promise.race([change('workerCreate'), change('workerDestroy')]).catch(() => {
         // A thread that has not come up by now is stopped all the same.
       });
@@ -159,16 +158,19 @@ export class WorkerPool {
       // No secret of the process's environment is of use there.
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
+      // By default a thread that still starts may get a task, and is stopped with it while it loads code.
+      loadBalancer: (_task, threads) =>
+        threads.find(({ id, currentUsage }) => currentUsage === 0 && this.#ready.has(id)) ?? null,
     });
     // A thread that cannot start or dies rejects its tasks too; unheard, the event would end the process.
     piscina.on('error', () => {});
     let hasStarted = false;
     piscina.on('workerCreate', ({ id }: { readonly id: number }) => {
       hasStarted = true;
-      const thread = piscina.threads.find(({ threadId }) => threadId === id);
-      if (thread) this.#ready.add(thread);
+      this.#ready.add(id);
     });
-    piscina.on('workerDestroy', () => {
+    piscina.on('workerDestroy', ({ id }: { readonly id: number }) => {
+      this.#ready.delete(id);
       if (!hasStarted) return;
       hasStarted = false;
       // In a turn of its own: the pool still counts the thread among its own.

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { WorkerPool, type WorkerPoolOptions } from '../../../src/offload/worker-pool.ts';
 import { eventually } from '../../support/gateway.ts';
@@ -71,6 +74,22 @@ test('a task that waits behind one that is stopped gets a thread of its own', as
     const waiting = pool.run(echoTask, new Uint8Array([7]), { deadlineMs: 20_000 });
     assert.ok('failure' in (await stopped));
     assert.deepEqual(await waiting, { value: new Uint8Array([7]) });
+  });
+});
+
+test('a thread that starts gets no task, so that none stops it while it loads code', async (t) => {
+  const folder = join(tmpdir(), `sluice-pool-${process.pid}`);
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  await withPool({ entry: new URL('./held-worker-for-test.ts', import.meta.url), maxThreads: 2 }, async (pool) => {
+    // Two threads begin, of which the second one waits for the file.
+    const results = await Promise.all(
+      [1, 2, 3].map((value) => pool.run(echoTask, new Uint8Array([value]), { deadlineMs: 15_000 })),
+    );
+    writeFileSync(join(folder, 'go'), '');
+    assert.deepEqual(
+      results,
+      [1, 2, 3].map((value) => ({ value: new Uint8Array([value]) })),
+    );
   });
 });
 
