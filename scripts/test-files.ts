@@ -19,8 +19,6 @@ export interface TestFiles {
   /** The most that one file may take. */
   readonly timeoutMs: number;
   readonly graceMs?: number;
-  /** Tests see it as SLUICE_TESTS_ALONE: whatever else the machine does is no test of ours. */
-  readonly isAlone?: boolean;
   /** Default: what the tests report goes to our own output. */
   readonly output?: 'inherit' | 'ignore';
 }
@@ -71,13 +69,12 @@ export async function runTestFiles(options: TestFiles): Promise<TestResult> {
 }
 
 /** In a process group of its own, so that all of it can be killed. */
-function start({ root, files, atOnce, timeoutMs, isAlone = false, output = 'inherit' }: TestFiles): ChildProcess {
+function start({ root, files, atOnce, timeoutMs, output = 'inherit' }: TestFiles): ChildProcess {
   const reporter = process.stdout.isTTY ? 'spec' : 'tap';
   const words = ['--import', STRIPPED_TYPES, '--test', `--test-concurrency=${atOnce}`, `--test-timeout=${timeoutMs}`];
   for (const each of [reporter, REPORTER]) words.push(`--test-reporter=${each}`, '--test-reporter-destination=stdout');
   // A test that runs tests is no part of the outer run.
-  const { NODE_TEST_CONTEXT: _, ...ours } = process.env;
-  const env = isAlone ? { ...ours, SLUICE_TESTS_ALONE: '1' } : ours;
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const stdio = ['ignore', output, output, 'ipc'] as const;
   return spawn(process.execPath, [...words, ...files], { cwd: root, env, stdio: [...stdio], detached: true });
 }

@@ -34,7 +34,7 @@ export async function runTestSuite(suite: TestSuite): Promise<string[]> {
   const failedAgain: string[] = [];
   for (const { file, group } of failed) {
     say(`once more, alone: ${file}`);
-    failedAgain.push(...(await runTestFiles({ ...group, files: [file], atOnce: 1, isAlone: true })).failed);
+    failedAgain.push(...(await runTestFiles({ ...group, files: [file], atOnce: 1 })).failed);
   }
   for (const file of names) {
     say(failedAgain.includes(file) ? `failed in both runs: ${file}` : `failed in the first run, passed alone: ${file}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
-import { before, describe, type TestContext, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
@@ -68,38 +68,29 @@ interface Attempt {
   readonly others: number;
 }
 
-/** The time that one law has: where other programs are busy, a better moment is waited for. */
-const ATTEMPTS_MS = 25_000;
-const TURNS = 3;
-/** With more cores taken by other programs in each attempt, milliseconds say nothing of the gateway. */
-const MAX_OTHERS = 1;
+/** The time that one law has at least: where other programs are busy, a better moment is waited for. */
+const ATTEMPTS_MS = 45_000;
 
 /**
  * The heavy traffic once beside the gateway and once through it, in turns: both times the machine is as busy, so the
- * difference is the gateway's. Another program's burst can only make it larger: of several attempts the best counts. A
- * failure beside other tests is one, and the file is run again alone (`npm test -- --retry`). Where the machine is crowded
- * even then, by programs that are not ours, the law is not judged, and says so.
+ * difference is the gateway's. Another program's burst can only make it larger: of several attempts the best counts.
  */
-async function addsLittle(t: TestContext, load: (url: string, model: string) => Promise<unknown>): Promise<void> {
+async function addsLittle(load: (url: string, model: string) => Promise<unknown>): Promise<void> {
   const until = performance.now() + ATTEMPTS_MS;
   const made: Attempt[] = [];
   do {
     const others = await watchOtherPrograms(gateway);
     const added: number[] = [];
-    while (added.length === 0 || (added.length < TURNS && performance.now() < until)) {
+    for (let turn = 0; turn < 3; turn += 1) {
       const beside = await p99During(() => load(`${heavy.origin}/v1`, 'm'));
       const through = await p99During(() => load(`${gateway.url}/v1`, 'heavy/m'));
       added.push(through - beside);
     }
-    // Turns that the time did not allow are none that were good.
-    const addedMs = added.length === TURNS ? median(added) : Math.max(...added);
-    made.push({ addedMs, others: await others() });
+    made.push({ addedMs: median(added), others: await others() });
     if (made.at(-1)!.addedMs <= BOUND_MS) return;
   } while (performance.now() < until);
   const told = made.map(({ addedMs, others }) => `${addedMs.toFixed(1)} ms (others: ${others.toFixed(2)} cores)`);
-  const isCrowded = made.every(({ others }) => others > MAX_OTHERS);
-  if (isCrowded && process.env['SLUICE_TESTS_ALONE'] === '1') t.skip(`a crowded machine: added ${told.join(', ')}`);
-  else assert.fail(`added ${told.join(', ')}`);
+  assert.fail(`added ${told.join(', ')}`);
 }
 
 describe('no traffic starves its neighbours', { timeout: 170_000 }, () => {
@@ -110,20 +101,20 @@ describe('no traffic starves its neighbours', { timeout: 170_000 }, () => {
     await p99During(() => heavy.embed(`${gateway.url}/v1`, 'heavy/m', TEXTS));
   });
 
-  test(`a stream of 100 MB/s adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
-    await addsLittle(t, async (url, model) => {
+  test(`a stream of 100 MB/s adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
+    await addsLittle(async (url, model) => {
       assert.ok((await heavy.stream(url, model, STREAM_BYTES, BYTES_PER_SECOND)) >= STREAM_BYTES);
     });
   });
 
-  test(`requests with a 20 MB image add no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
-    await addsLittle(t, async (url, model) => {
+  test(`requests with a 20 MB image add no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
+    await addsLittle(async (url, model) => {
       for (let count = 0; count < 5; count += 1) assert.equal(await heavy.upload(url, model, IMAGE_BYTES), 200);
     });
   });
 
-  test(`vectors of ${TEXTS} texts that are written as numbers add no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
-    await addsLittle(t, async (url, model) => {
+  test(`vectors of ${TEXTS} texts that are written as numbers add no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
+    await addsLittle(async (url, model) => {
       const isThrough = model !== 'm';
       for (let count = 0; count < 10; count += 1) {
         const bytes = await heavy.embed(url, model, TEXTS);
