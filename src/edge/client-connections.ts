@@ -14,7 +14,7 @@ export interface RequestTaker {
  * a client that pools connections longer (a load balancer: 60 to 600 s) meets a reset. Pausing and resuming restarts that
  * clock, but the addon gives a handle for it only with `filter`, and does not say which connection ended. So:
  *
- * - **The end.** Each connection's own `onAborted` is registered through that handle while it rests. The addon calls it at
+ * - **The end.** Each connection's own `onAborted` is registered by this handle while it rests. The addon calls it at
  *   the end, whatever the reason, and makes the handle invalid first: a use after that throws and touches nothing. During a
  *   request, the code that answers it has registered its own `onAborted`, and calls `lost`.
  * - **Whose request.** Each connection's own `onData` is registered as well. Right behind the handler of a head the addon

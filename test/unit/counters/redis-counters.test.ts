@@ -112,10 +112,9 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     try {
       const began = performance.now();
       const waiting = Array.from({ length: 50 }, () => one.counters.reserve(legs, [1], Date.now()));
-      // One wait for all of them: fifty one after the other would be five seconds.
       const answers = await Promise.all(waiting);
       const tookMs = performance.now() - began;
-      assert.ok(tookMs >= 90 && tookMs < 2_500, `${tookMs} ms`);
+      assert.ok(tookMs >= 90 && tookMs < 250, `${tookMs} ms`);
       // The machine's own count goes on from what Redis let in: nine of fifty.
       assert.equal(answers.filter((answer) => !isRefusal(answer)).length, 9);
       for (let index = 0; index < 5; index += 1) {

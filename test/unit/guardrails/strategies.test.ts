@@ -54,7 +54,7 @@ for (const [strategy, expected] of Object.entries(EXPECTED) as [GuardStrategy, R
           assert.equal(host.error?.code ?? 'told', expected[behaviour]);
           if (host.finished) assert.match(host.output().toString(), /hello/);
           else assert.equal(host.writtenBytes, 0);
-          assert.ok(performance.now() - began < 20_000);
+          assert.ok(performance.now() - began < 1_000);
           await new Promise<void>((resolve) => session.whenRecorded(resolve));
           const result = behaviour === 'passes' ? 'passed' : behaviour === 'fails' ? 'failed' : 'error';
           assert.deepEqual(

@@ -70,7 +70,7 @@ test('a record waits 10 ms at most, and a full frame does not wait', async () =>
     sent = resolve;
   });
   assert.deepEqual(sizes, [4, 1]);
-  assert.ok(performance.now() - begin < 20_000);
+  assert.ok(performance.now() - begin < 1_000);
 });
 
 test('a record that ended long after the first of its frame does not wait for a timer that is late', () => {
