@@ -247,7 +247,9 @@ export function accountKinds(): AccountKind[] {
 function servedModelTypes({ wires }: ProviderPlug): ReadonlySet<string> {
   const operations = new Set(wires.map(({ operation }) => operation));
   const served = SPOKEN.filter(({ operation, to }) => [operation, ...to].some((one) => operations.has(one)));
-  return new Set(served.flatMap(({ operation }) => MODEL_TYPES_OF[operation]));
+  // No dialect speaks for sessions over WebSockets: their messages pass in the form of the wire.
+  const sessions = operations.has('realtime') ? MODEL_TYPES_OF.realtime : [];
+  return new Set([...served.flatMap(({ operation }) => MODEL_TYPES_OF[operation]), ...sessions]);
 }
 
 /** What can be told of providers by name: kinds of account, hosts, and the variables that hold their keys by custom. */

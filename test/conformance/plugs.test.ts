@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { GatewayError } from '../../src/core/errors.ts';
+import { MODEL_TYPES_OF } from '../../src/inference/operation.ts';
 import {
   accountKinds,
   allPlugs,
@@ -175,6 +176,16 @@ test('one name is one wire, and a wire that no dialect speaks has a translation,
     const spoken = DIALECTS.some((dialect) => dialect.name === formOf(wire) && dialect.operation === wire.operation);
     const isRealtime = wire.operation === 'realtime' && REALTIME.includes(wire.name);
     assert.ok(spoken || wire.translation || isRealtime, wire.name);
+  }
+});
+
+test('a manifest may name every model type that a wire of its kind of account serves', () => {
+  for (const { type, servedModelTypes } of accountKinds()) {
+    const operations = PLUGS.find((plug) => plug.type === type)!.wires.map(({ operation }) => operation);
+    for (const operation of new Set(operations)) {
+      const types = MODEL_TYPES_OF[operation];
+      assert.ok(types.length === 0 || types.some((each) => servedModelTypes?.has(each)), `${type}: ${operation}`);
+    }
   }
 });
 
